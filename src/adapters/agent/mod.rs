@@ -1,0 +1,4 @@
+//! Coding agents: Claude Code, any command.
+
+pub mod claude;
+pub mod command;

@@ -1,0 +1,4 @@
+//! Where pull requests live: GitHub, a local folder.
+
+pub mod github;
+pub mod local;

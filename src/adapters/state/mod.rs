@@ -1,0 +1,4 @@
+//! Where the state document lives: a branch of the remote, a file.
+
+pub mod branch;
+pub mod file;

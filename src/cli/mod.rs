@@ -1,0 +1,3 @@
+//! Arguments → configuration → call → rendering.
+
+pub mod args;

@@ -1,0 +1,27 @@
+//! Conductor: one invocation is one cycle that turns tickets into reviewed pull requests.
+//!
+//! The map, from the outside in. Imports point downwards only; `tests/architecture.rs` holds it.
+//!
+//! - [`cli`]: arguments → configuration → call → rendering; the wiring of kinds to adapters.
+//! - [`cycle`]: the story of one cycle: reconcile, select, claim, work, publish, record.
+//! - [`adapters`]: the outside world in our words: trackers, forges, agents, state stores, the clock.
+//! - [`workspace`], [`gates`], [`guards`]: a ticket's worktree, the checks of an attempt, what must hold before a push.
+//! - [`config`]: YAML, environment and flags → one immutable value.
+//! - [`report`]: a cycle's report, rendered.
+//! - [`policy`]: decisions: values in, verdict out, no I/O.
+//! - [`ports`]: the traits the cycle speaks to.
+//! - [`system`]: processes, git and HTTP.
+//! - [`model`]: the words everything else is said in.
+
+pub mod adapters;
+pub mod cli;
+pub mod config;
+pub mod cycle;
+pub mod gates;
+pub mod guards;
+pub mod model;
+pub mod policy;
+pub mod ports;
+pub mod report;
+pub mod system;
+pub mod workspace;

@@ -1,0 +1,25 @@
+//! The words everything else is said in: values and pure transitions, no I/O.
+
+pub mod attempt;
+pub mod change;
+pub mod event;
+pub mod ids;
+pub mod issue;
+pub mod report;
+pub mod secret;
+pub mod settings;
+pub mod state;
+pub mod usage;
+
+pub use attempt::{Attempt, Failure, GateResult, Outcome, Phase};
+pub use change::{PullRequest, PullRequestDraft, PullRequestState};
+pub use event::{AgentEvent, AgentFault, AgentResult, Ending, StopReason, ToolCall};
+pub use ids::{BranchName, IssueId, RunId, Sha, safe_key};
+pub use issue::{Blocker, Issue, Person, Priority, StateKind, TicketState};
+pub use report::CycleReport;
+pub use secret::Secret;
+pub use state::{Claim, IssueRecord, IssueStatus, OutcomeRecord, State};
+pub use usage::Usage;
+
+/// The time type used everywhere: UTC, cut to milliseconds by the clock.
+pub type Time = chrono::DateTime<chrono::Utc>;

@@ -1,0 +1,187 @@
+//! What one cycle did, as data. The shape is a contract (`once --output json`): renderers take it,
+//! nothing else writes to standard output.
+
+use super::{Failure, GateResult, Outcome, Phase, Time, Usage};
+use serde::Serialize;
+
+#[derive(Debug, Clone, Serialize)]
+pub struct CycleReport {
+    pub schema: u32,
+    pub run_id: String,
+    pub status: CycleStatus,
+    pub started_at: Time,
+    pub duration_ms: u64,
+    pub deferred_until: Option<Time>,
+    pub dispatched: Vec<Dispatched>,
+    pub skipped: Vec<Skipped>,
+    pub recovered: Vec<Recovered>,
+    pub requests: Requests,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timings: Option<Timings>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CycleStatus {
+    Completed,
+    Idle,
+    Deferred,
+    Interrupted,
+    DryRun,
+}
+
+impl CycleStatus {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Idle => "idle",
+            Self::Deferred => "deferred",
+            Self::Interrupted => "interrupted",
+            Self::DryRun => "dry_run",
+        }
+    }
+}
+
+/// An issue that was worked on (in a dry run: that would be).
+#[derive(Debug, Clone, Serialize)]
+pub struct Dispatched {
+    pub issue: String,
+    pub title: String,
+    pub url: Option<String>,
+    /// `None` only in a dry run.
+    pub outcome: Option<Outcome>,
+    pub failure: Option<Failure>,
+    pub attempts: u32,
+    pub phase: Option<Phase>,
+    pub branch: String,
+    pub head_sha: Option<String>,
+    pub commits: u64,
+    pub files_changed: u64,
+    pub pull_request: Option<ReportedPullRequest>,
+    pub tool_calls: u64,
+    pub model: Option<String>,
+    pub usage: Usage,
+    pub gates: Vec<GateResult>,
+    pub duration_ms: u64,
+    pub error: Option<String>,
+    /// The folder or file that holds the run's log.
+    pub log: Option<String>,
+    /// Things that went less than well and did not stop the issue.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ReportedPullRequest {
+    pub number: u64,
+    pub url: String,
+    /// Opened by this run, rather than found.
+    pub created: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Skipped {
+    pub issue: String,
+    pub reason: SkipReason,
+    pub detail: String,
+}
+
+/// The rule that kept an issue out of this cycle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SkipReason {
+    State,
+    LabelMissing,
+    LabelExcluded,
+    Assignee,
+    BlockedBy,
+    Claimed,
+    InReview,
+    Done,
+    Backoff,
+    Blocked,
+    NoSlot,
+    StateLimit,
+    Overlap,
+    AttemptsExhausted,
+    Untrusted,
+    ChangedSincePoll,
+}
+
+impl SkipReason {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::State => "state",
+            Self::LabelMissing => "label_missing",
+            Self::LabelExcluded => "label_excluded",
+            Self::Assignee => "assignee",
+            Self::BlockedBy => "blocked_by",
+            Self::Claimed => "claimed",
+            Self::InReview => "in_review",
+            Self::Done => "done",
+            Self::Backoff => "backoff",
+            Self::Blocked => "blocked",
+            Self::NoSlot => "no_slot",
+            Self::StateLimit => "state_limit",
+            Self::Overlap => "overlap",
+            Self::AttemptsExhausted => "attempts_exhausted",
+            Self::Untrusted => "untrusted",
+            Self::ChangedSincePoll => "changed_since_poll",
+        }
+    }
+}
+
+/// A dead run's claim, and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Recovered {
+    pub issue: String,
+    pub action: RecoveryAction,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecoveryAction {
+    /// Its branch was on the remote, complete: the pull request and the ticket were seen to.
+    AdoptedBranch,
+    /// Its pull request existed: adopted.
+    AdoptedPullRequest,
+    /// Nothing was published: the claim was released and the interruption recorded.
+    Released,
+    /// As released, and that was one interruption too many.
+    Blocked,
+}
+
+impl RecoveryAction {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::AdoptedBranch => "adopted_branch",
+            Self::AdoptedPullRequest => "adopted_pull_request",
+            Self::Released => "released",
+            Self::Blocked => "blocked",
+        }
+    }
+}
+
+/// Contacts with the world outside, counted where they are made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Requests {
+    pub tracker: u64,
+    pub forge: u64,
+    pub git_remote: u64,
+}
+
+/// Where the time went, in milliseconds, in the order things began.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Timings {
+    pub total_ms: f64,
+    pub steps: Vec<TimedStep>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TimedStep {
+    pub step: String,
+    /// The ticket, where the step belongs to one.
+    pub issue: Option<String>,
+    pub started_ms: f64,
+    pub duration_ms: f64,
+}

@@ -1,0 +1,157 @@
+//! Settings as plain values, already checked and resolved. `config` makes them, every room below
+//! reads the ones it needs; none of them knows where a value came from.
+
+use chrono::TimeDelta;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Which tickets are ours to work on, and where they go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrackerRules {
+    pub active_states: Vec<String>,
+    pub terminal_states: Vec<String>,
+    pub in_progress_state: String,
+    pub in_review_state: String,
+    pub done_state: String,
+    pub required_labels: Vec<String>,
+    pub excluded_labels: Vec<String>,
+    pub assignee: AssigneeRule,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AssigneeRule {
+    Any,
+    /// Only tickets nobody is assigned to.
+    Nobody,
+    /// Only tickets of the credential's owner.
+    Me,
+    /// Only tickets of the person with this e-mail address, name or id.
+    Person(String),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Issues worked on at the same moment, over all runners.
+    pub max_concurrent: usize,
+    /// Ticket state → issues from that state at the same moment.
+    pub per_state: Vec<(String, usize)>,
+    /// Issues dispatched by one cycle.
+    pub per_cycle: Option<usize>,
+    /// How long the run may take.
+    pub deadline: Option<Duration>,
+    pub max_interruptions: u32,
+    pub max_failures: u32,
+    pub reconcile_interval: Duration,
+    /// Attempts per issue within one cycle.
+    pub max_attempts: u32,
+}
+
+/// Exponential waiting: `min(base · 2^(n−1), max)`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Backoff {
+    pub base: Duration,
+    pub max: Duration,
+}
+
+impl Backoff {
+    /// The wait after the `n`th failure, `n` from 1.
+    pub fn delay(&self, n: u32) -> Duration {
+        let factor = 2u32.checked_pow(n.saturating_sub(1)).unwrap_or(u32::MAX);
+        self.base.checked_mul(factor).unwrap_or(self.max).min(self.max)
+    }
+}
+
+/// What the agent is allowed in time and turns.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AgentLimits {
+    pub startup_timeout: Duration,
+    pub turn_timeout: Duration,
+    pub stall_timeout: Duration,
+    pub grace_period: Duration,
+    pub max_turns: Option<u64>,
+    pub usd_per_issue: Option<f64>,
+}
+
+/// A check run on a finished attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GateSpec {
+    pub name: String,
+    /// A command line for `sh -c`, from the configuration file only.
+    pub run: String,
+    pub timeout: Duration,
+    /// Globs; the gate runs when a changed file matches one. Empty: always.
+    pub when: Vec<String>,
+}
+
+/// What must hold before a push.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GuardRules {
+    pub protected_paths: Vec<String>,
+    pub on_protected: ProtectedPolicy,
+    pub max_changed_files: u64,
+    /// Bytes of the diff as text.
+    pub max_diff_size: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProtectedPolicy {
+    Block,
+    Draft,
+    Allow,
+}
+
+/// Commands around an issue's workspace; command lines for `sh -c`, from the configuration only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hooks {
+    pub after_create: Option<String>,
+    pub before_run: Option<String>,
+    pub after_run: Option<String>,
+    pub before_remove: Option<String>,
+    pub timeout: Duration,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RepositorySettings {
+    /// The checkout, absolute.
+    pub path: PathBuf,
+    pub remote: String,
+    pub base_branch: String,
+    pub branch_prefix: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkspaceSettings {
+    /// The folder that holds one worktree per issue, absolute.
+    pub root: PathBuf,
+    pub keep: KeepWorkspace,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeepWorkspace {
+    Never,
+    OnFailure,
+    Always,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateSettings {
+    pub store: StateStoreKind,
+    pub branch: String,
+    /// Within the branch; for the file store the file, absolute.
+    pub path: PathBuf,
+    pub lease_skew: TimeDelta,
+    pub keep_outcomes: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StateStoreKind {
+    Branch,
+    File,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PullRequestSettings {
+    pub draft: bool,
+    pub labels: Vec<String>,
+    pub reviewers: Vec<String>,
+}

@@ -1,0 +1,4 @@
+//! Decisions: values in, verdict out, no I/O.
+
+pub mod environment;
+pub mod prompt;

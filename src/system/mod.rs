@@ -1,0 +1,6 @@
+//! Processes, git and HTTP.
+
+pub mod git;
+pub mod http;
+pub mod process;
+pub mod redact;

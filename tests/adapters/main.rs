@@ -1,0 +1,11 @@
+//! Adapters against schemas, recorded streams and servers on loopback.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
+
+#[path = "../cycle/support/mod.rs"]
+mod support;
+
+mod agents;
+mod github;
+mod linear;
+mod local;

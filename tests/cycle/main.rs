@@ -1,0 +1,5 @@
+//! The whole program against real git, real children and fake servers on loopback.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
+
+mod support;

@@ -1,0 +1,7 @@
+//! What the tests stand on: servers with behaviour, real repositories, scripted agents.
+
+#![allow(dead_code)]
+
+pub mod github;
+pub mod linear;
+pub mod server;
