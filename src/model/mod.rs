@@ -9,6 +9,7 @@ pub mod report;
 pub mod secret;
 pub mod settings;
 pub mod state;
+pub mod transitions;
 pub mod usage;
 
 pub use attempt::{Attempt, Failure, GateResult, Outcome, Phase};
@@ -18,7 +19,8 @@ pub use ids::{BranchName, IssueId, RunId, Sha, safe_key};
 pub use issue::{Blocker, Issue, Person, Priority, StateKind, TicketState};
 pub use report::CycleReport;
 pub use secret::Secret;
-pub use state::{Claim, IssueRecord, IssueStatus, OutcomeRecord, State};
+pub use state::{Claim, IssueRecord, IssueStatus, OutcomeRecord, Refusal, State};
+pub use transitions::Conclusion;
 pub use usage::Usage;
 
 /// The time type used everywhere: UTC, cut to milliseconds by the clock.
