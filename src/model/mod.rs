@@ -3,12 +3,14 @@
 pub mod attempt;
 pub mod change;
 pub mod event;
+pub mod glob;
 pub mod ids;
 pub mod issue;
 pub mod report;
 pub mod secret;
 pub mod settings;
 pub mod state;
+pub mod text;
 pub mod transitions;
 pub mod usage;
 

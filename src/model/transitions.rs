@@ -2,7 +2,10 @@
 //! Each can be decided again on a fresher state after a lost race.
 
 use super::state::{DayUsage, Refusal};
-use super::{Attempt, BranchName, Claim, IssueId, IssueRecord, IssueStatus, OutcomeRecord, RunId, Sha, State, Time, Usage};
+use super::{
+    Attempt, BranchName, Claim, IssueId, IssueRecord, IssueStatus, OutcomeRecord, RunId, Sha, State, Time,
+    Usage,
+};
 use crate::model::state::RecordedPullRequest;
 
 /// How an issue's work ended, in what the document remembers of it.
