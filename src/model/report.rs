@@ -160,6 +160,16 @@ impl RecoveryAction {
             Self::Blocked => "blocked",
         }
     }
+
+    /// What a person is told.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::AdoptedBranch => "a lost run's pushed branch was adopted",
+            Self::AdoptedPullRequest => "a lost run's pull request was adopted",
+            Self::Released => "a lost run's claim was released",
+            Self::Blocked => "a lost run's claim was released; interrupted too often, so it is blocked",
+        }
+    }
 }
 
 /// Contacts with the world outside, counted where they are made.

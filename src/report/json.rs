@@ -1,1 +1,11 @@
-//! json
+//! The report as exactly one JSON document and a newline. The shape is a contract.
+
+use crate::model::CycleReport;
+use std::io::{self, Write};
+
+/// Writes the document, readable, as `once --output json` prints it.
+pub fn render(report: &CycleReport, out: &mut dyn Write) -> io::Result<()> {
+    let text = serde_json::to_string_pretty(report)?;
+    writeln!(out, "{text}")?;
+    out.flush()
+}

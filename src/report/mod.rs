@@ -1,5 +1,12 @@
-//! A cycle's report, rendered.
+//! A cycle's report and its progress, rendered: values in, bytes out to the sink that is given.
+//!
+//! Nothing here reads the environment, the clock or the terminal's state, and nothing decides.
+//! Text of tickets and agents passes through [`text`] (or the escaping of its format) first.
+//! Styles are always written; a sink such as `anstream::AutoStream` takes them out where colour
+//! is off.
 
 pub mod github;
 pub mod human;
 pub mod json;
+pub mod progress;
+pub mod text;

@@ -1,0 +1,140 @@
+//! Untrusted text for a terminal or a log: one line, inert, cut by display width; and numbers as
+//! people read them.
+
+use unicode_width::UnicodeWidthChar;
+
+/// The text as one inert line: any white space becomes one space, other control characters
+/// become `U+FFFD`, and characters that hide or reorder text go.
+///
+/// GitHub's runner obeys `##[command]` anywhere in a line of its log, so that mark is broken up.
+pub fn one_line(text: &str) -> String {
+    let mut line = String::new();
+    for c in text.chars() {
+        if c.is_whitespace() {
+            if !line.is_empty() && !line.ends_with(' ') {
+                line.push(' ');
+            }
+        } else if c.is_control() {
+            line.push('\u{fffd}');
+        } else if !is_deceptive(c) {
+            if c == '[' && line.ends_with("##") {
+                line.push(' ');
+            }
+            line.push(c);
+        }
+    }
+    line.truncate(line.trim_end().len());
+    line
+}
+
+/// The text as [`one_line`], at most `width` columns wide; an ellipsis stands for what was cut.
+pub fn fit(text: &str, width: usize) -> String {
+    let line = one_line(text);
+    // Marks without width could pile up for ever: a column holds a few characters, no more.
+    let most = width.saturating_mul(4);
+    let mut used = 0;
+    let mut end = 0;
+    let mut before_last = 0;
+    for (count, (at, c)) in line.char_indices().enumerate() {
+        let wide = c.width().unwrap_or(0);
+        if used + wide > width || count == most {
+            return format!("{}…", &line[..before_last]);
+        }
+        used += wide;
+        end = at + c.len_utf8();
+        if used < width {
+            before_last = end;
+        }
+    }
+    line[..end].to_owned()
+}
+
+/// The last `count` lines that say something, each as [`one_line`].
+pub fn last_lines(text: &str, count: usize) -> Vec<String> {
+    let mut lines: Vec<String> =
+        text.lines().rev().map(one_line).filter(|line| !line.is_empty()).take(count).collect();
+    lines.reverse();
+    lines
+}
+
+/// Columns a terminal needs for it.
+pub fn width(text: &str) -> usize {
+    text.chars().map(|c| c.width().unwrap_or(0)).sum()
+}
+
+/// `900ms`, `12s`, `3m 5s`, `2h 7m`.
+pub fn duration(ms: u64) -> String {
+    let seconds = ms / 1000;
+    match seconds {
+        0 => format!("{ms}ms"),
+        1..60 => format!("{seconds}s"),
+        60..3600 => format!("{}m {}s", seconds / 60, seconds % 60),
+        _ => format!("{}h {}m", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+/// `950`, `45.0k`, `1.2M`.
+pub fn tokens(count: u64) -> String {
+    match count {
+        0..1000 => count.to_string(),
+        1000..1_000_000 => format!("{}.{}k", count / 1000, count % 1000 / 100),
+        _ => format!("{}.{}M", count / 1_000_000, count % 1_000_000 / 100_000),
+    }
+}
+
+/// `$0.42`.
+pub fn usd(amount: f64) -> String {
+    format!("${amount:.2}")
+}
+
+/// `1 ticket`, `2 tickets`.
+pub fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+/// Soft hyphens, zero-width marks, direction marks and overrides, invisible operators, tags. The
+/// two joiners stay: scripts and emoji need them.
+fn is_deceptive(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}'
+        | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+        | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hostile_text_becomes_one_inert_line() {
+        let hostile = "\u{1b}[31mred\u{1b}[0m\r\n::add-mask::x\tand\u{9b}2J \u{202e}evil\u{2066}\u{7}\n";
+        assert_eq!(one_line(hostile), "\u{fffd}[31mred\u{fffd}[0m ::add-mask::x and\u{fffd}2J evil\u{fffd}");
+    }
+
+    #[test]
+    fn the_runners_old_command_mark_is_broken_up() {
+        assert_eq!(one_line("see ##[add-mask]main"), "see ## [add-mask]main");
+        assert_eq!(one_line("see #\u{200b}#[add-mask]main"), "see ## [add-mask]main");
+    }
+
+    #[test]
+    fn text_is_cut_by_the_columns_it_takes() {
+        assert_eq!(fit("short", 10), "short");
+        assert_eq!(fit("exactly ten", 11), "exactly ten");
+        assert_eq!(fit("one too many", 11), "one too ma…");
+        assert_eq!(fit("日本語の題名", 7), "日本語…");
+        assert_eq!(width(&fit("日本語の題名", 6)), 5);
+        assert_eq!(fit("x", 0), "…");
+        let piled = format!("a{}", "\u{301}".repeat(10_000));
+        assert!(fit(&piled, 20).chars().count() <= 81);
+    }
+
+    #[test]
+    fn numbers_read_as_people_say_them() {
+        assert_eq!(
+            [0, 900, 12_345, 185_000, 7_620_000].map(duration),
+            ["0ms", "900ms", "12s", "3m 5s", "2h 7m"]
+        );
+        assert_eq!([999, 45_000, 45_678, 1_250_000].map(tokens), ["999", "45.0k", "45.6k", "1.2M"]);
+    }
+}
