@@ -282,7 +282,7 @@ fn perform(reply: Reply, mut stream: &TcpStream, no_body: bool) -> std::io::Resu
             Ok(true)
         }
         Reply::Hang => {
-            drop(stream.read(&mut [0; 1])?);
+            stream.read_exact(&mut [0; 1])?;
             Ok(false)
         }
         Reply::Drop => Ok(false),
