@@ -7,7 +7,7 @@
 use crate::model::ids::short_hash;
 use crate::model::{BranchName, Sha, safe_key};
 use crate::system::git::{
-    CommitAuthor, CommitInfo, Diff, FetchSpec, GitError, RefPush, RefResult, Remote, Repository, Worktree,
+    CommitAuthor, FetchSpec, GitError, Patches, RefPush, Remote, Repository, Worktree,
 };
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -15,6 +15,7 @@ use std::sync::OnceLock;
 
 mod seal;
 
+pub use crate::system::git::{ChangedFile, CommitInfo, RefResult as Pushed};
 pub use seal::Seal;
 
 /// All workspaces of one repository.
@@ -43,7 +44,11 @@ pub struct Work {
     pub head: Option<Sha>,
     /// Newest first.
     pub commits: Vec<CommitInfo>,
-    pub diff: Diff,
+    /// What differs from the base, all commits together.
+    pub files: Vec<ChangedFile>,
+    /// Path → target of every symbolic link among them.
+    pub links: Vec<(String, String)>,
+    pub patches: Patches,
     /// Commits of the base the head no longer has.
     pub missing_base_commits: u64,
 }
@@ -147,11 +152,11 @@ impl Workspaces {
         branch: &BranchName,
         head: &Sha,
         expect: Option<&Sha>,
-    ) -> Result<RefResult, WorkspaceError> {
+    ) -> Result<Pushed, WorkspaceError> {
         self.restore_shared();
         let update = RefPush { name: branch.full_ref(), to: Some(head.clone()), expect: expect.cloned() };
         let mut results = self.remote.push(&[update], false)?;
-        Ok(results.pop().unwrap_or(RefResult::Collateral))
+        Ok(results.pop().unwrap_or(Pushed::Collateral))
     }
 
     /// Puts back what an agent changed in the configuration and hooks all worktrees share; names
@@ -314,25 +319,49 @@ impl Workspace {
             return Ok(Work::default());
         }
         let repository = &all.repository;
-        let (divergence, diff) = std::thread::scope(|scope| {
+        let (divergence, files, patches) = std::thread::scope(|scope| {
             let divergence = scope.spawn(|| repository.divergence(&self.base, &head));
-            let diff = repository.diff(&self.base, &head, max_patch);
-            let divergence = divergence
-                .join()
-                .unwrap_or_else(|_| Err(GitError::protocol("log", "reading the commits failed")));
-            (divergence, diff)
+            let files = scope.spawn(|| repository.diff(&self.base, &head));
+            let patches = repository.patches(&self.base, &head, max_patch);
+            (joined(divergence), joined(files), patches)
         });
-        let (divergence, diff) = (divergence?, diff?);
-        if divergence.behind == 0 && diff.files.is_empty() {
+        let (divergence, files) = (divergence?, files?);
+        if divergence.behind == 0 && files.is_empty() {
             // Commits that undo each other are nothing to review.
             return Ok(Work::default());
         }
         Ok(Work {
+            links: self.links(repository, &head, &files)?,
             head: Some(head),
             commits: divergence.ahead,
-            diff,
+            files,
+            patches: patches?,
             missing_base_commits: divergence.behind,
         })
+    }
+
+    /// Where the symbolic links of a change point.
+    fn links(
+        &self,
+        repository: &Repository,
+        head: &Sha,
+        files: &[ChangedFile],
+    ) -> Result<Vec<(String, String)>, GitError> {
+        let paths: Vec<&str> =
+            files.iter().filter(|file| file.new_mode == "120000").map(|file| file.path.as_str()).collect();
+        if paths.is_empty() {
+            return Ok(Vec::new());
+        }
+        let names: Vec<String> = paths.iter().map(|path| format!("{head}:{path}")).collect();
+        let blobs = repository.objects(&names)?;
+        Ok(paths
+            .into_iter()
+            .zip(blobs)
+            .map(|(path, blob)| {
+                let target = blob.map(|blob| String::from_utf8_lossy(&blob.data).into_owned()).unwrap_or_default();
+                (path.to_owned(), target)
+            })
+            .collect())
     }
 
     /// Back to a clean start for the next attempt.
@@ -354,6 +383,10 @@ impl Workspace {
             _ => damaged("was turned into another repository during the attempt"),
         }
     }
+}
+
+fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, Result<T, GitError>>) -> Result<T, GitError> {
+    thread.join().unwrap_or_else(|_| Err(GitError::protocol("log", "reading the commits failed")))
 }
 
 /// The folder that holds the workspaces of the repository at `common_dir` when none is configured.

@@ -13,15 +13,15 @@ const MAX_TRIES: u32 = 60;
 const MAX_STRIKES: u32 = 4;
 
 /// A transition of the state, and the refs that move, or are proved, with it.
-pub struct Change {
+pub struct Change<'c> {
     /// For the commit's message: `claim ENG-42`.
     pub what: String,
-    pub decide: Decide,
+    pub decide: Decide<'c>,
     pub refs: Vec<RefUpdate>,
 }
 
 /// Called again for every fresher state until one of its answers is committed.
-pub type Decide = Box<dyn FnMut(&State) -> Result<State, Refusal> + Send>;
+pub type Decide<'c> = Box<dyn FnMut(&State) -> Result<State, Refusal> + Send + 'c>;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LedgerError {
@@ -35,7 +35,7 @@ pub struct Ledger<'w> {
     store: &'w dyn StateStore,
     clock: &'w dyn Clock,
     writer: Writer,
-    waiting: Mutex<Vec<(Change, Slot)>>,
+    waiting: Mutex<Vec<(Change<'static>, Slot)>>,
     snapshot: Mutex<Snapshot>,
 }
 
@@ -54,8 +54,16 @@ impl<'w> Ledger<'w> {
         held(&self.snapshot).state.clone()
     }
 
-    /// Commits a change; returns when it is on the remote or cannot be.
-    pub fn commit(&self, change: Change) -> Result<(), LedgerError> {
+    /// Commits a change by itself.
+    pub fn commit_alone(&self, change: Change<'_>) -> Result<(), LedgerError> {
+        let slot = Slot::default();
+        self.commit_batch(&mut held(&self.snapshot), vec![(change, Arc::clone(&slot))]);
+        held(&slot).take().unwrap_or(Err(LedgerError::Refused(Refusal::Nothing)))
+    }
+
+    /// Commits a change, with those of other threads where they come together; returns when it is
+    /// on the remote or cannot be.
+    pub fn commit(&self, change: Change<'static>) -> Result<(), LedgerError> {
         let slot = Slot::default();
         held(&self.waiting).push((change, Arc::clone(&slot)));
         let mut snapshot = held(&self.snapshot);
@@ -68,7 +76,7 @@ impl<'w> Ledger<'w> {
         held(&slot).take().unwrap_or(Err(LedgerError::Refused(Refusal::Nothing)))
     }
 
-    fn commit_batch(&self, snapshot: &mut Snapshot, mut batch: Vec<(Change, Slot)>) {
+    fn commit_batch(&self, snapshot: &mut Snapshot, mut batch: Vec<(Change<'_>, Slot)>) {
         let mut strikes = 0;
         for attempt in 0..MAX_TRIES {
             let Some((next, message, refs)) = self.decide(&snapshot.state, &mut batch) else { return };
@@ -115,7 +123,7 @@ impl<'w> Ledger<'w> {
 
     /// All changes, one on top of the other; those that are refused are settled. `None` when none
     /// is left.
-    fn decide(&self, state: &State, batch: &mut Vec<(Change, Slot)>) -> Option<(State, String, Vec<RefUpdate>)> {
+    fn decide(&self, state: &State, batch: &mut Vec<(Change<'_>, Slot)>) -> Option<(State, String, Vec<RefUpdate>)> {
         let mut next = state.clone();
         batch.retain_mut(|(change, slot)| match (change.decide)(&next) {
             Ok(decided) => {
@@ -150,7 +158,7 @@ fn message_of(lines: &str, count: usize) -> String {
     if count == 1 { lines.to_owned() } else { format!("{count} changes\n\n{lines}") }
 }
 
-fn settle(batch: &mut Vec<(Change, Slot)>, which: impl Fn(&Change) -> bool, result: &Result<(), LedgerError>) {
+fn settle(batch: &mut Vec<(Change<'_>, Slot)>, which: impl Fn(&Change) -> bool, result: &Result<(), LedgerError>) {
     batch.retain(|(change, slot)| {
         let settled = which(change);
         if settled {

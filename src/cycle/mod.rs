@@ -1,1 +1,254 @@
-//! The story of one cycle.
+//! The story of one cycle, readable aloud: load the state, recover what dead runs left, poll,
+//! select, claim, work on each issue in a thread of its own, publish, record, report.
+//!
+//! Owns the order of things and who may go on after which failure. Knows no tracker, forge, agent
+//! or store by name.
+
+mod attempt;
+mod claim;
+mod ledger;
+mod publish;
+mod reconcile;
+mod record;
+mod select;
+mod stop;
+mod supervise;
+mod timings;
+mod work;
+
+pub use stop::Interrupt;
+
+use crate::gates::Checks;
+use crate::model::progress::Progress;
+use crate::model::report::{CycleStatus, Dispatched, Recovered, Requests, Skipped};
+use crate::model::settings::{AgentLimits, Backoff, KeepWorkspace, Limits, PullRequestSettings, TrackerRules};
+use crate::model::{Claim, CycleReport, IssueId, Outcome, RunId, Time};
+use crate::policy::rate_limit;
+use crate::ports::{Agent, Clock, Forge, StateStore, StoreError, Tracker, TrackerError};
+use crate::workspace::{WorkspaceError, Workspaces};
+use chrono::TimeDelta;
+use ledger::Ledger;
+use std::fmt;
+use std::path::PathBuf;
+use timings::Stopwatch;
+
+/// Everything outside that a cycle touches.
+pub struct World {
+    pub tracker: Box<dyn Tracker>,
+    pub forge: Box<dyn Forge>,
+    pub agent: Box<dyn Agent>,
+    pub store: Box<dyn StateStore>,
+    pub clock: Box<dyn Clock>,
+    pub workspaces: Workspaces,
+    pub checks: Checks,
+    /// Whether a claim's run still lives, as far as this host can tell beyond the lease.
+    pub is_alive: Box<dyn Fn(&Claim) -> bool + Send + Sync>,
+    pub progress: Box<dyn Fn(Progress) + Send + Sync>,
+}
+
+/// Who this run is.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    pub run_id: RunId,
+    pub host: String,
+    pub pid: u32,
+    pub pid_started: Option<String>,
+    pub ci_run_url: Option<String>,
+}
+
+/// The rules of this run.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub identity: Identity,
+    pub tracker: TrackerRules,
+    pub limits: Limits,
+    pub retry: Backoff,
+    pub rate_limit: Backoff,
+    pub agent: AgentLimits,
+    pub model: Option<String>,
+    pub base_branch: String,
+    pub branch_prefix: String,
+    pub lease_skew: TimeDelta,
+    pub pull_request: PullRequestSettings,
+    pub keep: KeepWorkspace,
+    /// Where this run's logs go: one folder per issue.
+    pub run_dir: PathBuf,
+}
+
+/// What one invocation asks for.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// Only these issues, by the names people use; all when empty.
+    pub issues: Vec<String>,
+    /// An operator's word: states, labels, backoff and blocks are set aside.
+    pub force: bool,
+    /// Decide and report; change nothing.
+    pub dry_run: bool,
+}
+
+/// What became of a cycle that ran.
+pub struct Ran {
+    pub report: CycleReport,
+    /// Something went wrong that is nobody's failed attempt: the state or the tracker could not
+    /// be written. Nothing is lost; the next run finds it.
+    pub trouble: Option<CycleError>,
+}
+
+/// Why a cycle could not run, or not to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CycleError {
+    /// The configuration or the arguments name something that does not exist.
+    Config(String),
+    /// Tracker, forge or git remote out of reach or refusing, or the state unreadable.
+    Unreachable(String),
+    /// A fault of Conductor's own.
+    Internal(String),
+}
+
+impl fmt::Display for CycleError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config(text) | Self::Unreachable(text) | Self::Internal(text) => f.write_str(text),
+        }
+    }
+}
+
+impl std::error::Error for CycleError {}
+
+impl From<StoreError> for CycleError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Config(text) => Self::Config(text),
+            StoreError::Unreachable(_) | StoreError::Unreadable(_) => Self::Unreachable(error.to_string()),
+        }
+    }
+}
+
+impl From<TrackerError> for CycleError {
+    fn from(error: TrackerError) -> Self {
+        match error {
+            TrackerError::Config(text) => Self::Config(text),
+            other => Self::Unreachable(other.to_string()),
+        }
+    }
+}
+
+impl From<WorkspaceError> for CycleError {
+    fn from(error: WorkspaceError) -> Self {
+        Self::Unreachable(error.to_string())
+    }
+}
+
+/// One cycle under way: the world, the rules, and what is shared between its threads.
+struct Cycle<'w> {
+    world: &'w World,
+    settings: &'w Settings,
+    ledger: Ledger<'w>,
+    watch: &'w Stopwatch<'w>,
+    interrupt: &'w Interrupt,
+}
+
+/// Runs one cycle.
+pub fn run(
+    world: &World,
+    settings: &Settings,
+    request: &Request,
+    interrupt: &Interrupt,
+) -> Result<Ran, CycleError> {
+    let started_at = world.clock.now();
+    let watch = Stopwatch::start(world.clock.as_ref());
+    let ledger = watch.time("load state", None, || {
+        Ledger::open(world.store.as_ref(), world.clock.as_ref(), &settings.identity.run_id)
+    })?;
+    let cycle = Cycle { world, settings, ledger, watch: &watch, interrupt };
+    let told = match rate_limit::deferred_until(&cycle.ledger.state().rate_limit, started_at) {
+        Some(until) => Told::deferred(until),
+        None => cycle.turn(request)?,
+    };
+    Ok(cycle.report(started_at, told))
+}
+
+/// What the report will say.
+#[derive(Default)]
+struct Told {
+    status: Option<CycleStatus>,
+    deferred_until: Option<Time>,
+    dispatched: Vec<Dispatched>,
+    skipped: Vec<Skipped>,
+    recovered: Vec<Recovered>,
+    trouble: Option<CycleError>,
+}
+
+impl Told {
+    fn deferred(until: Time) -> Self {
+        Self { status: Some(CycleStatus::Deferred), deferred_until: Some(until), ..Self::default() }
+    }
+}
+
+impl Cycle<'_> {
+    fn turn(&self, request: &Request) -> Result<Told, CycleError> {
+        let mut told = Told::default();
+        let mut polled = self.watch.time("poll tracker", None, || self.poll(request))?;
+        if !request.dry_run {
+            told.recovered = self.watch.time("recover", None, || self.reconcile(&mut polled))?;
+        }
+        let mut selection = self.select(&polled, request);
+        told.skipped.append(&mut selection.skipped);
+        if request.dry_run {
+            told.status = Some(CycleStatus::DryRun);
+            told.dispatched = selection.issues.iter().map(|issue| self.would_dispatch(issue)).collect();
+            return Ok(told);
+        }
+        if !selection.issues.is_empty() && self.interrupt.signal().is_none() {
+            let claimed = self.claim(selection, request, &mut told.skipped)?;
+            let worked = self.work(claimed);
+            told.dispatched = worked.dispatched;
+            told.skipped.extend(worked.skipped);
+            told.trouble = worked.trouble;
+        }
+        Ok(told)
+    }
+
+    fn report(&self, started_at: Time, told: Told) -> Ran {
+        let idle = told.dispatched.is_empty() && told.recovered.is_empty();
+        let status = told.status.unwrap_or(match self.interrupt.signal() {
+            Some(_) => CycleStatus::Interrupted,
+            None if idle => CycleStatus::Idle,
+            None => CycleStatus::Completed,
+        });
+        let requests = Requests {
+            tracker: self.world.tracker.requests(),
+            forge: self.world.forge.requests(),
+            git_remote: self.world.workspaces.contacts(),
+        };
+        let duration = self.watch.elapsed();
+        let report = CycleReport {
+            schema: 1,
+            run_id: self.settings.identity.run_id.to_string(),
+            status,
+            started_at,
+            duration_ms: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
+            deferred_until: told.deferred_until,
+            dispatched: told.dispatched,
+            skipped: told.skipped,
+            recovered: told.recovered,
+            requests,
+            timings: Some(self.watch.timings()),
+        };
+        Ran { report, trouble: told.trouble }
+    }
+
+    fn now(&self) -> Time {
+        self.world.clock.now()
+    }
+}
+
+/// Whether any attempt of the report failed.
+pub fn has_failures(report: &CycleReport) -> bool {
+    report.dispatched.iter().any(|done| done.outcome.is_some_and(Outcome::is_failure))
+}
+
+/// The tickets' ids, for a query.
+fn ids<'a>(issues: impl IntoIterator<Item = &'a crate::model::Issue>) -> Vec<IssueId> {
+    issues.into_iter().map(|issue| issue.id.clone()).collect()
+}

@@ -2,32 +2,22 @@
 //! Each can be decided again on a fresher state after a lost race.
 
 use super::state::{DayUsage, Refusal};
-use super::{
-    Attempt, BranchName, Claim, IssueId, IssueRecord, IssueStatus, OutcomeRecord, RunId, Sha, State, Time,
-    Usage,
-};
-use crate::model::state::RecordedPullRequest;
+use super::{Attempt, Claim, IssueId, IssueRecord, OutcomeRecord, RunId, State, Time, Usage};
 
 /// How an issue's work ended, in what the document remembers of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Conclusion {
     pub issue_id: IssueId,
-    pub identifier: String,
+    /// The run whose claim ends with it.
+    pub claimed_by: RunId,
+    /// The run that says so.
     pub run_id: RunId,
     pub at: Time,
-    pub status: IssueStatus,
+    /// What is remembered of the issue from now on.
+    pub record: IssueRecord,
+    /// One outcome each in the history.
     pub attempts: Vec<Attempt>,
     pub labels: Vec<String>,
-    pub branch: BranchName,
-    /// The pushed head, when there is one.
-    pub head_sha: Option<Sha>,
-    pub pull_request: Option<RecordedPullRequest>,
-    pub next_attempt_at: Option<Time>,
-    pub blocked_reason: Option<String>,
-    /// What the record says of earlier failures is forgotten: the ticket changed since, or an
-    /// operator set it aside.
-    pub anew: bool,
-    pub issue_updated_at: Option<Time>,
 }
 
 impl State {
@@ -53,26 +43,19 @@ impl State {
     /// Ends a claim in its outcome.
     pub fn conclude(&self, done: &Conclusion) -> Result<State, Refusal> {
         let mut next = self.clone();
-        next.take_claim(&done.issue_id, &done.run_id)?;
-        let mut record = next.record_of(&done.issue_id, &done.identifier);
-        if done.anew {
-            record = IssueRecord { branch: record.branch, ..IssueRecord::new(&done.identifier, done.status) };
-        }
-        record.identifier.clone_from(&done.identifier);
-        record.status = done.status;
+        next.take_claim(&done.issue_id, &done.claimed_by)?;
+        Ok(next.conclude_unclaimed(done))
+    }
+
+    /// Writes an outcome where there is no claim to end.
+    pub fn conclude_unclaimed(&self, done: &Conclusion) -> State {
+        let mut next = self.clone();
+        next.issues.insert(done.issue_id.clone(), done.record.clone());
         for attempt in &done.attempts {
-            record.count(attempt);
             next.add_usage(done.at, &attempt.usage);
             next.outcomes.push(done.outcome_of(attempt));
         }
-        record.branch = Some(done.branch.clone());
-        record.head_sha = done.head_sha.clone().or(record.head_sha);
-        record.pull_request = done.pull_request.clone().or(record.pull_request);
-        record.next_attempt_at = done.next_attempt_at;
-        record.blocked_reason.clone_from(&done.blocked_reason);
-        record.issue_updated_at = done.issue_updated_at.or(record.issue_updated_at);
-        next.issues.insert(done.issue_id.clone(), record);
-        Ok(next)
+        next
     }
 
     /// Changes what is remembered of an issue; `None` when nothing is.
@@ -103,33 +86,12 @@ impl State {
     }
 }
 
-impl IssueRecord {
-    /// Counts one attempt. A limit of the provider spends none; an interruption is not a failure.
-    fn count(&mut self, attempt: &Attempt) {
-        use super::{Failure, Outcome};
-        match (attempt.outcome, attempt.failure) {
-            (Outcome::Failure | Outcome::Partial, Some(Failure::RateLimited)) => {}
-            (Outcome::Failure | Outcome::Partial, _) => {
-                self.attempts += 1;
-                *self.failures_by_phase.entry(attempt.phase).or_default() += 1;
-            }
-            (Outcome::Interrupted, _) => self.interruptions += 1,
-            (Outcome::Success, _) => {
-                self.attempts += 1;
-                self.failures_by_phase.clear();
-                self.interruptions = 0;
-            }
-            (Outcome::NoChanges, _) => self.attempts += 1,
-        }
-    }
-}
-
 impl Conclusion {
     fn outcome_of(&self, attempt: &Attempt) -> OutcomeRecord {
         OutcomeRecord {
             timestamp: self.at,
             run_id: self.run_id.clone(),
-            issue: self.identifier.clone(),
+            issue: self.record.identifier.clone(),
             issue_id: self.issue_id.clone(),
             attempt: attempt.number,
             outcome: attempt.outcome,
@@ -143,8 +105,8 @@ impl Conclusion {
             has_commits: attempt.has_commits,
             labels: self.labels.clone(),
             model: attempt.model.clone(),
-            branch: Some(self.branch.clone()),
-            pull_request: self.pull_request.as_ref().map(|pull| pull.url.clone()),
+            branch: self.record.branch.clone(),
+            pull_request: self.record.pull_request.as_ref().map(|pull| pull.url.clone()),
             gates: attempt.gates.clone(),
             error_tail: attempt.error_tail.clone(),
             extra: Default::default(),

@@ -19,7 +19,7 @@ mod objects;
 mod remote;
 mod worktree;
 
-pub use objects::{ChangedFile, CommitAuthor, CommitInfo, Diff, Divergence, Entry, Object, parse_tree};
+pub use objects::{ChangedFile, CommitAuthor, CommitInfo, Divergence, Entry, Object, Patches, parse_tree};
 pub use remote::{Credential, FetchSpec, RefPush, RefResult, Remote};
 pub use worktree::{Registered, Worktree, WorktreeStatus};
 

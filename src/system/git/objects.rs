@@ -66,13 +66,13 @@ pub struct ChangedFile {
     pub deleted: Option<u64>,
 }
 
-/// What differs between two commits, and the patch as far as it was asked for.
+/// The patches of a range of commits.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Diff {
-    pub files: Vec<ChangedFile>,
-    pub patch: Vec<u8>,
-    /// The patch is longer than that.
-    pub cut: bool,
+pub struct Patches {
+    /// As far as they were asked for.
+    pub text: Vec<u8>,
+    /// Their whole size in bytes.
+    pub size: u64,
 }
 
 impl Repository {
@@ -144,35 +144,33 @@ impl Repository {
         Ok(divergence)
     }
 
-    /// The files that differ, and up to `max_patch` bytes of the patch.
-    pub fn diff(&self, base: &Sha, head: &Sha, max_patch: u64) -> Result<Diff, GitError> {
+    /// The files that differ.
+    pub fn diff(&self, base: &Sha, head: &Sha) -> Result<Vec<ChangedFile>, GitError> {
+        let args = ["diff", "--raw", "--numstat", "-z", "--no-abbrev", "--find-renames", "--ignore-submodules=none"];
+        parse_diff(&self.git(args).arg(base.as_str()).arg(head.as_str()).arg("--").success()?.stdout)
+    }
+
+    /// The patch of every commit of `head` that `base` does not have, up to `most` bytes; as text
+    /// whatever attributes and configuration say. What one commit adds and the next one removes is
+    /// in it too.
+    pub fn patches(&self, base: &Sha, head: &Sha, most: u64) -> Result<Patches, GitError> {
         let args = [
-            "diff",
-            "--raw",
-            "--numstat",
+            "log",
             "--patch",
-            "-z",
-            "--no-abbrev",
-            "--find-renames",
+            "--text",
+            "--format=",
             "--no-color",
             "--no-ext-diff",
             "--no-textconv",
-            "--ignore-submodules=none",
-            base.as_str(),
-            head.as_str(),
-            "--",
+            "--diff-merges=first-parent",
         ];
-        let (mut spool, _) = self.git(args).spooled()?;
-        let io = |error: std::io::Error| protocol("diff", error.to_string());
+        let (mut spool, _) = self.git(args).arg(format!("{base}..{head}")).arg("--").spooled()?;
+        let io = |error: std::io::Error| protocol("log", error.to_string());
+        let size = spool.seek(std::io::SeekFrom::End(0)).map_err(io)?;
         spool.rewind().map_err(io)?;
-        let mut bytes = Vec::new();
-        // The listing comes before the patch; a listing alone can be long in a huge change.
-        let most = max_patch.saturating_add(64 << 20);
-        spool.take(most).read_to_end(&mut bytes).map_err(io)?;
-        let mut diff = parse_diff(&bytes)?;
-        diff.cut = diff.patch.len() as u64 > max_patch;
-        diff.patch.truncate(usize::try_from(max_patch).unwrap_or(usize::MAX));
-        Ok(diff)
+        let mut text = Vec::new();
+        spool.take(most).read_to_end(&mut text).map_err(io)?;
+        Ok(Patches { text, size })
     }
 }
 
@@ -230,9 +228,9 @@ pub fn parse_tree(tree: &Object) -> Result<Vec<Entry>, GitError> {
     Ok(entries)
 }
 
-/// `--raw --numstat --patch -z`: raw lines, counts, an empty field, the patch.
-fn parse_diff(bytes: &[u8]) -> Result<Diff, GitError> {
-    let mut diff = Diff::default();
+/// `--raw --numstat -z`: the raw lines, then the counts in the same order.
+fn parse_diff(bytes: &[u8]) -> Result<Vec<ChangedFile>, GitError> {
+    let mut files = Vec::new();
     let mut rest = bytes;
     let next = |rest: &mut &[u8]| -> Option<String> {
         let end = rest.iter().position(|byte| *byte == 0)?;
@@ -253,7 +251,7 @@ fn parse_diff(bytes: &[u8]) -> Result<Diff, GitError> {
         if matches!(kind, 'R' | 'C') {
             old_path = Some(std::mem::replace(&mut path, next(&mut rest).ok_or_else(cut)?));
         }
-        diff.files.push(ChangedFile {
+        files.push(ChangedFile {
             kind,
             old_mode: (*old_mode).to_owned(),
             new_mode: (*new_mode).to_owned(),
@@ -263,7 +261,7 @@ fn parse_diff(bytes: &[u8]) -> Result<Diff, GitError> {
             deleted: None,
         });
     }
-    for file in &mut diff.files {
+    for file in &mut files {
         let line = next(&mut rest).ok_or_else(cut)?;
         let mut fields = line.splitn(3, '\t');
         file.added = fields.next().and_then(|count| count.parse().ok());
@@ -273,6 +271,5 @@ fn parse_diff(bytes: &[u8]) -> Result<Diff, GitError> {
             next(&mut rest);
         }
     }
-    diff.patch = rest.strip_prefix(b"\0").unwrap_or(rest).to_vec();
-    Ok(diff)
+    Ok(files)
 }

@@ -1,0 +1,153 @@
+//! One attempt: the agent from its start to its end, its events folded into counters, its
+//! deadlines kept.
+
+use super::Cycle;
+use super::stop::Stops;
+use super::work::Job;
+use crate::model::progress::News;
+use crate::model::{AgentEvent, AgentResult, Ending, Phase, StopReason, Time, Usage};
+use crate::ports::{AgentError, AgentSession, Assignment, Step};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// How long one wait for an event may be, so that signals and deadlines are seen in time.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// What an agent did, from start to end.
+#[derive(Debug, Clone)]
+pub(super) struct AgentRun {
+    pub ending: Ending,
+    /// The last one stands.
+    pub result: Option<AgentResult>,
+    /// The provider said that its limit is reached; with the reset it named.
+    pub limit: Option<Option<Time>>,
+    pub model: Option<String>,
+    pub phase: Phase,
+    pub tool_calls: u64,
+    pub files: BTreeSet<String>,
+    pub usage: Usage,
+    pub turns: u64,
+}
+
+impl AgentRun {
+    fn new() -> Self {
+        Self {
+            ending: Ending::default(),
+            result: None,
+            limit: None,
+            model: None,
+            phase: Phase::Reading,
+            tool_calls: 0,
+            files: BTreeSet::new(),
+            usage: Usage::default(),
+            turns: 0,
+        }
+    }
+
+    fn fold(&mut self, event: AgentEvent) {
+        match event {
+            AgentEvent::Session { model, .. } => self.model = model.or(self.model.take()),
+            AgentEvent::Turn => self.turns += 1,
+            AgentEvent::Tool(call) => {
+                self.tool_calls += 1;
+                self.phase = call.phase.unwrap_or(self.phase);
+                self.files.extend(call.file);
+            }
+            AgentEvent::Usage(usage) => self.usage = usage,
+            AgentEvent::RateLimit { reached: true, resets_at, .. } => self.limit = Some(resets_at),
+            AgentEvent::Finished(result) => {
+                if let Some(usage) = result.usage {
+                    self.usage = usage;
+                }
+                self.result = Some(result);
+            }
+            AgentEvent::RateLimit { reached: false, .. }
+            | AgentEvent::ToolResult { .. }
+            | AgentEvent::Text(_)
+            | AgentEvent::Retrying { .. }
+            | AgentEvent::Denied { .. }
+            | AgentEvent::Noise => {}
+        }
+    }
+}
+
+/// The moments a running agent is measured by; the clock's monotonic time.
+struct Moments {
+    started: Duration,
+    progress: Duration,
+    /// The first event came.
+    awake: bool,
+    finished: Option<Duration>,
+    stopping: bool,
+}
+
+impl Cycle<'_> {
+    /// Runs the agent to its end. Whatever it does, this returns: each wait is short, each limit
+    /// ends it, and the session's end is the end of its whole tree.
+    pub(super) fn run_agent(
+        &self,
+        job: &Job<'_>,
+        assignment: &Assignment,
+        stops: &Stops<'_>,
+    ) -> Result<AgentRun, AgentError> {
+        let clock = self.world.clock.as_ref();
+        let mut session = self.world.agent.start(assignment)?;
+        let mut run = AgentRun::new();
+        let started = clock.monotonic();
+        let mut moments = Moments { started, progress: started, awake: false, finished: None, stopping: false };
+        loop {
+            match session.next(LOOK) {
+                Step::Ended(ending) => {
+                    run.ending = ending;
+                    return Ok(run);
+                }
+                Step::Event(event) => {
+                    let now = clock.monotonic();
+                    moments.awake = true;
+                    if event.is_progress() {
+                        moments.progress = now;
+                    }
+                    moments.finished = matches!(event, AgentEvent::Finished(_)).then_some(now);
+                    run.fold(event);
+                    self.tell(job.issue(), News::Working {
+                        phase: run.phase,
+                        tool_calls: run.tool_calls,
+                        tokens: run.usage.total_tokens(),
+                    });
+                }
+                Step::Waiting => {}
+            }
+            if !moments.stopping
+                && let Some(reason) = stops.reason(&job.issue().id).or_else(|| self.overdue(&run, &moments))
+            {
+                moments.stopping = true;
+                session.stop(reason);
+            }
+        }
+    }
+
+    /// Which of its limits a running agent has passed.
+    fn overdue(&self, run: &AgentRun, moments: &Moments) -> Option<StopReason> {
+        let limits = &self.settings.agent;
+        let now = self.world.clock.monotonic();
+        let since = |moment: Duration| now.saturating_sub(moment);
+        if let Some(finished) = moments.finished {
+            // A background task may go on after a result: only silence ends it.
+            return (since(finished) >= limits.grace_period).then_some(StopReason::ResultStands);
+        }
+        if !moments.awake && since(moments.started) >= limits.startup_timeout {
+            return Some(StopReason::Startup);
+        }
+        if since(moments.started) >= limits.turn_timeout {
+            return Some(StopReason::Turn);
+        }
+        if since(moments.progress) >= limits.stall_timeout {
+            return Some(StopReason::Stalled);
+        }
+        if limits.max_turns.is_some_and(|most| run.turns > most) {
+            return Some(StopReason::MaxTurns);
+        }
+        let spent = run.usage.usd.unwrap_or(0.0);
+        limits.usd_per_issue.is_some_and(|most| spent > most).then_some(StopReason::Budget)
+    }
+}

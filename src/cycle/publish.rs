@@ -1,0 +1,148 @@
+//! Publish: the branch to the remote, the pull request, the ticket. Every step looks first, so a
+//! step that was done by a run that died is found, not repeated.
+
+use super::Cycle;
+use super::claim::next_branch;
+use crate::model::report::ReportedPullRequest;
+use crate::model::state::RecordedPullRequest;
+use crate::model::{BranchName, Issue, PullRequestDraft, PullRequestState, Sha, Time};
+use crate::policy::pull_request;
+use crate::ports::{ForgeError, Link};
+use crate::workspace::Pushed;
+
+/// How many names are tried when the issue's branch is somebody else's.
+const MAX_BRANCHES: u32 = 9;
+
+/// A pushed branch that is to become a pull request and a ticket in review.
+pub(super) struct Handover<'a> {
+    pub issue: &'a Issue,
+    pub branch: &'a BranchName,
+    pub head: &'a Sha,
+    pub title: String,
+    pub body: String,
+    /// Open it as a draft whatever the configuration says.
+    pub draft: bool,
+}
+
+impl<'a> Handover<'a> {
+    /// For work whose run died: nothing but the ticket and the branch is known.
+    pub fn recovered(issue: &'a Issue, branch: &'a BranchName, head: &'a Sha) -> Self {
+        let text = pull_request::recovered(issue, branch);
+        Self { issue, branch, head, title: text.title, body: text.body, draft: false }
+    }
+}
+
+/// What the hand-over made or found.
+pub(super) struct HandedOver {
+    pub pull_request: RecordedPullRequest,
+    pub created: bool,
+    /// The ticket's time of change after our last write to it.
+    pub updated_at: Option<Time>,
+    pub warnings: Vec<String>,
+}
+
+impl HandedOver {
+    pub fn reported(&self) -> ReportedPullRequest {
+        let RecordedPullRequest { number, url } = self.pull_request.clone();
+        ReportedPullRequest { number, url, created: self.created }
+    }
+}
+
+impl Cycle<'_> {
+    /// Pushes the head to the issue's branch. A branch of that name that holds other commits is
+    /// never forced over: the next free name is taken.
+    pub(super) fn push_branch(&self, branch: &BranchName, head: &Sha) -> Result<BranchName, String> {
+        let mut name = branch.clone();
+        for _ in 0..MAX_BRANCHES {
+            match self.world.workspaces.push(&name, head, None).map_err(|error| error.to_string())? {
+                Pushed::Updated | Pushed::UpToDate => return Ok(name),
+                Pushed::Stale(_) | Pushed::Collateral => {
+                    let found = self.world.forge.find(&name).map_err(|error| error.to_string())?;
+                    if let Some(open) = found.iter().find(|pull| pull.state == PullRequestState::Open) {
+                        return Err(format!(
+                            "branch {name} is on the remote with other commits, and pull request #{} is open for it: \
+                             merge or close it first",
+                            open.number
+                        ));
+                    }
+                    name = next_branch(branch, &name);
+                }
+                Pushed::Refused(detail) => return Err(format!("the remote refused branch {name}: {detail}")),
+            }
+        }
+        Err(format!("the remote has {branch} and {MAX_BRANCHES} more names like it: delete those that are done with"))
+    }
+
+    /// The pull request, the link on the ticket, the ticket's move.
+    pub(super) fn hand_over(&self, handover: &Handover<'_>) -> Result<HandedOver, String> {
+        let issue = handover.issue;
+        let name = Some(issue.identifier.as_str());
+        let ensured = self
+            .watch
+            .time("pull request", name, || self.world.forge.ensure_pull_request(&self.draft_of(handover)))
+            .map_err(|error| self.explain(&error, handover.branch))?;
+        let pull = ensured.pull_request;
+        if let Some(seen) = pull.head_sha.filter(|seen| seen != handover.head) {
+            return Err(format!(
+                "pull request #{} shows {} as its head, {} was pushed",
+                pull.number,
+                seen.short(),
+                handover.head.short()
+            ));
+        }
+        let mut warnings = ensured.warnings;
+        let link = Link {
+            url: pull.url.clone(),
+            title: format!("Pull request #{}", pull.number),
+            body: format!("Pull request: {}", pull.url),
+        };
+        let linked = self.watch.time("link", name, || self.world.tracker.link(issue, &link));
+        let mut updated_at = linked.unwrap_or_else(|error| {
+            warnings.push(format!("the pull request could not be linked on the ticket: {error}"));
+            None
+        });
+        let rules = &self.settings.tracker;
+        // A ticket somebody, or the tracker's own integration, moved on stays where it is.
+        if issue.state.is_named(&rules.in_progress_state) || issue.state.is_among(&rules.active_states) {
+            let moved = self.watch.time("move ticket", name, || {
+                self.world.tracker.move_to(issue, &rules.in_review_state)
+            });
+            updated_at = moved
+                .map_err(|error| {
+                    format!("pull request #{} is open and the ticket could not be moved: {error}", pull.number)
+                })?
+                .or(updated_at);
+        }
+        Ok(HandedOver {
+            pull_request: RecordedPullRequest { number: pull.number, url: pull.url },
+            created: ensured.created,
+            updated_at,
+            warnings,
+        })
+    }
+
+    fn draft_of(&self, handover: &Handover<'_>) -> PullRequestDraft {
+        let rules = &self.settings.pull_request;
+        PullRequestDraft {
+            title: handover.title.clone(),
+            body: handover.body.clone(),
+            head: handover.branch.clone(),
+            head_sha: handover.head.clone(),
+            base: self.settings.base_branch.clone(),
+            draft: rules.draft || handover.draft,
+            labels: rules.labels.clone(),
+            reviewers: rules.reviewers.clone(),
+            issue: handover.issue.identifier.clone(),
+        }
+    }
+
+    fn explain(&self, error: &ForgeError, branch: &BranchName) -> String {
+        let by_hand = self
+            .world
+            .forge
+            .compare_url(&self.settings.base_branch, branch)
+            .map(|url| format!("; open it by hand: {url}"))
+            .unwrap_or_default();
+        format!("branch {branch} is pushed, no pull request could be opened: {error}{by_hand}")
+    }
+}

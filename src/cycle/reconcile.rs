@@ -1,0 +1,292 @@
+//! Reconcile: what dead runs left is finished or given back, and what is over is put away. Looks
+//! before it creates: the remote's branches, the forge's pull requests, the tickets as they are.
+
+use super::ledger::{Change, LedgerError};
+use super::publish::Handover;
+use super::select::Polled;
+use super::{Cycle, CycleError, record};
+use crate::model::report::{Recovered, RecoveryAction};
+use crate::model::{
+    Attempt, BranchName, Claim, Conclusion, Issue, IssueId, IssueRecord, IssueStatus, Outcome, Phase, Refusal, Sha,
+    State, Usage,
+};
+use crate::policy::retry;
+use std::collections::HashMap;
+
+/// Work that was pushed and never handed over: its run died, or the forge failed it.
+struct Unfinished {
+    id: IssueId,
+    identifier: String,
+    branch: BranchName,
+    head: Sha,
+    /// The dead claim; `None` when the work is recorded as a failed publication.
+    claim: Option<Claim>,
+}
+
+impl Cycle<'_> {
+    pub(super) fn reconcile(&self, polled: &mut Polled) -> Result<Vec<Recovered>, CycleError> {
+        self.put_away(polled)?;
+        let state = self.ledger.state();
+        let half: Vec<(&IssueId, &IssueRecord)> =
+            state.issues.iter().filter(|(id, record)| self.is_half_published(id, record, &state)).collect();
+        let mut recovered = Vec::new();
+        if !(polled.dead.is_empty() && half.is_empty()) {
+            let branches = self.world.workspaces.remote_branches()?;
+            for (id, record) in half {
+                if let Some(unfinished) = half_published(id, record, &branches) {
+                    recovered.extend(self.finish(&unfinished, polled, &state)?);
+                }
+            }
+            for (id, claim) in std::mem::take(&mut polled.dead) {
+                recovered.extend(self.recover(id, claim, polled, &branches, &state)?);
+            }
+        }
+        self.take_up_stuck(polled);
+        Ok(recovered)
+    }
+
+    /// Recorded as in review, and the ticket is closed since: done.
+    fn put_away(&self, polled: &Polled) -> Result<(), CycleError> {
+        let over = |state: &State| -> Vec<IssueId> {
+            let in_review = state.issues.iter().filter(|(_, record)| record.status == IssueStatus::InReview);
+            let is_over = |issue: &&Issue| issue.archived || issue.state.is_among(&self.settings.tracker.terminal_states);
+            in_review.filter(|(id, _)| polled.recorded.get(*id).as_ref().is_some_and(is_over)).map(|(id, _)| id.clone()).collect()
+        };
+        let state = self.ledger.state();
+        let names: Vec<&str> =
+            over(&state).iter().filter_map(|id| state.issues.get(id)).map(|record| record.identifier.as_str()).collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        self.must(Change {
+            what: format!("done {}", names.join(", ")),
+            refs: Vec::new(),
+            decide: Box::new(|state| {
+                over(state)
+                    .iter()
+                    .fold(None, |next: Option<State>, id| {
+                        next.as_ref().unwrap_or(state).amend(id, |record| record.status = IssueStatus::Done).or(next)
+                    })
+                    .ok_or(Refusal::Nothing)
+            }),
+        })?;
+        Ok(())
+    }
+
+    fn is_half_published(&self, id: &IssueId, record: &IssueRecord, state: &State) -> bool {
+        record.status == IssueStatus::Failed
+            && record.head_sha.is_some()
+            && record.next_attempt_at.is_none_or(|at| at <= self.now())
+            && !state.claims.contains_key(id)
+    }
+
+    /// A dead claim: complete when its branch is on the remote, else given back.
+    fn recover(
+        &self,
+        id: IssueId,
+        claim: Claim,
+        polled: &mut Polled,
+        branches: &HashMap<BranchName, Sha>,
+        state: &State,
+    ) -> Result<Option<Recovered>, CycleError> {
+        match branches.get(&claim.branch).filter(|head| **head != claim.base_sha) {
+            Some(head) => {
+                let unfinished = Unfinished {
+                    id,
+                    identifier: claim.identifier.clone(),
+                    branch: claim.branch.clone(),
+                    head: head.clone(),
+                    claim: Some(claim),
+                };
+                self.finish(&unfinished, polled, state)
+            }
+            None => self.give_up(id, claim, polled, state),
+        }
+    }
+
+    /// The pull request, the ticket and the record that are still missing.
+    fn finish(&self, work: &Unfinished, polled: &Polled, state: &State) -> Result<Option<Recovered>, CycleError> {
+        let Some(issue) = polled.recorded.get(&work.id) else {
+            tracing::warn!(issue = %work.identifier, "its branch {} is pushed and the tracker has the ticket no longer", work.branch);
+            return Ok(None);
+        };
+        let handed = match self.hand_over(&Handover::recovered(issue, &work.branch, &work.head)) {
+            Ok(handed) => handed,
+            Err(error) => {
+                tracing::warn!(issue = %work.identifier, "its branch {} is pushed and could not be handed over: {error}", work.branch);
+                return Ok(None);
+            }
+        };
+        let now = self.now();
+        let before = state.record_of(&work.id, &work.identifier);
+        let number = work.claim.as_ref().map_or(before.attempts, |claim| claim.attempt);
+        let attempt = Attempt { has_commits: true, ..recovered_attempt(number, Outcome::Success) };
+        let mut record = retry::record_after(&before, &attempt, &self.settings.limits, &self.settings.retry, now);
+        record.branch = Some(work.branch.clone());
+        record.head_sha = Some(work.head.clone());
+        record.pull_request = Some(handed.pull_request.clone());
+        record.issue_updated_at = handed.updated_at.or(issue.updated_at);
+        let run = &self.settings.identity.run_id;
+        let conclusion = Conclusion {
+            issue_id: work.id.clone(),
+            claimed_by: work.claim.as_ref().map_or_else(|| run.clone(), |claim| claim.run_id.clone()),
+            run_id: run.clone(),
+            at: now,
+            record,
+            attempts: vec![attempt],
+            labels: issue.labels.clone(),
+        };
+        let unclaimed = work.claim.is_none();
+        let written = self.must(Change {
+            what: format!("recover {}: {}, #{}", work.identifier, work.branch, handed.pull_request.number),
+            refs: vec![record::proof(&work.branch, &work.head)],
+            decide: Box::new(move |state| {
+                if !unclaimed {
+                    return state.conclude(&conclusion);
+                }
+                let still = state.issues.get(&conclusion.issue_id).is_some_and(|record| record.status == IssueStatus::Failed);
+                if still && !state.claims.contains_key(&conclusion.issue_id) {
+                    Ok(state.conclude_unclaimed(&conclusion))
+                } else {
+                    Err(Refusal::Nothing)
+                }
+            }),
+        })?;
+        let action = if handed.created { RecoveryAction::AdoptedBranch } else { RecoveryAction::AdoptedPullRequest };
+        Ok(written.then(|| Recovered { issue: work.identifier.clone(), action }))
+    }
+
+    /// Nothing was published: the interruption is recorded, the ticket is free again.
+    fn give_up(
+        &self,
+        id: IssueId,
+        claim: Claim,
+        polled: &mut Polled,
+        state: &State,
+    ) -> Result<Option<Recovered>, CycleError> {
+        let attempt = recovered_attempt(claim.attempt, Outcome::Interrupted);
+        let before = state.record_of(&id, &claim.identifier);
+        let mut record = retry::interrupted(&before, &self.settings.limits);
+        let blocked = record.status == IssueStatus::Blocked;
+        if record.status == IssueStatus::Running {
+            record.status = IssueStatus::Failed;
+        }
+        record.branch = Some(claim.branch.clone());
+        record.head_sha = None;
+        let issue = polled.recorded.get(&id);
+        let moved = issue.and_then(|issue| self.put_back(issue));
+        record.issue_updated_at = moved.or(issue.and_then(|issue| issue.updated_at)).or(record.issue_updated_at);
+        let conclusion = Conclusion {
+            issue_id: id.clone(),
+            claimed_by: claim.run_id.clone(),
+            run_id: self.settings.identity.run_id.clone(),
+            at: self.now(),
+            record,
+            attempts: vec![attempt],
+            labels: issue.map(|issue| issue.labels.clone()).unwrap_or_default(),
+        };
+        let written = self.must(Change {
+            what: format!("release {}: run {} is gone", claim.identifier, claim.run_id),
+            refs: Vec::new(),
+            decide: Box::new(move |state| state.conclude(&conclusion)),
+        })?;
+        let action = if blocked { RecoveryAction::Blocked } else { RecoveryAction::Released };
+        Ok(written.then(|| Recovered { issue: claim.identifier, action })).inspect(|_| self.activate(&id, polled))
+    }
+
+    /// Tickets of ours that stayed in progress with nobody at work: a run could not move them
+    /// back. One a person touched since is that person's.
+    fn take_up_stuck(&self, polled: &mut Polled) {
+        let state = self.ledger.state();
+        let stuck: Vec<IssueId> = state
+            .issues
+            .iter()
+            .filter(|(id, record)| record.status == IssueStatus::Failed && !state.claims.contains_key(*id))
+            .filter(|(id, record)| {
+                polled.recorded.get(*id).is_some_and(|issue| {
+                    let touched = matches!((issue.updated_at, record.issue_updated_at), (Some(now), Some(then)) if now > then);
+                    issue.state.is_named(&self.settings.tracker.in_progress_state) && !touched
+                })
+            })
+            .map(|(id, _)| id.clone())
+            .collect();
+        for id in stuck {
+            if let Some(issue) = polled.recorded.get(&id) {
+                self.put_back(issue);
+            }
+            self.activate(&id, polled);
+        }
+    }
+
+    /// Moves a ticket of ours from "in progress" back to where candidates are; leaves any other
+    /// where it is.
+    pub(super) fn put_back(&self, issue: &Issue) -> Option<crate::model::Time> {
+        let rules = &self.settings.tracker;
+        let active = rules.active_states.first()?;
+        if !issue.state.is_named(&rules.in_progress_state) || issue.state.is_among(&rules.active_states) {
+            return None;
+        }
+        match self.world.tracker.move_to(issue, active) {
+            Ok(updated_at) => updated_at,
+            Err(error) => {
+                tracing::warn!(issue = %issue.identifier, "could not be moved back to {active}: {error}");
+                None
+            }
+        }
+    }
+
+    /// Counts a ticket that was put back among the candidates of this cycle.
+    fn activate(&self, id: &IssueId, polled: &mut Polled) {
+        let rules = &self.settings.tracker;
+        let (Some(issue), Some(active)) = (polled.recorded.get_mut(id), rules.active_states.first()) else { return };
+        if issue.state.is_named(&rules.in_progress_state) {
+            issue.state.name.clone_from(active);
+        }
+        let known = polled.active.iter().any(|other| other.id == *id);
+        if !known && issue.state.is_among(&rules.active_states) {
+            polled.active.push(issue.clone());
+        }
+    }
+
+    /// Commits a change; `false` when it was not needed any more.
+    fn must(&self, change: Change<'_>) -> Result<bool, CycleError> {
+        match self.ledger.commit_alone(change) {
+            Ok(()) => Ok(true),
+            Err(LedgerError::Refused(_)) => Ok(false),
+            Err(LedgerError::Store(error)) => Err(error.into()),
+            Err(LedgerError::Ref { name, detail }) => {
+                tracing::warn!("{name} moved while it was being recovered: {detail}");
+                Ok(false)
+            }
+        }
+    }
+}
+
+fn half_published(id: &IssueId, record: &IssueRecord, branches: &HashMap<BranchName, Sha>) -> Option<Unfinished> {
+    let (branch, head) = (record.branch.as_ref()?, record.head_sha.as_ref()?);
+    (branches.get(branch) == Some(head)).then(|| Unfinished {
+        id: id.clone(),
+        identifier: record.identifier.clone(),
+        branch: branch.clone(),
+        head: head.clone(),
+        claim: None,
+    })
+}
+
+/// An attempt nobody saw the end of.
+fn recovered_attempt(number: u32, outcome: Outcome) -> Attempt {
+    Attempt {
+        number,
+        outcome,
+        failure: None,
+        phase: if outcome == Outcome::Success { Phase::Committing } else { Phase::Reading },
+        tool_calls: 0,
+        files_modified: 0,
+        usage: Usage::default(),
+        duration_ms: 0,
+        has_commits: false,
+        model: None,
+        gates: Vec::new(),
+        error_tail: None,
+    }
+}

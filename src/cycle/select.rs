@@ -1,0 +1,198 @@
+//! Poll and select: which tickets there are, which of them this cycle takes, and why not the
+//! others.
+
+use super::{Cycle, CycleError, Request, claim};
+use crate::model::report::{Dispatched, SkipReason, Skipped};
+use crate::model::{Claim, Issue, IssueId, IssueStatus, PullRequestState, State, Usage};
+use crate::policy::eligibility::{self, Rules, Skip, Verdict};
+use crate::policy::slots;
+use std::collections::{HashMap, HashSet};
+
+/// Recorded tickets asked about beside the candidates, at most.
+const MAX_WATCHED: usize = 200;
+
+/// What the tracker told.
+pub(super) struct Polled {
+    pub active: Vec<Issue>,
+    /// Tickets of claims and records, whatever their state.
+    pub recorded: HashMap<IssueId, Issue>,
+    /// The tickets an operator named; when set, only these are considered.
+    pub named: Option<Vec<Issue>>,
+    /// Claims whose runs are dead.
+    pub dead: Vec<(IssueId, Claim)>,
+    /// Tickets that cannot be read.
+    pub faults: Vec<Skipped>,
+}
+
+/// What this cycle takes.
+pub(super) struct Selection {
+    /// In rank order.
+    pub issues: Vec<Issue>,
+    /// How many of them at the same moment.
+    pub at_once: usize,
+    /// Those whose earlier failures count no longer.
+    pub anew: HashSet<IssueId>,
+    pub skipped: Vec<Skipped>,
+}
+
+impl Cycle<'_> {
+    pub(super) fn poll(&self, request: &Request) -> Result<Polled, CycleError> {
+        let state = self.ledger.state();
+        let dead = self.dead_claims(&state);
+        let mut also: Vec<IssueId> = dead.iter().map(|(id, _)| id.clone()).collect();
+        let watched = state.issues.iter().filter(|(id, record)| {
+            !state.claims.contains_key(*id)
+                && matches!(record.status, IssueStatus::Running | IssueStatus::Failed | IssueStatus::InReview)
+        });
+        also.extend(watched.map(|(id, _)| id.clone()).take(MAX_WATCHED));
+        let candidates = self.world.tracker.candidates(&also)?;
+        let named = if request.issues.is_empty() {
+            None
+        } else {
+            Some(self.named(&request.issues, &candidates.active)?)
+        };
+        let faults = candidates
+            .faults
+            .into_iter()
+            .map(|fault| Skipped { issue: fault.identifier, reason: SkipReason::Blocked, detail: fault.detail })
+            .collect();
+        let recorded = candidates.also.into_iter().map(|issue| (issue.id.clone(), issue)).collect();
+        Ok(Polled { active: candidates.active, recorded, named, dead, faults })
+    }
+
+    /// Eligibility, rank, slots.
+    pub(super) fn select(&self, polled: &Polled, request: &Request) -> Selection {
+        let state = self.ledger.state();
+        let pool = polled.named.as_ref().unwrap_or(&polled.active);
+        let mut skipped = if polled.named.is_none() { polled.faults.clone() } else { Vec::new() };
+        let mut eligible = Vec::new();
+        let mut anew = HashSet::new();
+        for issue in pool {
+            match self.assess(issue, &state, request.force) {
+                Verdict::Eligible { anew: starts_over } => match self.open_pull_request(issue, &state) {
+                    Some(skip) => skipped.push(skipped_by(issue, skip)),
+                    None => {
+                        eligible.push(issue);
+                        if starts_over {
+                            anew.insert(issue.id.clone());
+                        }
+                    }
+                },
+                Verdict::Skip(skip) => skipped.push(skipped_by(issue, skip)),
+            }
+        }
+        eligible.sort_by(|a, b| slots::by_rank(a, b));
+        let filled = slots::fill(&eligible, &self.settings.limits, &self.busy(&state, &polled.recorded));
+        skipped.extend(filled.skipped.into_iter().map(|(issue, skip)| skipped_by(issue, skip)));
+        let issues = filled.selected.into_iter().cloned().collect();
+        Selection { issues, at_once: filled.at_once, anew, skipped }
+    }
+
+    /// An issue that was published before gets no second pull request while the first is open.
+    fn open_pull_request(&self, issue: &Issue, state: &State) -> Option<Skip> {
+        let record = state.issues.get(&issue.id)?;
+        let (pull, branch) = (record.pull_request.as_ref()?, record.branch.as_ref()?);
+        let detail = match self.world.forge.find(branch) {
+            Ok(found) if found.iter().any(|pull| pull.state == PullRequestState::Open) => {
+                format!("pull request #{} is still open: merge or close it first", pull.number)
+            }
+            Ok(_) => return None,
+            Err(error) => format!("whether pull request #{} is still open is unknown: {error}", pull.number),
+        };
+        Some(Skip::new(SkipReason::InReview, detail))
+    }
+
+    /// What a dry run says of an issue.
+    pub(super) fn would_dispatch(&self, issue: &Issue) -> Dispatched {
+        let state = self.ledger.state();
+        let record = state.issues.get(&issue.id);
+        let branch = claim::branch_for(&self.settings.branch_prefix, &issue.identifier, record);
+        Dispatched { branch: branch.to_string(), ..blank(issue) }
+    }
+
+    /// One issue under this run's rules. A run's own claims are no obstacle to it.
+    pub(super) fn assess(&self, issue: &Issue, state: &State, force: bool) -> Verdict {
+        let rules = Rules {
+            tracker: &self.settings.tracker,
+            limits: &self.settings.limits,
+            lease_skew: self.settings.lease_skew,
+            now: self.now(),
+            is_alive: &|claim| self.is_anothers(claim) && (self.world.is_alive)(claim),
+            force,
+        };
+        eligibility::assess(issue, state, &rules)
+    }
+
+    /// The ticket states of other runs' live claims, as far as they are known.
+    pub(super) fn busy(&self, state: &State, known: &HashMap<IssueId, Issue>) -> Vec<Option<String>> {
+        state
+            .claims
+            .iter()
+            .filter(|(_, claim)| self.is_anothers(claim) && !self.is_dead(claim))
+            .map(|(id, _)| known.get(id).map(|issue| issue.state.name.clone()))
+            .collect()
+    }
+
+    pub(super) fn is_dead(&self, claim: &Claim) -> bool {
+        eligibility::lease_is_over(claim, self.settings.lease_skew, self.now()) || !(self.world.is_alive)(claim)
+    }
+
+    fn is_anothers(&self, claim: &Claim) -> bool {
+        claim.run_id != self.settings.identity.run_id
+    }
+
+    fn dead_claims(&self, state: &State) -> Vec<(IssueId, Claim)> {
+        state
+            .claims_of_others(&self.settings.identity.run_id)
+            .filter(|(_, claim)| self.is_dead(claim))
+            .map(|(id, claim)| (id.clone(), claim.clone()))
+            .collect()
+    }
+
+    fn named(&self, names: &[String], active: &[Issue]) -> Result<Vec<Issue>, CycleError> {
+        let mut found: Vec<Issue> = Vec::new();
+        for name in names {
+            let known = active.iter().find(|issue| issue.identifier.eq_ignore_ascii_case(name.trim())).cloned();
+            let issue = match known {
+                Some(issue) => issue,
+                None => self.world.tracker.find(name.trim())?.ok_or_else(|| {
+                    CycleError::Config(format!("--issue {name}: the tracker knows no such issue"))
+                })?,
+            };
+            if !found.iter().any(|other| other.id == issue.id) {
+                found.push(issue);
+            }
+        }
+        Ok(found)
+    }
+}
+
+pub(super) fn skipped_by(issue: &Issue, skip: Skip) -> Skipped {
+    Skipped { issue: issue.identifier.clone(), reason: skip.reason, detail: skip.detail }
+}
+
+/// A report's entry for an issue nothing has happened to yet.
+pub(super) fn blank(issue: &Issue) -> Dispatched {
+    Dispatched {
+        issue: issue.identifier.clone(),
+        title: issue.title.clone(),
+        url: issue.url.clone(),
+        outcome: None,
+        failure: None,
+        attempts: 0,
+        phase: None,
+        branch: String::new(),
+        head_sha: None,
+        commits: 0,
+        files_changed: 0,
+        pull_request: None,
+        tool_calls: 0,
+        model: None,
+        usage: Usage::default(),
+        gates: Vec::new(),
+        duration_ms: 0,
+        error: None,
+        log: None,
+        warnings: Vec::new(),
+    }
+}

@@ -1,0 +1,133 @@
+//! The main thread while the work goes on: starts an issue's thread whenever a slot is free, looks
+//! at the running tickets every `reconcile_interval`, and waits.
+
+use super::claim::{Claimed, ClaimedIssue};
+use super::stop::Stops;
+use super::work::Worked;
+use super::{Cycle, CycleError, ids};
+use crate::model::report::{Dispatched, SkipReason, Skipped};
+use crate::model::{Issue, IssueId};
+use crate::policy::ongoing;
+use std::collections::{HashMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc;
+use std::time::Duration;
+
+/// How often the main thread looks whether it was asked to stop.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// What all the threads together did.
+#[derive(Default)]
+pub(super) struct AllWorked {
+    pub dispatched: Vec<Dispatched>,
+    pub skipped: Vec<Skipped>,
+    pub trouble: Option<CycleError>,
+}
+
+impl Cycle<'_> {
+    /// Works through the claimed issues, so many at once; returns when the last thread is done.
+    pub(super) fn work(&self, claimed: Claimed) -> AllWorked {
+        let stops = Stops::new(self.interrupt, self.world.clock.as_ref(), claimed.deadline);
+        let mut queue: VecDeque<ClaimedIssue> = claimed.issues.into();
+        let order: HashMap<String, usize> =
+            queue.iter().enumerate().map(|(rank, next)| (next.issue.identifier.clone(), rank)).collect();
+        let mut all = AllWorked::default();
+        let (sender, receiver) = mpsc::channel();
+        std::thread::scope(|scope| {
+            let mut running: HashMap<IssueId, Issue> = HashMap::new();
+            let mut looked = self.world.clock.monotonic();
+            loop {
+                while running.len() < claimed.at_once
+                    && !stops.all()
+                    && let Some(next) = queue.pop_front()
+                {
+                    running.insert(next.issue.id.clone(), next.issue.clone());
+                    let (sender, stops) = (sender.clone(), &stops);
+                    scope.spawn(move || {
+                        let worked = catch_unwind(AssertUnwindSafe(|| self.work_on(&next, stops)));
+                        // The receiver outlives every thread of the scope.
+                        let _ = sender.send((next.issue, worked.ok()));
+                    });
+                }
+                if running.is_empty() {
+                    break;
+                }
+                if let Ok((issue, worked)) = receiver.recv_timeout(LOOK) {
+                    running.remove(&issue.id);
+                    all.add(&issue, worked);
+                }
+                let now = self.world.clock.monotonic();
+                if now.saturating_sub(looked) >= self.settings.limits.reconcile_interval {
+                    looked = now;
+                    self.look_at_tickets(running.values().chain(queue.iter().map(|next| &next.issue)), &stops);
+                }
+                queue.retain(|next| !self.leave_changed(next, &stops, &mut all));
+            }
+        });
+        self.leave(queue.into(), "the run ended before its turn", &mut all);
+        all.dispatched.sort_by_key(|done| order.get(&done.issue).copied());
+        all
+    }
+
+    /// One query for all running tickets. That it fails is no reason to stop anybody.
+    fn look_at_tickets<'i>(&self, running: impl Iterator<Item = &'i Issue>, stops: &Stops<'_>) {
+        let running: Vec<&Issue> = running.collect();
+        let fresh = match self.world.tracker.refresh(&ids(running.iter().copied())) {
+            Ok(fresh) => fresh,
+            Err(error) => {
+                tracing::warn!("the running tickets could not be looked at: {error}");
+                return;
+            }
+        };
+        let fresh: HashMap<&IssueId, &Issue> = fresh.iter().map(|issue| (&issue.id, issue)).collect();
+        for issue in running {
+            let change = match fresh.get(&issue.id) {
+                Some(now) => ongoing::change(now, &self.settings.tracker),
+                None => Some("the tracker has it no longer".to_owned()),
+            };
+            if let Some(change) = change {
+                stops.ticket_changed(&issue.id, change);
+            }
+        }
+    }
+
+    /// Gives a waiting issue back when its ticket changed.
+    fn leave_changed(&self, next: &ClaimedIssue, stops: &Stops<'_>, all: &mut AllWorked) -> bool {
+        let Some(change) = stops.change(&next.issue.id) else { return false };
+        self.leave(vec![next.clone()], &change, all);
+        true
+    }
+
+    fn leave(&self, waiting: Vec<ClaimedIssue>, why: &str, all: &mut AllWorked) {
+        if waiting.is_empty() {
+            return;
+        }
+        let issues: Vec<&Issue> = waiting.iter().map(|next| &next.issue).collect();
+        if let Err(error) = self.give_back(&issues) {
+            all.trouble = Some(error);
+        }
+        all.skipped.extend(issues.iter().map(|issue| Skipped {
+            issue: issue.identifier.clone(),
+            reason: SkipReason::ChangedSincePoll,
+            detail: why.to_owned(),
+        }));
+    }
+}
+
+impl AllWorked {
+    fn add(&mut self, issue: &Issue, worked: Option<Worked>) {
+        match worked {
+            Some(Worked { dispatched, trouble }) => {
+                self.dispatched.push(dispatched);
+                self.trouble = self.trouble.take().or(trouble);
+            }
+            None => {
+                let text = format!(
+                    "{}: a fault of conductor's own ended its work; the next run finds what was done",
+                    issue.identifier
+                );
+                self.trouble = Some(CycleError::Internal(text));
+            }
+        }
+    }
+}

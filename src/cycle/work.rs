@@ -1,0 +1,364 @@
+//! One claimed issue, from its workspace to its record. Whatever happens here is this issue's own:
+//! every path ends in an outcome, and no path ends another issue's work.
+
+use super::claim::ClaimedIssue;
+use super::ledger::LedgerError;
+use super::publish::{HandedOver, Handover};
+use super::record::{Recorded, proof};
+use super::select::blank;
+use super::stop::Stops;
+use super::tried::Tried;
+use super::{Cycle, CycleError};
+use crate::gates::hooks::Hook;
+use crate::model::progress::{News, Progress};
+use crate::model::report::Dispatched;
+use crate::model::settings::KeepWorkspace;
+use crate::model::{Attempt, BranchName, Failure, Issue, IssueRecord, IssueStatus, Outcome, Refusal, Sha, Time, safe_key};
+use crate::policy::retry::{self, Next};
+use crate::policy::{ongoing, pull_request};
+use crate::workspace::Workspace;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What became of one issue.
+pub(super) struct Worked {
+    pub dispatched: Dispatched,
+    /// Nobody's failed attempt: the outcome could not be written.
+    pub trouble: Option<CycleError>,
+}
+
+/// One issue at work.
+pub(super) struct Job<'c> {
+    pub claimed: &'c ClaimedIssue,
+    pub workspace: Workspace,
+    /// This issue's folder among the run's files.
+    pub dir: PathBuf,
+}
+
+impl Job<'_> {
+    pub fn issue(&self) -> &Issue {
+        &self.claimed.issue
+    }
+}
+
+/// How the work on an issue ended, before it is recorded.
+struct Concluded {
+    tried: Vec<Tried>,
+    record: IssueRecord,
+    branch: BranchName,
+    handed: Option<HandedOver>,
+    /// The head that is on the remote.
+    pushed: Option<Sha>,
+    updated_at: Option<Time>,
+    warnings: Vec<String>,
+}
+
+impl Concluded {
+    fn last(&self) -> Option<&Tried> {
+        self.tried.last()
+    }
+
+    fn outcome(&self) -> Outcome {
+        self.last().map_or(Outcome::Interrupted, |tried| tried.attempt.outcome)
+    }
+}
+
+impl Cycle<'_> {
+    pub(super) fn work_on(&self, claimed: &ClaimedIssue, stops: &Stops<'_>) -> Worked {
+        let issue = &claimed.issue;
+        let _span = tracing::info_span!("issue", issue = %issue.identifier).entered();
+        let begun = self.watch.elapsed();
+        self.tell(issue, News::Claimed { title: issue.title.clone() });
+        let dir = self.settings.run_dir.join(safe_key(&issue.identifier));
+        let mut warnings = Vec::new();
+        if let Err(error) = self.watch.time("move ticket", Some(&issue.identifier), || {
+            self.world.tracker.move_to(issue, &self.settings.tracker.in_progress_state)
+        }) {
+            warnings.push(format!("the ticket could not be moved to {}: {error}", self.settings.tracker.in_progress_state));
+        }
+        let opened = self.watch.time("workspace", Some(&issue.identifier), || {
+            self.world.workspaces.create(&issue.identifier, &claimed.claim.branch, &claimed.claim.base_sha)
+        });
+        let (worked, workspace) = match opened {
+            Ok(workspace) => {
+                let job = Job { claimed, workspace, dir: dir.clone() };
+                (self.attempts(&job, stops, warnings), Some(job))
+            }
+            Err(error) => {
+                let tried = Tried::without_agent(claimed.claim.attempt, Failure::Workspace, error.to_string());
+                (self.unpublished(claimed, vec![tried], warnings), None)
+            }
+        };
+        self.close(claimed, worked, workspace.as_ref(), begun)
+    }
+
+    /// Attempts until one stands, or none may follow.
+    fn attempts(&self, job: &Job<'_>, stops: &Stops<'_>, warnings: Vec<String>) -> Concluded {
+        let claimed = job.claimed;
+        if let Err(failed) = self.hook(Hook::AfterCreate, job, claimed.claim.attempt, stops) {
+            let tried = Tried::without_agent(claimed.claim.attempt, Failure::HookFailed, failed);
+            return self.unpublished(claimed, vec![tried], warnings);
+        }
+        let mut all: Vec<Tried> = Vec::new();
+        let mut record = claimed.record.clone();
+        let mut adjustments = Vec::new();
+        loop {
+            let count = u32::try_from(all.len()).unwrap_or(u32::MAX).saturating_add(1);
+            let number = claimed.claim.attempt.saturating_add(count - 1);
+            self.tell(job.issue(), News::Started { attempt: number });
+            let tried = self.try_once(job, number, &adjustments, all.last(), stops);
+            if tried.attempt.outcome == Outcome::Success {
+                all.push(tried);
+                return self.publish(job, all, warnings);
+            }
+            let attempt = tried.attempt.clone();
+            self.tell(job.issue(), News::AttemptEnded { attempt: number, outcome: attempt.outcome, failure: attempt.failure });
+            all.push(tried);
+            record = retry::record_after(&record, &attempt, &self.settings.limits, &self.settings.retry, self.now());
+            let next = retry::within_cycle(&record, &attempt, count, &self.settings.limits, &self.settings.retry);
+            let Next::Retry { after, adjustments: advice } = next else {
+                return self.unpublished(claimed, all, self.saved(job, warnings));
+            };
+            let prepared = self.world.workspaces.save(&job.workspace).and_then(|_| job.workspace.reset());
+            if prepared.is_err() || !self.wait(after, job.issue(), stops) {
+                return self.unpublished(claimed, all, warnings);
+            }
+            adjustments = advice;
+        }
+    }
+
+    /// The last look at the ticket, the push, the pull request.
+    fn publish(&self, job: &Job<'_>, mut tried: Vec<Tried>, mut warnings: Vec<String>) -> Concluded {
+        let claimed = job.claimed;
+        let name = Some(job.issue().identifier.as_str());
+        let Some(last) = tried.last_mut() else { return self.unpublished(claimed, tried, warnings) };
+        let Some(head) = last.work.head.clone() else { return self.unpublished(claimed, tried, warnings) };
+        let fresh = match self.watch.time("refresh", name, || self.fresh(job.issue())) {
+            Ok(Some(fresh)) => fresh,
+            Ok(None) => {
+                last.interrupt("the tracker has the ticket no longer");
+                return self.unpublished(claimed, tried, self.saved(job, warnings));
+            }
+            Err(error) => {
+                // Pushed work is found by the next run; a ticket that may have changed gets no pull request.
+                warnings.push(error);
+                job.issue().clone()
+            }
+        };
+        if let Some(change) = ongoing::change(&fresh, &self.settings.tracker) {
+            last.interrupt(&change);
+            return self.unpublished(claimed, tried, self.saved(job, warnings));
+        }
+        self.tell(job.issue(), News::Publishing { branch: claimed.claim.branch.to_string() });
+        let pushed = self.watch.time("push", name, || self.push_branch(&claimed.claim.branch, &head));
+        let branch = match pushed {
+            Ok(branch) => branch,
+            Err(error) => {
+                last.fail(Failure::Publish, self.world.checks.redact(&error));
+                return self.unpublished(claimed, tried, self.saved(job, warnings));
+            }
+        };
+        let text = pull_request::text(&last.summary(&fresh, &self.settings.identity.run_id));
+        let handed = self.hand_over(&Handover {
+            issue: &fresh,
+            branch: &branch,
+            head: &head,
+            title: text.title,
+            body: text.body,
+            draft: !last.draft_reasons.is_empty(),
+        });
+        match handed {
+            Ok(mut handed) => {
+                let pull = handed.reported();
+                self.tell(job.issue(), News::PullRequest { url: pull.url, created: pull.created });
+                warnings.append(&mut handed.warnings);
+                let updated_at = handed.updated_at.or(fresh.updated_at);
+                let record = self.after(claimed, &tried);
+                Concluded { tried, record, branch, handed: Some(handed), pushed: Some(head), updated_at, warnings }
+            }
+            Err(error) => {
+                last.fail(Failure::Publish, self.world.checks.redact(&error));
+                Concluded { branch, pushed: Some(head), ..self.unpublished(claimed, tried, warnings) }
+            }
+        }
+    }
+
+    /// Nothing was published: the ticket goes back to where candidates are, unless a person moved
+    /// it.
+    fn unpublished(&self, claimed: &ClaimedIssue, tried: Vec<Tried>, warnings: Vec<String>) -> Concluded {
+        let name = Some(claimed.issue.identifier.as_str());
+        let fresh = self.watch.time("refresh", name, || self.fresh(&claimed.issue)).ok().flatten();
+        let moved = fresh.as_ref().and_then(|fresh| self.put_back(fresh));
+        let updated_at = moved.or(fresh.and_then(|fresh| fresh.updated_at)).or(claimed.issue.updated_at);
+        let record = self.after(claimed, &tried);
+        let branch = claimed.claim.branch.clone();
+        Concluded { tried, record, branch, handed: None, pushed: None, updated_at, warnings }
+    }
+
+    /// What all attempts together make of the record.
+    fn after(&self, claimed: &ClaimedIssue, tried: &[Tried]) -> IssueRecord {
+        let now = self.now();
+        let mut record = tried.iter().fold(claimed.record.clone(), |record, tried| {
+            retry::record_after(&record, &tried.attempt, &self.settings.limits, &self.settings.retry, now)
+        });
+        if record.status == IssueStatus::Running {
+            record.status = IssueStatus::Failed;
+        }
+        record
+    }
+
+    /// Records the outcome while the workspace is put away, and tells the story.
+    fn close(&self, claimed: &ClaimedIssue, mut done: Concluded, job: Option<&Job<'_>>, begun: Duration) -> Worked {
+        let mut trouble = None;
+        std::thread::scope(|scope| {
+            let removal = job.map(|job| {
+                let (outcome, job) = (done.outcome(), job);
+                scope.spawn(move || self.put_away_workspace(job, outcome))
+            });
+            let error = self.record(claimed, recorded(claimed, &done)).err();
+            if let Some(Ok(Some(warning))) = removal.map(std::thread::ScopedJoinHandle::join) {
+                done.warnings.push(warning);
+            }
+            trouble = error.and_then(|error| self.settle(claimed, &mut done, error));
+        });
+        let dispatched = self.dispatched(claimed, &done, begun);
+        self.tell(&claimed.issue, News::Finished {
+            outcome: done.outcome(),
+            failure: dispatched.failure,
+            error: dispatched.error.clone(),
+        });
+        Worked { dispatched, trouble }
+    }
+
+    /// An outcome that could not be written as it was.
+    fn settle(&self, claimed: &ClaimedIssue, done: &mut Concluded, error: LedgerError) -> Option<CycleError> {
+        let key = &claimed.issue.identifier;
+        match error {
+            LedgerError::Ref { name, detail } => {
+                let error = format!("the remote's {name} is not the head that was pushed ({detail}): not called a success");
+                if let Some(last) = done.tried.last_mut() {
+                    last.fail(Failure::Publish, error);
+                }
+                done.pushed = None;
+                done.record = self.after(claimed, &done.tried);
+                let again = self.record(claimed, recorded(claimed, done)).err()?;
+                Some(CycleError::Unreachable(format!("{key}: its outcome could not be written: {}", words(&again))))
+            }
+            error => Some(CycleError::Unreachable(format!(
+                "{key}: its outcome could not be written: {}; what was published stands, the next run records it",
+                words(&error)
+            ))),
+        }
+    }
+
+    fn put_away_workspace(&self, job: &Job<'_>, outcome: Outcome) -> Option<String> {
+        let keep = match self.settings.keep {
+            KeepWorkspace::Always => true,
+            KeepWorkspace::OnFailure => outcome.is_failure() || outcome == Outcome::Interrupted,
+            KeepWorkspace::Never => false,
+        };
+        if keep {
+            return None;
+        }
+        let hook = self.run_hook(Hook::BeforeRemove, job, job.claimed.claim.attempt, &|| None).err();
+        let removed = self.watch.time("remove workspace", Some(&job.issue().identifier), || {
+            self.world.workspaces.remove(&job.workspace)
+        });
+        removed.err().map(|error| format!("the workspace could not be removed: {error}")).or(hook)
+    }
+
+    fn dispatched(&self, claimed: &ClaimedIssue, done: &Concluded, begun: Duration) -> Dispatched {
+        let elapsed = self.watch.elapsed().saturating_sub(begun);
+        let mut told = Dispatched {
+            outcome: Some(done.outcome()),
+            branch: done.branch.to_string(),
+            head_sha: done.pushed.as_ref().map(Sha::to_string),
+            attempts: u32::try_from(done.tried.len()).unwrap_or(u32::MAX),
+            pull_request: done.handed.as_ref().map(HandedOver::reported),
+            duration_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+            warnings: done.warnings.iter().map(|warning| self.world.checks.redact(warning)).collect(),
+            ..blank(&claimed.issue)
+        };
+        for tried in &done.tried {
+            told.tool_calls += tried.attempt.tool_calls;
+            told.usage = told.usage.plus(&tried.attempt.usage);
+        }
+        if let Some(last) = done.last() {
+            let Attempt { failure, phase, model, gates, .. } = last.attempt.clone();
+            told.failure = failure;
+            told.phase = Some(phase);
+            told.model = model;
+            told.gates = gates;
+            told.commits = last.work.commits.len() as u64;
+            told.files_changed = last.work.files.len() as u64;
+            told.error = Some(last.error.clone()).filter(|error| !error.is_empty());
+            told.log = last.log.as_ref().map(|log| log.display().to_string());
+        }
+        told
+    }
+
+    /// The ticket as it is now; `None` when it is gone.
+    fn fresh(&self, issue: &Issue) -> Result<Option<Issue>, String> {
+        match self.world.tracker.refresh(std::slice::from_ref(&issue.id)) {
+            Ok(mut fresh) => Ok(fresh.pop()),
+            Err(error) => Err(format!("the ticket could not be looked at before publishing: {error}")),
+        }
+    }
+
+    /// Keeps what is in the workspace under the ticket's wip ref.
+    fn saved(&self, job: &Job<'_>, mut warnings: Vec<String>) -> Vec<String> {
+        if let Err(error) = self.world.workspaces.save(&job.workspace) {
+            warnings.push(format!("what is in the workspace could not be saved: {error}"));
+        }
+        warnings
+    }
+
+    /// Waits, unless the work must end.
+    fn wait(&self, duration: Duration, issue: &Issue, stops: &Stops<'_>) -> bool {
+        let end = self.world.clock.monotonic().saturating_add(duration);
+        let delta = chrono::TimeDelta::from_std(duration).unwrap_or_default();
+        if let Some(until) = self.now().checked_add_signed(delta) {
+            self.tell(issue, News::Waiting { until });
+        }
+        while stops.reason(&issue.id).is_none() {
+            let left = end.saturating_sub(self.world.clock.monotonic());
+            if left.is_zero() {
+                return true;
+            }
+            std::thread::sleep(left.min(Duration::from_millis(50)));
+        }
+        false
+    }
+
+    pub(super) fn tell(&self, issue: &Issue, news: News) {
+        (self.world.progress)(Progress { at: self.now(), issue: issue.identifier.clone(), news });
+    }
+}
+
+/// The record that ends the claim, with the proof of what was pushed.
+fn recorded(claimed: &ClaimedIssue, done: &Concluded) -> Recorded {
+    let mut record = done.record.clone();
+    record.identifier.clone_from(&claimed.issue.identifier);
+    record.branch = Some(done.branch.clone());
+    record.head_sha = done.pushed.clone();
+    record.pull_request = done.handed.as_ref().map(|handed| handed.pull_request.clone());
+    record.issue_updated_at = done.updated_at.or(record.issue_updated_at);
+    let attempts: Vec<Attempt> = done.tried.iter().map(|tried| tried.attempt.clone()).collect();
+    let limited = done.last().filter(|last| last.attempt.failure == Some(Failure::RateLimited));
+    Recorded {
+        record,
+        attempts,
+        labels: claimed.issue.labels.clone(),
+        refs: done.pushed.iter().map(|head| proof(&done.branch, head)).collect(),
+        limit_hit: limited.map(|last| last.limit_resets_at),
+    }
+}
+
+fn words(error: &LedgerError) -> String {
+    match error {
+        LedgerError::Refused(Refusal::ClaimLost) => "the claim is no longer this run's".to_owned(),
+        LedgerError::Refused(Refusal::Nothing) => "there was nothing to write".to_owned(),
+        LedgerError::Ref { name, detail } => format!("{name}: {detail}"),
+        LedgerError::Store(error) => error.to_string(),
+    }
+}
