@@ -8,13 +8,14 @@
 mod discover;
 mod faults;
 mod file;
+mod formats;
 mod later;
 mod resolve;
 mod section;
 mod values;
 
 pub use faults::{ConfigFaults, Fault};
-pub use values::parse_duration;
+pub use formats::parse_duration;
 
 use crate::model::Secret;
 use crate::model::settings::{

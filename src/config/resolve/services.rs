@@ -1,9 +1,8 @@
 //! The tracker and the forge: which kind, where it is, the credential, and which tickets are ours.
 
+use crate::config::formats::{sound_address, sound_secret};
 use crate::config::section::{Entry, Section};
-use crate::config::values::{
-    address, choice, name, names, path, secret, some_names, sound_address, sound_secret, without_dots,
-};
+use crate::config::values::{address, choice, name, names, path, secret, some_names, without_dots};
 use crate::config::{ForgeKind, TrackerConfig, TrackerKind, later};
 use crate::model::Secret;
 use crate::model::issue::is_named_among;
