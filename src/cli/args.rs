@@ -155,3 +155,87 @@ fn parse_deadline(text: &str) -> Result<Duration, String> {
         deadline => Ok(deadline),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn parse(words: &[&str]) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(std::iter::once("conductor").chain(words.iter().copied()))
+    }
+
+    fn once(words: &[&str]) -> OnceArgs {
+        match parse(words).unwrap().command {
+            Command::Once(args) => args,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_definition_holds_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn once_takes_several_issues_and_limits() {
+        let args = once(&[
+            "once",
+            "--issue",
+            "A-1",
+            "--issue",
+            "A-2",
+            "--force",
+            "--max-concurrent",
+            "3",
+            "--deadline",
+            "1h30m",
+        ]);
+        assert_eq!((args.issues, args.force), (vec!["A-1".to_owned(), "A-2".to_owned()], true));
+        assert_eq!(args.max_concurrent.map(NonZeroUsize::get), Some(3));
+        assert_eq!(args.deadline, Some(Duration::from_secs(5400)));
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_a_usage_error_with_exit_code_2() {
+        let wrong: [&[&str]; 8] = [
+            &["once", "--force"],
+            &["once", "--max-concurrent", "0"],
+            &["once", "--deadline", "30"],
+            &["once", "--deadline", "0s"],
+            &["once", "--workflow", "x"],
+            &["once", "-v", "-q"],
+            &["status"],
+            &["once", "--output", "xml"],
+        ];
+        for words in wrong {
+            assert_eq!(parse(words).unwrap_err().exit_code(), 2, "{words:?}");
+        }
+    }
+
+    #[test]
+    fn global_flags_stand_before_or_after_the_command() {
+        for words in [
+            ["-c", "x.yml", "-C", "d", "--output", "json", "once"],
+            ["once", "-c", "x.yml", "-C", "d", "--output", "json"],
+        ] {
+            let global = parse(&words).unwrap().global;
+            assert_eq!((global.config, global.directory), (Some("x.yml".into()), Some("d".into())));
+            assert_eq!((global.output, global.log_format), (OutputFormat::Json, LogFormat::Text));
+        }
+    }
+
+    #[test]
+    fn hidden_commands_take_their_arguments_untouched() {
+        let cli = parse(&["__supervise", "--grace", "5s", "--", "claude", "-p", "--help"]).unwrap();
+        let Command::Supervise(args) = cli.command else { panic!() };
+        assert_eq!(args.args, ["--grace", "5s", "--", "claude", "-p", "--help"]);
+    }
+
+    #[test]
+    fn the_help_shows_examples_and_exit_codes_and_no_hidden_command() {
+        let help = Cli::command().render_long_help().to_string();
+        assert!(help.contains("Examples:") && help.contains("Exit codes:"), "{help}");
+        assert!(!help.contains("__"), "{help}");
+    }
+}
