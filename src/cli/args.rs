@@ -37,7 +37,6 @@ Exit codes:
 #[command(
     name = "conductor",
     version,
-    propagate_version = true,
     subcommand_required = true,
     arg_required_else_help = true,
     after_help = format!("{EXAMPLES}\n{EXIT_CODES}")
