@@ -3,6 +3,7 @@
 
 use super::LoadOptions;
 use super::faults::{ConfigFaults, Fault};
+use super::values::without_dots;
 use std::path::{Path, PathBuf};
 
 const NAMES: [&str; 3] = ["conductor.yml", ".conductor.yml", ".github/conductor.yml"];
@@ -11,7 +12,7 @@ const NEAR_MISSES: [&str; 3] = ["conductor.yaml", ".conductor.yaml", ".github/co
 
 pub(super) fn find(options: &LoadOptions<'_>) -> Result<PathBuf, ConfigFaults> {
     if let Some(explicit) = &options.explicit {
-        let path = options.directory.join(explicit);
+        let path = without_dots(&options.directory.join(explicit));
         if !path.exists() {
             return Err(
                 Fault::of_file(&path, "there is no such file; --config names the configuration").into()

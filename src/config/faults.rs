@@ -37,7 +37,8 @@ pub(super) struct Position {
 
 impl Fault {
     pub(super) fn general(message: impl Into<String>) -> Self {
-        Self { file: None, line: None, column: None, key: None, message: message.into(), excerpt: None }
+        let message = printable(&message.into());
+        Self { file: None, line: None, column: None, key: None, message, excerpt: None }
     }
 
     pub(super) fn of_file(file: &Path, message: impl Into<String>) -> Self {
@@ -48,7 +49,7 @@ impl Fault {
         Self {
             line: Some(place.line),
             column: Some(place.column),
-            key: (!key.is_empty()).then(|| key.to_owned()),
+            key: (!key.is_empty()).then(|| printable(key)),
             excerpt: excerpt(source, place.line),
             ..Self::of_file(file, message)
         }
@@ -121,7 +122,12 @@ fn excerpt(source: &str, line: u64) -> Option<String> {
     let shown = !text.trim().is_empty()
         && text.chars().count() <= MAX_EXCERPT
         && !delicate.iter().any(|word| lower.contains(word));
-    shown.then(|| text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect())
+    shown.then(|| printable(text))
+}
+
+/// What a file says must not steer a terminal.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 #[cfg(test)]

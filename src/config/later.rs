@@ -31,23 +31,23 @@ const NOT_YET: &[(&str, &[&str])] = &[
     ("prompt.template", &[]),
 ];
 
-/// Dotted key → the kinds that do not exist yet.
-const KINDS_NOT_YET: &[(&str, &[&str])] = &[
-    ("tracker.kind", &["github"]),
-    ("forge.kind", &["gitlab", "gitea"]),
-    ("agent.kind", &["codex", "opencode"]),
+/// Dotted key → the kinds that do not exist yet, and those that do.
+const KINDS_NOT_YET: &[(&str, &[&str], &str)] = &[
+    ("tracker.kind", &["github"], "linear or local"),
+    ("forge.kind", &["gitlab", "gitea"], "github or local"),
+    ("agent.kind", &["codex", "opencode"], "claude or command"),
 ];
 
 /// Whether that kind is in the contract but not built; if so, its fault has been recorded.
 pub(super) fn is_later_kind(section: &Section<'_>, dotted_key: &str) -> bool {
     let Some(entry) = section.given("kind") else { return false };
-    let later = KINDS_NOT_YET.iter().filter(|(key, _)| *key == dotted_key).flat_map(|(_, kinds)| *kinds);
     let Value::Scalar { text, .. } = &entry.node.value else { return false };
-    if !later.into_iter().any(|kind| kind == text) {
-        return false;
+    let table =
+        KINDS_NOT_YET.iter().find(|(key, later, _)| *key == dotted_key && later.contains(&text.as_str()));
+    if let Some((_, _, instead)) = table {
+        entry.refuse::<()>(format!("`{text}` is not supported yet: use {instead}"));
     }
-    entry.refuse::<()>(format!("`{text}` is not supported yet"));
-    true
+    table.is_some()
 }
 
 /// Refuses each key of the table that says something else than what holds.

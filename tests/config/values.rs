@@ -107,7 +107,7 @@ fn faults_are_data_for_programs_too() {
 #[test]
 fn what_is_not_built_yet_is_refused_and_never_ignored() {
     let not_yet = [
-        ("agent: {kind: codex}", "1:15 agent.kind: `codex` is not supported yet"),
+        ("agent: {kind: codex}", "1:15 agent.kind: `codex` is not supported yet: use claude or command"),
         ("agent: {fallback: {kind: codex}}", "1:19 agent.fallback: is not supported yet: remove it"),
         ("agent: {models: {simple: haiku}}", "1:17 agent.models: is not supported yet: remove it"),
         ("agent: {max_fix_turns: 3}", "1:24 agent.max_fix_turns: is not supported yet: remove it"),
@@ -128,8 +128,8 @@ fn what_is_not_built_yet_is_refused_and_never_ignored() {
     assert_eq!(
         faults("tracker: {kind: github}\nforge: {kind: gitlab}\n"),
         [
-            "1:17 tracker.kind: `github` is not supported yet",
-            "2:15 forge.kind: `gitlab` is not supported yet"
+            "1:17 tracker.kind: `github` is not supported yet: use linear or local",
+            "2:15 forge.kind: `gitlab` is not supported yet: use github or local"
         ]
     );
     assert_eq!(
@@ -145,7 +145,7 @@ fn a_key_of_the_wrong_type_is_told_as_that_even_when_it_is_not_built_yet() {
         "1:23 budget.usd_per_day: must be a number, not the text `lots`"
     );
     assert_eq!(local_fault("rework: {on: review}\n"), "1:14 rework.on: must be a list, not text");
-    assert_eq!(local_fault("agent: {sandbox: bubblewarp}\n").contains("did you mean `bubblewrap`?"), true);
+    assert!(local_fault("agent: {sandbox: bubblewarp}\n").contains("did you mean `bubblewrap`?"));
 }
 
 #[test]
@@ -372,4 +372,18 @@ fn rules_that_contradict_each_other_are_refused() {
         [("todo".to_owned(), 2)]
     );
     assert!(local_fault("retry: {base: 10m}\n").contains("shorter than the first"));
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { failure_persistence: None, ..Default::default() })]
+    #[test]
+    fn no_damage_to_a_file_makes_the_reading_panic(at in 0..EVERY_KEY.len(), cut in 0..40usize, put in "[-:\\[\\]{}&*!|>'\"%@`#,?$~<=\t\n a-z0-9\u{1b}é]{0,6}") {
+        let end = (at + cut).min(EVERY_KEY.len());
+        let damaged = [EVERY_KEY.get(..at).unwrap_or_default(), &put, EVERY_KEY.get(end..).unwrap_or_default()].concat();
+        if let Err(faults) = World::with_file("conductor.yml", damaged).load() {
+            let text = faults.to_string();
+            let steers_a_terminal = text.contains('\u{1b}');
+            proptest::prop_assert!(!text.is_empty() && !steers_a_terminal);
+        }
+    }
 }
