@@ -1,1 +1,240 @@
-//! args
+//! The command line as types. It owns names, defaults and help texts; it decides nothing, and offers
+//! nothing that does not exist yet.
+
+use crate::config::parse_duration;
+use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::Shell;
+use std::ffi::OsString;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+const EXAMPLES: &str = "\
+Examples:
+  conductor demo                            watch one whole cycle; nothing to set up
+  conductor once --dry-run                  what the next cycle would do, and why
+  conductor once --issue ENG-42             work on one ticket now
+  conductor once --output json              for cron and CI: one JSON document on stdout
+";
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    the cycle ran: everything dispatched succeeded, or there was nothing to do
+  1    a fault of Conductor's own
+  2    usage or configuration; nothing was claimed
+  3    at least one issue's attempt failed; its outcome is recorded
+  4    deferred: backoff or budget; nothing was dispatched
+  5    tracker, forge or git remote unreachable or refusing, or the state unreadable; nothing is lost
+  130  interrupted by SIGINT; state recorded
+  143  interrupted by SIGTERM; state recorded
+";
+
+/// Turns tickets into reviewed pull requests, from cron.
+///
+/// One invocation is one cycle: read the tracker, claim work, give each issue its own git worktree,
+/// run a coding agent in it, check, push, open a pull request, move the ticket, record, exit.
+#[derive(Debug, Parser)]
+#[command(
+    name = "conductor",
+    version,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    after_help = format!("{EXAMPLES}\n{EXIT_CODES}")
+)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: GlobalArgs,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every command understands.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Everywhere")]
+pub struct GlobalArgs {
+    /// The configuration file [default: conductor.yml, .conductor.yml or .github/conductor.yml,
+    /// upwards to the repository's root]
+    #[arg(short, long, global = true, value_name = "FILE", env = "CONDUCTOR_CONFIG", value_hint = ValueHint::FilePath)]
+    pub config: Option<PathBuf>,
+    /// Work as if started in this directory
+    #[arg(short = 'C', long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub directory: Option<PathBuf>,
+    /// What results on stdout look like
+    #[arg(long, global = true, value_name = "FORMAT", env = "CONDUCTOR_OUTPUT", default_value = "human")]
+    pub output: OutputFormat,
+    /// What log lines on stderr look like
+    #[arg(long, global = true, value_name = "FORMAT", env = "CONDUCTOR_LOG_FORMAT", default_value = "text")]
+    pub log_format: LogFormat,
+    /// Say more on stderr; twice for everything
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Say only what went wrong on stderr
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// When to use colours
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: ColorChoice,
+    /// No live progress display, only lines
+    #[arg(long, global = true)]
+    pub no_progress: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OutputFormat {
+    /// For people
+    Human,
+    /// Exactly one JSON document
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run one cycle and exit
+    #[command(after_help = EXIT_CODES)]
+    Once(OnceArgs),
+    /// One whole cycle in a throwaway world: local tracker, bare origin, scripted agent
+    Demo(DemoArgs),
+    /// Print a completion script for a shell
+    Completions { shell: Shell },
+    /// One agent's supervisor; started by Conductor itself
+    #[command(name = "__supervise", hide = true)]
+    Supervise(InternalArgs),
+    /// The demo's scripted agent; started by the demo itself
+    #[command(name = "__demo-agent", hide = true)]
+    DemoAgent(InternalArgs),
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct OnceArgs {
+    /// Look only at this issue; may be given several times
+    #[arg(long = "issue", value_name = "KEY")]
+    pub issues: Vec<String>,
+    /// With --issue: set aside state, labels, backoff and blockers, never another runner's live claim
+    #[arg(long, requires = "issues")]
+    pub force: bool,
+    /// Decide and report, but claim, start and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Issues worked on at the same moment [default: limits.max_concurrent of the file]
+    #[arg(long, value_name = "N", env = "CONDUCTOR_MAX_CONCURRENT")]
+    pub max_concurrent: Option<NonZeroUsize>,
+    /// How long the run may take: 45m, 5h30m [default: limits.deadline of the file]
+    #[arg(long, value_name = "DURATION", env = "CONDUCTOR_DEADLINE", value_parser = parse_deadline)]
+    pub deadline: Option<Duration>,
+    /// Say where the time went, on stderr and in the JSON
+    #[arg(long)]
+    pub timings: bool,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct DemoArgs {
+    /// Leave the demo's world in this directory, which must be empty or not exist
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub keep: Option<PathBuf>,
+}
+
+/// Whatever a hidden command was given, untouched.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct InternalArgs {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub args: Vec<OsString>,
+}
+
+fn parse_deadline(text: &str) -> Result<Duration, String> {
+    match parse_duration(text)? {
+        Duration::ZERO => Err("a run needs some time: 45m, 5h30m".to_owned()),
+        deadline => Ok(deadline),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn parse(words: &[&str]) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(std::iter::once("conductor").chain(words.iter().copied()))
+    }
+
+    fn once(words: &[&str]) -> OnceArgs {
+        match parse(words).unwrap().command {
+            Command::Once(args) => args,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_definition_holds_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn once_takes_several_issues_and_limits() {
+        let args = once(&[
+            "once",
+            "--issue",
+            "A-1",
+            "--issue",
+            "A-2",
+            "--force",
+            "--max-concurrent",
+            "3",
+            "--deadline",
+            "1h30m",
+        ]);
+        assert_eq!((args.issues, args.force), (vec!["A-1".to_owned(), "A-2".to_owned()], true));
+        assert_eq!(args.max_concurrent.map(NonZeroUsize::get), Some(3));
+        assert_eq!(args.deadline, Some(Duration::from_secs(5400)));
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_a_usage_error_with_exit_code_2() {
+        let wrong: [&[&str]; 8] = [
+            &["once", "--force"],
+            &["once", "--max-concurrent", "0"],
+            &["once", "--deadline", "30"],
+            &["once", "--deadline", "0s"],
+            &["once", "--workflow", "x"],
+            &["once", "-v", "-q"],
+            &["status"],
+            &["once", "--output", "xml"],
+        ];
+        for words in wrong {
+            assert_eq!(parse(words).unwrap_err().exit_code(), 2, "{words:?}");
+        }
+    }
+
+    #[test]
+    fn global_flags_stand_before_or_after_the_command() {
+        for words in [
+            ["-c", "x.yml", "-C", "d", "--output", "json", "once"],
+            ["once", "-c", "x.yml", "-C", "d", "--output", "json"],
+        ] {
+            let global = parse(&words).unwrap().global;
+            assert_eq!((global.config, global.directory), (Some("x.yml".into()), Some("d".into())));
+            assert_eq!((global.output, global.log_format), (OutputFormat::Json, LogFormat::Text));
+        }
+    }
+
+    #[test]
+    fn hidden_commands_take_their_arguments_untouched() {
+        let cli = parse(&["__supervise", "--grace", "5s", "--", "claude", "-p", "--help"]).unwrap();
+        let Command::Supervise(args) = cli.command else { panic!() };
+        assert_eq!(args.args, ["--grace", "5s", "--", "claude", "-p", "--help"]);
+    }
+
+    #[test]
+    fn the_help_shows_examples_and_exit_codes_and_no_hidden_command() {
+        let help = Cli::command().render_long_help().to_string();
+        assert!(help.contains("Examples:") && help.contains("Exit codes:"), "{help}");
+        assert!(!help.contains("__"), "{help}");
+    }
+}

@@ -1,1 +1,147 @@
 //! YAML, environment and flags → one immutable value.
+//!
+//! Flags win over the environment, that over the file, that over the defaults. Everything is checked
+//! before anything is done: [`load`] gives either a whole [`Config`] or every fault at once, each
+//! with its file, line and key. Nothing here reads the process's environment, clock or network; what
+//! is needed of them is passed in.
+
+mod discover;
+mod faults;
+mod file;
+mod formats;
+mod later;
+mod resolve;
+mod section;
+mod values;
+
+pub use faults::{ConfigFaults, Fault};
+pub use formats::parse_duration;
+
+use crate::model::Secret;
+use crate::model::settings::{
+    AgentLimits, Backoff, GateSpec, GuardRules, Hooks, Limits, PullRequestSettings, RepositorySettings,
+    StateSettings, TrackerRules, WorkspaceSettings,
+};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Everything a run is told, checked and complete.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The file all of this came from, absolute.
+    pub file: PathBuf,
+    pub tracker: TrackerConfig,
+    pub repository: RepositorySettings,
+    pub forge: ForgeKind,
+    pub agent: AgentConfig,
+    pub limits: Limits,
+    /// Between the attempts of one issue.
+    pub retry: Backoff,
+    /// After an agent ran into its usage limit.
+    pub rate_limit: Backoff,
+    pub gates: Vec<GateSpec>,
+    pub guards: GuardRules,
+    pub hooks: Hooks,
+    pub workspace: WorkspaceSettings,
+    pub state: StateSettings,
+    pub pull_request: PullRequestSettings,
+}
+
+#[derive(Debug, Clone)]
+pub struct TrackerConfig {
+    pub kind: TrackerKind,
+    pub rules: TrackerRules,
+}
+
+#[derive(Debug, Clone)]
+pub enum TrackerKind {
+    Linear {
+        /// Key or id; the only team when left out.
+        team: Option<String>,
+        /// Slug, name or id.
+        project: Option<String>,
+        api_key: Secret,
+        endpoint: String,
+    },
+    /// A folder of `KEY.md` files, absolute.
+    Local { path: PathBuf },
+}
+
+#[derive(Debug, Clone)]
+pub enum ForgeKind {
+    Github {
+        /// `owner/name`; from the remote's URL when left out.
+        repository: Option<String>,
+        /// Without a slash at its end.
+        api_url: String,
+        token: Secret,
+    },
+    /// A folder of `N.md` files, absolute.
+    Local { path: PathBuf },
+}
+
+#[derive(Debug, Clone)]
+pub struct AgentConfig {
+    pub kind: AgentKind,
+    /// Added to the adapter's own arguments.
+    pub args: Vec<String>,
+    /// `None`: the agent chooses.
+    pub model: Option<String>,
+    pub limits: AgentLimits,
+    /// Names of environment variables the agent is given whatever they are called.
+    pub pass_env: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AgentKind {
+    Claude {
+        /// The program: a bare name is looked for on PATH. `None`: the adapter finds it.
+        program: Option<PathBuf>,
+    },
+    Command {
+        /// Never empty.
+        argv: Vec<String>,
+    },
+}
+
+impl Config {
+    /// Every credential in it, so that it can be kept out of logs, reports and diffs.
+    pub fn secrets(&self) -> Vec<Secret> {
+        let mut secrets = Vec::new();
+        if let TrackerKind::Linear { api_key, .. } = &self.tracker.kind {
+            secrets.push(api_key.clone());
+        }
+        if let ForgeKind::Github { token, .. } = &self.forge {
+            secrets.push(token.clone());
+        }
+        secrets
+    }
+}
+
+/// What [`load`] works from.
+pub struct LoadOptions<'a> {
+    /// `--config`; relative to `directory`.
+    pub explicit: Option<PathBuf>,
+    /// Where to look for a file when none is named; absolute.
+    pub directory: PathBuf,
+    /// The environment: a variable's value, when it is set.
+    pub env: &'a dyn Fn(&str) -> Option<String>,
+    pub overrides: Overrides,
+    /// What `~` stands for.
+    pub home: Option<PathBuf>,
+    /// The system's folder for temporary files.
+    pub temp_dir: PathBuf,
+}
+
+/// What the command line says instead of the file.
+#[derive(Debug, Clone, Default)]
+pub struct Overrides {
+    pub max_concurrent: Option<usize>,
+    pub deadline: Option<Duration>,
+}
+
+/// The configuration that holds here, or all that is wrong with it.
+pub fn load(options: &LoadOptions<'_>) -> Result<Config, ConfigFaults> {
+    let document = discover::find(options).and_then(|path| file::read(&path))?;
+    resolve::resolve(&document, options)
+}

@@ -44,8 +44,13 @@ impl TicketState {
 
     /// Whether this is one of those names.
     pub fn is_among(&self, names: &[String]) -> bool {
-        names.iter().any(|name| self.is_named(name))
+        is_named_among(&self.name, names)
     }
+}
+
+/// Whether a state or label of that name is one of those.
+pub fn is_named_among(name: &str, names: &[String]) -> bool {
+    names.iter().any(|other| same_name(name, other))
 }
 
 /// State and label names compare trimmed and case-folded everywhere.

@@ -1,0 +1,142 @@
+//! Keys that are in the contract and have no effect yet: checked for their type, then refused unless
+//! they say what holds anyway. Making one work means reading it in `resolve` and deleting it here.
+
+use super::file::{Node, Value, literal};
+use super::section::{Reading, Section};
+use super::values::{amount, at_least_one, boolean, choice, count, list, name, names, path, text};
+
+/// Dotted key → what it may say so far, as YAML.
+const NOT_YET: &[(&str, &[&str])] = &[
+    ("tracker.trusted", &["{creators: any, labelers: any}"]),
+    ("agent.models", &["{simple: sonnet, moderate: sonnet, complex: opus}"]),
+    ("agent.fallback", &[]),
+    ("agent.max_fix_turns", &["2", "0"]),
+    ("agent.isolated_home", &["false"]),
+    ("agent.sandbox", &["none"]),
+    (
+        "agent.codex",
+        &["{mode: app-server, sandbox: workspace-write, approval_policy: never, config: {}}", "{}"],
+    ),
+    ("budget.tokens_per_day", &[]),
+    ("budget.usd_per_day", &[]),
+    ("budget.usd_per_issue", &[]),
+    ("preflight.threshold", &["0.3"]),
+    ("preflight.commits", &["2000"]),
+    ("complexity.weights", &["{}"]),
+    ("gate_failure", &["fail"]),
+    ("rework.on", &["[]"]),
+    ("rework.max", &["3"]),
+    ("pull_request.title", &[]),
+    ("pull_request.body", &[]),
+    ("prompt.template", &[]),
+];
+
+/// Dotted key → the kinds that do not exist yet, and those that do.
+const KINDS_NOT_YET: &[(&str, &[&str], &str)] = &[
+    ("tracker.kind", &["github"], "linear or local"),
+    ("forge.kind", &["gitlab", "gitea"], "github or local"),
+    ("agent.kind", &["codex", "opencode"], "claude or command"),
+];
+
+/// Whether that kind is in the contract but not built; if so, its fault has been recorded.
+pub(super) fn is_later_kind(section: &Section<'_>, dotted_key: &str) -> bool {
+    let Some(entry) = section.given("kind") else { return false };
+    let Value::Scalar { text, .. } = &entry.node.value else { return false };
+    let table =
+        KINDS_NOT_YET.iter().find(|(key, later, _)| *key == dotted_key && later.contains(&text.as_str()));
+    if let Some((_, _, instead)) = table {
+        entry.refuse::<()>(format!("`{text}` is not supported yet: use {instead}"));
+    }
+    table.is_some()
+}
+
+/// Refuses each key of the table that says something else than what holds.
+pub(super) fn refuse(reading: &Reading<'_>) {
+    for (key, allowed) in NOT_YET {
+        let Some(node) = at(reading, key) else { continue };
+        let holds_anyway = matches!(node.value, Value::Null)
+            || allowed.iter().filter_map(|text| literal(text)).any(|allowed| node.says_the_same(&allowed));
+        if !holds_anyway && !reading.has_fault_under(key) {
+            reading.fault(node.at, key, "is not supported yet: remove it");
+        }
+    }
+}
+
+fn at<'a>(reading: &Reading<'a>, key: &str) -> Option<&'a Node> {
+    let mut entries = reading.document.entries.as_slice();
+    let mut found = None;
+    for part in key.split('.') {
+        let (_, node) = entries.iter().find(|(key, _)| key.name == part)?;
+        entries = match &node.value {
+            Value::Map(entries) => entries,
+            _ => &[],
+        };
+        found = Some(node);
+    }
+    found
+}
+
+/// Checks the sections none of whose keys has an effect yet.
+pub(super) fn check_sections(top: &Section<'_>) {
+    top.section("budget", |budget| {
+        budget.read_nullable("tokens_per_day", at_least_one::<u64>);
+        budget.read_nullable("usd_per_day", amount);
+        budget.read_nullable("usd_per_issue", amount);
+    });
+    top.section("preflight", |preflight| {
+        preflight.read("enabled", boolean);
+        preflight.read("threshold", amount);
+        preflight.read("commits", at_least_one::<u32>);
+    });
+    top.section("complexity", |complexity| {
+        complexity.read("weights", |weights| {
+            Some(weights.pairs()?.iter().filter_map(|(_, weight)| weight.text()).count())
+        });
+    });
+    top.read("gate_failure", |entry| choice(entry, &[("fail", ()), ("draft", ())]));
+    top.section("rework", |rework| {
+        let reason = |entry: &_| choice(entry, &[("review", ()), ("checks", ()), ("conflict", ())]);
+        rework.read("on", |on| list(on, reason));
+        rework.read("max", at_least_one::<u32>);
+    });
+    top.section("prompt", |prompt| {
+        prompt.read_nullable("template", path);
+    });
+}
+
+pub(super) fn check_tracker(tracker: &Section<'_>) {
+    tracker.section("trusted", |trusted| {
+        for key in ["creators", "labelers"] {
+            trusted.read(key, |entry| match &entry.node.value {
+                Value::List(_) => names(entry).map(drop),
+                _ => choice(entry, &[("any", ()), ("members", ())]),
+            });
+        }
+    });
+}
+
+pub(super) fn check_agent(agent: &Section<'_>) {
+    agent.section("models", |models| {
+        for class in ["simple", "moderate", "complex"] {
+            models.read(class, name);
+        }
+    });
+    agent.read_nullable("fallback", |entry| match &entry.node.value {
+        Value::Map(_) => Some(()),
+        _ => entry.wrong_type("a map of keys, as `agent` is"),
+    });
+    agent.read("max_fix_turns", count::<u32>);
+    agent.read("isolated_home", boolean);
+    agent.read("sandbox", |entry| choice(entry, &[("none", ()), ("bubblewrap", ())]));
+    agent.section("codex", |codex| {
+        codex.read("mode", |entry| choice(entry, &[("app-server", ()), ("exec", ())]));
+        codex.read("sandbox", name);
+        codex.read("approval_policy", name);
+        codex.read("config", |entry| entry.pairs().map(drop));
+    });
+}
+
+pub(super) fn check_pull_request(pull_request: &Section<'_>) {
+    pull_request.read_nullable("title", text);
+    pull_request.read_nullable("body", text);
+}

@@ -1,0 +1,345 @@
+//! The house rules, held by reading `src`: who may import whom, and what only the edge may do.
+//!
+//! It works on tokens, without comments, text and `#[cfg(test)]` items, so that neither a nested
+//! `use` nor a path in the middle of an expression gets past it.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot read the source should fail there")]
+
+#[path = "architecture/source.rs"]
+mod source;
+
+use source::{Named, Token, paths, tokenize, without_tests};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Every room, and the rooms it may import besides itself.
+const ROOMS: &[(&str, &[&str])] = &[
+    ("main", &["cli"]),
+    (
+        "cli",
+        &[
+            "config",
+            "adapters",
+            "cycle",
+            "report",
+            "ports",
+            "workspace",
+            "gates",
+            "guards",
+            "policy",
+            "system",
+            "model",
+        ],
+    ),
+    ("cycle", &["ports", "workspace", "gates", "guards", "policy", "model"]),
+    ("adapters", &["ports", "system", "model"]),
+    ("workspace", &["system", "model"]),
+    ("gates", &["system", "model"]),
+    ("guards", &["system", "model"]),
+    ("config", &["policy", "model"]),
+    ("report", &["model"]),
+    ("policy", &["model"]),
+    ("ports", &["model"]),
+    ("system", &["model"]),
+    ("model", &[]),
+];
+
+/// Where the clock and the environment are read; everybody else is given what they need.
+const EDGE: &[&str] = &["cli/", "system/", "adapters/clock.rs"];
+const PROCESSES: &[&str] = &["system/"];
+const PRINTING: &[&str] = &["cli/", "report/"];
+/// The supervisor hands streams through; it still may not print.
+const STREAMS: &[&str] = &["cli/", "report/", "system/"];
+
+#[test]
+fn the_source_keeps_the_house_rules() {
+    let found = house_violations(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")));
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn the_map_in_lib_names_every_room() {
+    let lib = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/lib.rs")).unwrap();
+    assert_eq!(rooms_missing_from(&lib), Vec::<&str>::new());
+}
+
+fn house_violations(src: &Path) -> Vec<String> {
+    let files: Vec<(PathBuf, Vec<Token>)> = rust_files(src)
+        .into_iter()
+        .map(|path| {
+            let tokens = tokenize(&fs::read_to_string(&path).unwrap());
+            (path.strip_prefix(src).unwrap().to_owned(), tokens)
+        })
+        .collect();
+    assert!(files.len() > 20, "src was not found: {}", src.display());
+    let mut test_files = BTreeSet::new();
+    for (path, tokens) in &files {
+        let folder = module_folder(path);
+        test_files.extend(without_tests(tokens).test_modules.iter().map(|name| folder.join(name)));
+    }
+    let is_test = |path: &Path| test_files.iter().any(|test| path.with_extension("").starts_with(test));
+    files
+        .iter()
+        .filter(|(path, _)| !is_test(path))
+        .flat_map(|(path, tokens)| violations(path, tokens))
+        .collect()
+}
+
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(rust_files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    files
+}
+
+fn rooms_missing_from(lib: &str) -> Vec<&'static str> {
+    let names = |room: &str, line: &str| line.starts_with("//!") && line.contains(&format!("[`{room}`]"));
+    let rooms = ROOMS.iter().map(|(room, _)| *room).filter(|room| *room != "main");
+    rooms
+        .filter(|room| {
+            !lib.lines().any(|line| names(room, line))
+                || !lib.lines().any(|line| line == format!("pub mod {room};"))
+        })
+        .collect()
+}
+
+/// What one file of `src` does against the rules; `file` is relative to `src`.
+fn violations(file: &Path, tokens: &[Token]) -> Vec<String> {
+    let module = module_path(file);
+    let room = module.first().map_or("lib", String::as_str);
+    let tell = |line: usize, what: String| format!("src/{}:{line}: {what}", file.display());
+    let allowed = match ROOMS.iter().find(|(known, _)| *known == room) {
+        Some((_, allowed)) => *allowed,
+        None if room == "lib" => &[],
+        None => return vec![tell(1, format!("`{room}` is not a known room: see the map in lib.rs"))],
+    };
+    let within = |places: &[&str]| {
+        let shown = file.to_string_lossy();
+        places
+            .iter()
+            .any(|place| shown.starts_with(place) || *shown == format!("{}.rs", place.trim_end_matches('/')))
+    };
+    let code = without_tests(tokens).kept;
+    let mut found = Vec::new();
+    for path in paths(&code) {
+        let mut refuse = |what: String| found.push(tell(path.line, what));
+        let (text, last) = (path.segments.join("::"), path.segments.last().map_or("", String::as_str));
+        if let Some(target) = target_room(&path, &module)
+            && target != room
+            && !allowed.contains(&target.as_str())
+        {
+            refuse(format!("{room} must not import {target}: {text}"));
+        }
+        let has = |pair: [&str; 2]| path.segments.windows(2).any(|window| window == pair);
+        let clocks = ["Utc", "Local", "SystemTime", "Instant"];
+        if !within(EDGE)
+            && (clocks.iter().any(|clock| has([clock, "now"])) || (path.renamed && clocks.contains(&last)))
+        {
+            refuse(format!("reads the clock: {text}"));
+        }
+        if !within(EDGE) && reads_environment(&path) {
+            refuse(format!("reads the environment: {text}"));
+        }
+        let starts = has(["Command", "new"]) || has(["process", "Command"]) || has(["process", "*"]);
+        if !within(PROCESSES) && (starts || path.segments[0] == "duct") {
+            refuse(format!("starts processes outside `system`: {text}"));
+        }
+        if !within(STREAMS)
+            && ["stdout", "stderr"].iter().any(|stream| has(["io", stream]) || has(["anstream", stream]))
+        {
+            refuse(format!("takes a standard stream: {text}"));
+        }
+    }
+    for pair in code.windows(2).filter(|pair| pair[1].text == "!") {
+        let prints = ["print", "println", "eprint", "eprintln", "dbg"].contains(&pair[0].text.as_str());
+        if prints && !within(PRINTING) {
+            found.push(tell(pair[0].line, format!("prints: {}!", pair[0].text)));
+        }
+    }
+    found
+}
+
+/// Any of `std::env` but what only takes a value apart.
+fn reads_environment(path: &Named) -> bool {
+    let segments: Vec<&str> = path.segments.iter().map(String::as_str).collect();
+    match segments.strip_prefix(&["std"]).unwrap_or(&segments) {
+        ["env"] | ["env", "self"] => path.renamed,
+        ["env", name, ..] => !["split_paths", "join_paths", "consts"].contains(name),
+        _ => false,
+    }
+}
+
+/// `cycle/mod.rs` → `cycle`; `cycle/claim.rs` → `cycle`, `claim`; `lib.rs` → nothing.
+fn module_path(file: &Path) -> Vec<String> {
+    let mut parts: Vec<String> = file
+        .with_extension("")
+        .components()
+        .map(|part| part.as_os_str().to_string_lossy().into_owned())
+        .collect();
+    if parts.last().is_some_and(|last| last == "mod") || parts == ["lib"] {
+        parts.pop();
+    }
+    parts
+}
+
+/// Where the files of a file's child modules are.
+fn module_folder(file: &Path) -> PathBuf {
+    module_path(file).iter().collect()
+}
+
+/// The room a path leads to, when it is one of this crate's.
+fn target_room(path: &Named, module: &[String]) -> Option<String> {
+    let mut at: Vec<&str> = module.iter().chain(&path.inline).map(String::as_str).collect();
+    let mut segments = path.segments.iter().map(String::as_str).peekable();
+    match segments.peek().copied()? {
+        "crate" | "conductor" => {
+            segments.next();
+            at.clear();
+        }
+        "super" => {}
+        _ => return None,
+    }
+    for segment in segments {
+        match segment {
+            "super" => drop(at.pop()),
+            "self" => {}
+            other => at.push(other),
+        }
+    }
+    Some(at.first().copied().unwrap_or("the whole crate").to_owned())
+}
+
+/// What is found in a snippet that stands in that file.
+fn found_in(file: &str, snippet: &str) -> Vec<String> {
+    violations(Path::new(file), &tokenize(snippet))
+}
+
+#[test]
+fn a_forbidden_import_is_found_however_it_is_written() {
+    let bad = [
+        ("model/issue.rs", "use crate::system::git;"),
+        ("model/mod.rs", "use super::system::git;"),
+        ("model/issue.rs", "use super::super::ports::Tracker;"),
+        ("model/issue.rs", "use super::{state, super::ports};"),
+        ("policy/prompt.rs", "use crate::{model::Issue, cycle::{self}};"),
+        ("policy/prompt.rs", "use {crate::model::Issue, crate::cycle};"),
+        ("cycle/work.rs", "fn f() { let x = crate::adapters::clock::System; }"),
+        ("cycle/work.rs", "fn f() -> Vec<crate::system::git::Git> { vec![] }"),
+        ("cycle/mod.rs", "pub use crate::config::Config;"),
+        ("cycle/mod.rs", "macro_rules! m { () => { $crate::system::git::run() } }"),
+        ("adapters/clock.rs", "use crate::\n    policy\n::environment;"),
+        ("report/json.rs", "use crate::r#ports::*;"),
+        ("gates.rs", "use crate::workspace;"),
+        ("gates.rs", "fn f(x: a::B) { a::b(x) as crate::cycle::Number; }"),
+        ("gates.rs", "use crate::{model::Sha as S, cycle::record as r};"),
+        ("gates.rs", "mod inner { use super::super::cycle; }"),
+        ("config/mod.rs", "use crate::cli::args::Cli;"),
+        ("system/git.rs", "use crate::model::Sha; use crate::ports::Clock;"),
+        ("model/ids.rs", "use crate::*;"),
+        ("main.rs", "use conductor::cycle;"),
+        ("ports.rs", "#[cfg(not(test))] use crate::system::git;"),
+    ];
+    for (file, snippet) in bad {
+        let found = found_in(file, snippet);
+        assert!(found.len() == 1 && found[0].contains("must not import"), "{file}: {snippet}: {found:?}");
+    }
+}
+
+#[test]
+fn an_import_that_points_downwards_is_fine() {
+    let good = [
+        ("model/issue.rs", "use super::{IssueId, Time}; use crate::model::state;"),
+        ("gates.rs", "use crate::{model::settings::GateSpec, system::process};"),
+        ("gates.rs", "mod inner { use super::run; fn f() { super::run() } }"),
+        (
+            "adapters/agent/claude.rs",
+            "use super::super::clock; use crate::ports::{Agent, AgentError as Fault};",
+        ),
+        ("config/resolve/mod.rs", "use super::file; use crate::policy::environment;"),
+        ("main.rs", "fn main() { conductor::cli::run() }"),
+        (
+            "policy/prompt.rs",
+            "// use crate::cycle;\n/* crate::cycle /* nested */ crate::cycle */ const A: &str = \"crate::cycle\";",
+        ),
+        (
+            "policy/prompt.rs",
+            r####"const A: &str = r#"crate::cycle "quoted" crate::cycle"#; const B: char = '"'; fn f<'a>(x: &'a str) {}"####,
+        ),
+        (
+            "policy/prompt.rs",
+            "#[cfg(test)]\n#[expect(dead_code)]\nmod tests { use crate::cycle; fn f() { println!(\"\") } }",
+        ),
+    ];
+    for (file, snippet) in good {
+        assert_eq!(found_in(file, snippet), Vec::<String>::new(), "{file}: {snippet}");
+    }
+}
+
+#[test]
+fn what_only_the_edge_may_do_is_found_elsewhere_and_allowed_there() {
+    let cases = [
+        ("fn f() { let a = chrono::Utc::now(); }", "cycle/mod.rs", "cli/once.rs", "reads the clock"),
+        (
+            "fn f() { std::time::Instant::now(); }",
+            "adapters/forge/github.rs",
+            "adapters/clock.rs",
+            "reads the clock",
+        ),
+        ("fn f() { SystemTime::now(); }", "workspace.rs", "system/process.rs", "reads the clock"),
+        ("use std::time::Instant as Moment;", "policy/prompt.rs", "system/http.rs", "reads the clock"),
+        ("fn f() { std::env::var(\"X\"); }", "config/mod.rs", "cli/mod.rs", "reads the environment"),
+        ("use std::{env::{self as e}, fs};", "config/mod.rs", "cli/mod.rs", "reads the environment"),
+        ("fn f() { env::vars_os(); }", "report/human.rs", "system/process.rs", "reads the environment"),
+        ("fn f() { Command::new(\"sh\"); }", "gates.rs", "system/process.rs", "starts processes"),
+        ("use std::process::{Command as C, ExitCode};", "cli/mod.rs", "system/git.rs", "starts processes"),
+        ("use duct::cmd;", "adapters/agent/command.rs", "system/process.rs", "starts processes"),
+        ("fn f() { println!(\"x\"); }", "system/git.rs", "report/human.rs", "prints"),
+        ("fn f() { anstream::eprintln!(\"x\"); }", "cycle/mod.rs", "cli/mod.rs", "prints"),
+        (
+            "fn f() { writeln!(std::io::stderr(), \"x\"); }",
+            "cycle/mod.rs",
+            "report/human.rs",
+            "takes a standard stream",
+        ),
+    ];
+    for (snippet, bad, good, what) in cases {
+        let found = found_in(bad, snippet);
+        assert!(found.len() == 1 && found[0].contains(what), "{bad}: {snippet}: {found:?}");
+        assert_eq!(found_in(good, snippet), Vec::<String>::new(), "{good}: {snippet}");
+    }
+}
+
+#[test]
+fn an_unknown_room_and_a_hole_in_the_map_are_found() {
+    assert!(found_in("utils/mod.rs", "")[0].contains("not a known room"));
+    assert!(found_in("helpers.rs", "")[0].contains("not a known room"));
+    assert_eq!(found_in("lib.rs", "pub mod cli;"), Vec::<String>::new());
+    let full: String = ROOMS.iter().map(|(room, _)| format!("//! [`{room}`]\npub mod {room};\n")).collect();
+    assert_eq!(rooms_missing_from(&full), Vec::<&str>::new());
+    assert_eq!(rooms_missing_from(&full.replace("[`gates`]", "gates")), ["gates"]);
+    assert_eq!(rooms_missing_from(&full.replace("pub mod policy;", "mod policy;")), ["policy"]);
+}
+
+#[test]
+fn a_fault_is_told_with_its_line() {
+    let found =
+        found_in("cycle/mod.rs", "// one\nconst A: &str = \"two\nthree\";\nuse crate::system::git;\n");
+    assert_eq!(found, ["src/cycle/mod.rs:4: cycle must not import system: crate::system::git"]);
+}
+
+#[test]
+fn only_files_declared_as_test_modules_are_left_out() {
+    let code =
+        without_tests(&tokenize("#[cfg(test)]\nmod tests;\nmod other;\n#[cfg(test)]\nuse x::y;\nfn f() {}"));
+    assert_eq!(code.test_modules, ["tests"]);
+    let kept: Vec<&str> = code.kept.iter().map(|token| token.text.as_str()).collect();
+    assert_eq!(kept, ["mod", "other", ";", "fn", "f", "(", ")", "{", "}"]);
+}
