@@ -6,6 +6,9 @@
 mod support;
 
 mod agents;
+mod fake_github;
 mod github;
+mod http;
 mod linear;
 mod local;
+mod local_forge;
