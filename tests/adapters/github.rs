@@ -149,7 +149,7 @@ fn a_pull_request_is_opened_with_labels_and_reviewers_in_three_requests() {
 
 #[test]
 fn a_pull_request_that_is_there_already_is_adopted() {
-    let Scene { github, forge, .. } = scene();
+    let Scene { github, forge, origin: _origin } = scene();
     github.open_by_hand("conductor/ENG-2", "main", None);
     let number = github.open_by_hand("conductor/ENG-1", "main", None);
     let mut wanted = draft("ENG-1");
@@ -166,7 +166,7 @@ fn a_pull_request_that_is_there_already_is_adopted() {
 
 #[test]
 fn a_draft_the_repository_does_not_support_is_opened_ready_with_a_warning() {
-    let Scene { github, forge, .. } = scene();
+    let Scene { github, forge, origin: _origin } = scene();
     github.set(|rules| rules.drafts_supported = false);
     let wanted = PullRequestDraft { draft: true, ..draft("ENG-1") };
     let ensured = forge.ensure_pull_request(&wanted).unwrap();
@@ -183,7 +183,7 @@ fn a_draft_the_repository_does_not_support_is_opened_ready_with_a_warning() {
 
 #[test]
 fn a_reviewer_github_refuses_is_a_warning_and_the_others_are_asked() {
-    let Scene { github, forge, .. } = scene();
+    let Scene { github, forge, origin: _origin } = scene();
     github.set(|rules| {
         rules.author = "me".to_owned();
         rules.collaborators = vec!["me".to_owned(), "alice".to_owned()];
@@ -199,7 +199,7 @@ fn a_reviewer_github_refuses_is_a_warning_and_the_others_are_asked() {
 
 #[test]
 fn a_body_that_is_too_long_is_cut_with_a_note() {
-    let Scene { github, forge, .. } = scene();
+    let Scene { github, forge, origin: _origin } = scene();
     let body = "ü".repeat(70_000);
     assert!(forge.ensure_pull_request(&PullRequestDraft { body, ..draft("ENG-1") }).unwrap().created);
     let there = github.pulls().remove(0).body;
@@ -209,7 +209,7 @@ fn a_body_that_is_too_long_is_cut_with_a_note() {
 
 #[test]
 fn a_token_that_may_not_open_pull_requests_is_told_apart() {
-    let Scene { github, forge, .. } = scene();
+    let Scene { github, forge, origin: _origin } = scene();
     github.set(|rules| rules.forbid_create = true);
     let error = forge.ensure_pull_request(&draft("ENG-1")).unwrap_err();
     assert!(
@@ -225,7 +225,7 @@ fn a_token_that_may_not_open_pull_requests_is_told_apart() {
 
 #[test]
 fn a_secondary_limit_is_sat_out_and_later_writes_keep_their_distance() {
-    let Scene { github, forge, .. } = scene();
+    let Scene { github, forge, origin: _origin } = scene();
     github.set(|rules| rules.write_gap = Some(Duration::from_millis(150)));
     let mut wanted = draft("ENG-1");
     wanted.labels = vec!["bug".to_owned()];
@@ -242,7 +242,7 @@ fn a_secondary_limit_is_sat_out_and_later_writes_keep_their_distance() {
 
 #[test]
 fn a_long_limit_is_left_to_the_next_cycle() {
-    let Scene { github, forge, .. } = scene();
+    let Scene { github, forge, origin: _origin } = scene();
     let limited = refusal(403, "You have exceeded a secondary rate limit.").with_header("retry-after", "600");
     github.server().inject(1, limited, is_create);
     let error = forge.ensure_pull_request(&draft("ENG-1")).unwrap_err();
@@ -264,7 +264,7 @@ fn a_long_limit_is_left_to_the_next_cycle() {
 
 #[test]
 fn a_limit_without_a_time_is_a_minute() {
-    let Scene { github, forge, .. } = scene();
+    let Scene { github, forge, origin: _origin } = scene();
     github.server().inject(1, refusal(429, "Too many requests"), is_rest);
     let error = forge.find(&draft("ENG-1").head).unwrap_err();
     let expected: Time = "2026-11-22T10:01:00Z".parse().unwrap();
@@ -276,7 +276,7 @@ fn a_limit_without_a_time_is_a_minute() {
 
 #[test]
 fn a_limit_that_hits_the_labels_leaves_the_pull_request_standing() {
-    let Scene { github, forge, .. } = scene();
+    let Scene { github, forge, origin: _origin } = scene();
     github.set(|rules| {
         rules.write_gap = Some(Duration::from_secs(60));
         rules.retry_after = 600;
@@ -313,7 +313,7 @@ fn every_pull_request_of_a_branch_is_found_whatever_its_state_on_every_page() {
 
 #[test]
 fn a_next_page_on_another_host_is_not_asked_for() {
-    let Scene { github, forge, .. } = scene();
+    let Scene { github, forge, origin: _origin } = scene();
     let elsewhere = FakeGitHub::start(Path::new("/nonexistent"), "acme/app", TOKEN);
     let link = format!("<{}/repos/acme/app/pulls?page=2>; rel=\"next\"", elsewhere.api_url());
     github.server().inject(1, Reply::json(200, &json!([])).with_header("link", link), is_rest);
@@ -324,7 +324,7 @@ fn a_next_page_on_another_host_is_not_asked_for() {
 
 #[test]
 fn a_branch_of_that_name_in_a_fork_is_not_ours() {
-    let Scene { github, forge, .. } = scene();
+    let Scene { github, forge, origin: _origin } = scene();
     github.open_by_hand("conductor/ENG-1", "main", Some("mallory"));
     // GitHub allows forks within one organisation, so the owner alone tells nothing.
     github.open_by_hand("conductor/ENG-1", "main", Some("acme"));
@@ -335,7 +335,7 @@ fn a_branch_of_that_name_in_a_fork_is_not_ours() {
 
 #[test]
 fn an_answer_that_ignores_the_filter_adopts_nothing() {
-    let Scene { github, forge, .. } = scene();
+    let Scene { github, forge, origin: _origin } = scene();
     github.open_by_hand("somebody/else", "main", None);
     let everybodys = {
         let http = HttpClient::new(HttpOptions::default());
@@ -353,7 +353,7 @@ fn an_answer_that_ignores_the_filter_adopts_nothing() {
 
 #[test]
 fn a_created_pull_request_whose_answer_got_lost_is_found_and_not_opened_twice() {
-    let Scene { github, forge, .. } = scene();
+    let Scene { github, forge, origin: _origin } = scene();
     github.server().lose_answers(1, is_create);
     let ensured = forge.ensure_pull_request(&draft("ENG-1")).unwrap();
     assert_eq!((ensured.created, ensured.pull_request.number), (false, 1));
@@ -362,7 +362,7 @@ fn a_created_pull_request_whose_answer_got_lost_is_found_and_not_opened_twice() 
 
 #[test]
 fn a_failed_create_is_looked_after_and_tried_once_more() {
-    let Scene { github, forge, .. } = scene();
+    let Scene { github, forge, origin: _origin } = scene();
     github.server().inject(1, Reply::html(502, "<title>Unicorn!</title>"), is_create);
     assert!(forge.ensure_pull_request(&draft("ENG-1")).unwrap().created);
 
@@ -378,7 +378,7 @@ fn a_failed_create_is_looked_after_and_tried_once_more() {
 
 #[test]
 fn a_lookup_survives_a_page_of_html_and_reports_one_that_stays() {
-    let Scene { github, forge, .. } = scene();
+    let Scene { github, forge, origin: _origin } = scene();
     github.server().inject(1, Reply::html(503, "<title>Unicorn!</title>"), is_rest);
     assert_eq!(forge.find(&draft("ENG-1").head).unwrap(), []);
     github.server().inject(9, Reply::html(503, "<title>Unicorn!</title>"), is_rest);
@@ -391,7 +391,7 @@ fn a_lookup_survives_a_page_of_html_and_reports_one_that_stays() {
 
 #[test]
 fn a_refused_token_and_a_hidden_repository_are_readable() {
-    let Scene { github, .. } = scene();
+    let Scene { github, origin: _origin, .. } = scene();
     let wrong =
         GitHub::new(GitHubOptions { token: Secret::new("wrong-hunter2"), ..options(&github.api_url()) });
     let error = wrong.find(&draft("ENG-1").head).unwrap_err();
@@ -412,7 +412,7 @@ fn a_refused_token_and_a_hidden_repository_are_readable() {
 
 #[test]
 fn what_github_says_against_a_pull_request_is_passed_on() {
-    let Scene { github, forge, .. } = scene();
+    let Scene { github, forge, origin: _origin } = scene();
     let cases = [
         (
             PullRequestDraft { head: BranchName::new("main"), ..draft("ENG-1") },
@@ -451,7 +451,7 @@ fn hostile_titles_and_branches_arrive_as_text() {
 
 #[test]
 fn an_enterprise_server_is_spoken_to_at_its_base() {
-    let Scene { github, .. } = scene();
+    let Scene { github, origin: _origin, .. } = scene();
     let forge = GitHub::new(options(&format!("{}/", github.enterprise_api_url())));
     assert!(forge.ensure_pull_request(&draft("ENG-1")).unwrap().created);
     assert!(github.server().received()[0].path().starts_with("/api/v3/repos/acme/app/"));
@@ -459,7 +459,7 @@ fn an_enterprise_server_is_spoken_to_at_its_base() {
 
 #[test]
 fn a_renamed_repository_is_followed_with_the_token() {
-    let Scene { github, .. } = scene();
+    let Scene { github, origin: _origin, .. } = scene();
     let forge = GitHub::new(GitHubOptions { name: "old".to_owned(), ..options(&github.api_url()) });
     let moved = Reply::json(307, &json!({})).with_header("location", "/repos/acme/app/pulls");
     github.server().inject(1, moved, |request| request.path().starts_with("/repos/acme/old/"));

@@ -151,7 +151,7 @@ fn eight_processes_open_one_pull_request_per_branch() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let mut start = || {
+    let start = || {
         Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "local_forge::eight_processes_open_one_pull_request_per_branch"])
             .env(CHILD, folder.path())

@@ -120,5 +120,8 @@ pub fn label(name: &str) -> Value {
 pub fn team(slug: &str) -> Value {
     let mut team = Description::get().document["examples"]["pull-request"]["requested_teams"][0].clone();
     team["slug"] = json!(slug);
+    // Required by the schema, missing in the example.
+    team["type"] = json!("organization");
+    team["parent"] = Value::Null;
     team
 }
