@@ -6,7 +6,10 @@
 mod support;
 
 mod agents;
+mod fake_github;
 mod github;
+mod http;
 mod linear;
 mod local;
 mod processes;
+mod local_forge;
