@@ -44,12 +44,17 @@ impl Glob {
         let names: Vec<Vec<char>> =
             path.split('/').filter(|name| !name.is_empty()).map(|name| name.chars().collect()).collect();
         (1..=names.len()).any(|depth| {
-            wild(&self.parts, names.get(..depth).unwrap_or_default(), &|part| *part == Part::Folders, &fits)
+            wild(
+                &self.parts,
+                names.get(..depth).unwrap_or_default(),
+                &|part| *part == Part::Folders,
+                &|part, name| fits(part, name),
+            )
         })
     }
 }
 
-fn fits(part: &Part, name: &Vec<char>) -> bool {
+fn fits(part: &Part, name: &[char]) -> bool {
     match part {
         Part::Folders => true,
         Part::Name(pieces) => wild(pieces, name, &|piece| *piece == Piece::AnyText, &is_char),

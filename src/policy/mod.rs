@@ -6,5 +6,7 @@ pub mod prompt;
 pub mod pull_request;
 pub mod rate_limit;
 pub mod retry;
+#[cfg(test)]
+mod samples;
 pub mod slots;
 pub mod symptom;

@@ -1,0 +1,193 @@
+//! What must hold before a push: which paths a change may touch, how large it may be, that no
+//! secret is in it, and that it neither nests repositories nor links out of the workspace. Judges a
+//! summary of the change; reads no files, runs no git, and never repeats a secret.
+
+mod paths;
+mod secrets;
+
+use crate::model::settings::{GuardRules, ProtectedPolicy};
+use crate::model::text;
+use crate::system::redact::Redactor;
+
+/// All that would leave the machine.
+#[derive(Debug, Clone, Copy)]
+pub struct Change<'a> {
+    /// From the base to the head, taken together.
+    pub paths: &'a [ChangedPath],
+    /// Size of the diff from the base to the head as text, in bytes.
+    pub diff_size: u64,
+    /// The patches of every commit to be pushed, not only their sum: what one commit adds and the
+    /// next removes is pushed all the same. Attributes and configuration are the agent's to write,
+    /// so the patches must be made as text whatever those say
+    /// (`log -p --text --no-ext-diff --no-textconv --no-color --diff-merges=first-parent`). May be
+    /// cut beyond what [`GuardRules::max_diff_size`] allows: such a change is refused anyway.
+    pub patches: &'a [u8],
+    /// The commits' messages with their authors, as they would be pushed.
+    pub messages: &'a [String],
+    pub branch: &'a str,
+    pub title: &'a str,
+    pub body: &'a str,
+}
+
+/// One path that differs between base and head.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangedPath {
+    /// Relative to the repository's root, with `/`.
+    pub path: String,
+    /// Where it came from, when it was renamed or copied.
+    pub old_path: Option<String>,
+    /// git's mode in the base, such as `0o100644`; 0 when it was not there.
+    pub old_mode: u32,
+    /// git's mode in the head; 0 when it was removed.
+    pub mode: u32,
+    /// The target, when the head has a symbolic link there.
+    pub link_target: Option<String>,
+}
+
+/// What the guards say; reasons are sentences for a person and the next prompt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    Pass,
+    /// May be pushed, as a draft that says why.
+    Draft(Vec<String>),
+    /// Must not leave the machine.
+    Refuse(Vec<String>),
+}
+
+pub fn judge(change: &Change, rules: &GuardRules, redactor: &Redactor) -> Verdict {
+    let mut refusals = Vec::new();
+    let mut remarks = Vec::new();
+    if let Some(reason) = paths::protected(change.paths, &rules.protected_paths) {
+        match rules.on_protected {
+            ProtectedPolicy::Block => refusals.push(reason),
+            ProtectedPolicy::Draft => remarks.push(reason),
+            ProtectedPolicy::Allow => {}
+        }
+    }
+    refusals.extend(too_large(change, rules));
+    refusals.extend(paths::nested_repositories(change.paths));
+    refusals.extend(paths::links_outwards(change.paths));
+    refusals.extend(secrets::leaks(change, redactor));
+    let shown =
+        |reasons: Vec<String>| reasons.iter().map(|text| redactor.redact(text).into_owned()).collect();
+    if !refusals.is_empty() {
+        return Verdict::Refuse(shown(refusals));
+    }
+    if !remarks.is_empty() {
+        return Verdict::Draft(shown(remarks));
+    }
+    Verdict::Pass
+}
+
+fn too_large(change: &Change, rules: &GuardRules) -> Vec<String> {
+    let mut reasons = Vec::new();
+    let files = change.paths.len() as u64;
+    if files > rules.max_changed_files {
+        reasons.push(format!("{files} files changed, {} are allowed", rules.max_changed_files));
+    }
+    if change.diff_size > rules.max_diff_size {
+        let allowed = rules.max_diff_size;
+        reasons.push(format!("the diff has {} bytes, {allowed} are allowed", change.diff_size));
+    }
+    reasons
+}
+
+/// Names for a reason: safe to show, the first few, and how many more.
+fn listed(names: &[&str]) -> String {
+    const SHOWN: usize = 10;
+    let mut list: Vec<String> =
+        names.iter().take(SHOWN).map(|name| text::cut(&text::one_line(name), 200).into_owned()).collect();
+    if names.len() > SHOWN {
+        list.push(format!("and {} more", names.len() - SHOWN));
+    }
+    list.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Secret;
+
+    const RULES: GuardRules = GuardRules {
+        protected_paths: Vec::new(),
+        on_protected: ProtectedPolicy::Block,
+        max_changed_files: 2,
+        max_diff_size: 100,
+    };
+
+    fn file(path: &str) -> ChangedPath {
+        ChangedPath {
+            path: path.to_owned(),
+            old_path: None,
+            old_mode: 0o100644,
+            mode: 0o100644,
+            link_target: None,
+        }
+    }
+
+    fn change<'a>(paths: &'a [ChangedPath], patches: &'a [u8]) -> Change<'a> {
+        let diff_size = patches.len() as u64;
+        Change { paths, diff_size, patches, messages: &[], branch: "conductor/X", title: "X: t", body: "b" }
+    }
+
+    #[test]
+    fn an_ordinary_change_passes() {
+        let paths = [file("src/a.rs")];
+        let patch = b"--- a/src/a.rs\n+++ b/src/a.rs\n@@ -1 +1 @@\n-a\n+b\n";
+        assert_eq!(judge(&change(&paths, patch), &RULES, &Redactor::new(&[])), Verdict::Pass);
+    }
+
+    #[test]
+    fn the_policy_decides_what_a_protected_path_means() {
+        let paths = [file(".github/workflows/ci.yml")];
+        let judged = |policy| {
+            let rules =
+                GuardRules { protected_paths: vec![".github/**".to_owned()], on_protected: policy, ..RULES };
+            judge(&change(&paths, b""), &rules, &Redactor::new(&[]))
+        };
+        let reasons = vec!["protected paths changed: .github/workflows/ci.yml".to_owned()];
+        assert_eq!(judged(ProtectedPolicy::Block), Verdict::Refuse(reasons.clone()));
+        assert_eq!(judged(ProtectedPolicy::Draft), Verdict::Draft(reasons));
+        assert_eq!(judged(ProtectedPolicy::Allow), Verdict::Pass);
+    }
+
+    #[test]
+    fn a_refusal_outweighs_a_draft() {
+        let paths = [file(".gitmodules"), ChangedPath { old_mode: 0, mode: 0o160000, ..file("v") }];
+        let rules = GuardRules {
+            protected_paths: vec![".gitmodules".to_owned()],
+            on_protected: ProtectedPolicy::Draft,
+            ..RULES
+        };
+        let verdict = judge(&change(&paths, b""), &rules, &Redactor::new(&[]));
+        assert_eq!(verdict, Verdict::Refuse(vec!["nested repositories added: v".to_owned()]));
+    }
+
+    #[test]
+    fn a_change_at_the_limits_passes_and_one_beyond_is_refused() {
+        let paths = [file("a"), file("b"), file("c")];
+        let judged = |files, size| {
+            let paths = &paths[..files];
+            judge(&Change { diff_size: size, ..change(paths, b"") }, &RULES, &Redactor::new(&[]))
+        };
+        assert_eq!(judged(2, 100), Verdict::Pass);
+        assert_eq!(judged(3, 100), Verdict::Refuse(vec!["3 files changed, 2 are allowed".to_owned()]));
+        assert_eq!(
+            judged(2, 101),
+            Verdict::Refuse(vec!["the diff has 101 bytes, 100 are allowed".to_owned()])
+        );
+    }
+
+    #[test]
+    fn no_reason_repeats_the_secret() {
+        let secret = "sup3r-secret-value";
+        let paths = [ChangedPath { mode: 0o120000, link_target: Some("/x".to_owned()), ..file(secret) }];
+        let patch = format!("--- a/{secret}\n+++ b/{secret}\n@@ -0,0 +1 @@\n+{secret}\n");
+        let redactor = Redactor::new(&[Secret::new(secret)]);
+        let Verdict::Refuse(reasons) = judge(&change(&paths, patch.as_bytes()), &RULES, &redactor) else {
+            panic!("it passed");
+        };
+        assert!(reasons.len() >= 3, "{reasons:?}");
+        assert!(!reasons.join("\n").contains(secret), "{reasons:?}");
+    }
+}
