@@ -27,6 +27,7 @@ pub(super) struct AgentRun {
     pub files: BTreeSet<String>,
     pub usage: Usage,
     pub turns: u64,
+    pub duration: Duration,
 }
 
 impl AgentRun {
@@ -41,6 +42,7 @@ impl AgentRun {
             files: BTreeSet::new(),
             usage: Usage::default(),
             turns: 0,
+            duration: Duration::ZERO,
         }
     }
 
@@ -99,6 +101,7 @@ impl Cycle<'_> {
             match session.next(LOOK) {
                 Step::Ended(ending) => {
                     run.ending = ending;
+                    run.duration = clock.monotonic().saturating_sub(started);
                     return Ok(run);
                 }
                 Step::Event(event) => {

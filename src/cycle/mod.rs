@@ -13,12 +13,15 @@ mod record;
 mod select;
 mod stop;
 mod supervise;
+mod surroundings;
 mod timings;
+mod tried;
 mod work;
 
 pub use stop::Interrupt;
+pub use surroundings::Surroundings;
 
-use crate::gates::Checks;
+use crate::gates::checks::Checks;
 use crate::model::progress::Progress;
 use crate::model::report::{CycleStatus, Dispatched, Recovered, Requests, Skipped};
 use crate::model::settings::{AgentLimits, Backoff, KeepWorkspace, Limits, PullRequestSettings, TrackerRules};
@@ -71,6 +74,7 @@ pub struct Settings {
     pub lease_skew: TimeDelta,
     pub pull_request: PullRequestSettings,
     pub keep: KeepWorkspace,
+    pub surroundings: Surroundings,
     /// Where this run's logs go: one folder per issue.
     pub run_dir: PathBuf,
 }

@@ -15,7 +15,7 @@ use crate::model::report::Dispatched;
 use crate::model::settings::KeepWorkspace;
 use crate::model::{Attempt, BranchName, Failure, Issue, IssueRecord, IssueStatus, Outcome, Refusal, Sha, Time, safe_key};
 use crate::policy::retry::{self, Next};
-use crate::policy::{ongoing, pull_request};
+use crate::policy::ongoing;
 use crate::workspace::Workspace;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -38,6 +38,11 @@ pub(super) struct Job<'c> {
 impl Job<'_> {
     pub fn issue(&self) -> &Issue {
         &self.claimed.issue
+    }
+
+    /// The private temporary folder of its children.
+    pub fn temporary(&self) -> PathBuf {
+        self.dir.join("tmp")
     }
 }
 
@@ -158,14 +163,14 @@ impl Cycle<'_> {
                 return self.unpublished(claimed, tried, self.saved(job, warnings));
             }
         };
-        let text = pull_request::text(&last.summary(&fresh, &self.settings.identity.run_id));
+        let (title, body) = last.text.clone();
         let handed = self.hand_over(&Handover {
             issue: &fresh,
             branch: &branch,
             head: &head,
-            title: text.title,
-            body: text.body,
-            draft: !last.draft_reasons.is_empty(),
+            title,
+            body,
+            draft: last.is_draft,
         });
         match handed {
             Ok(mut handed) => {
@@ -252,6 +257,8 @@ impl Cycle<'_> {
     }
 
     fn put_away_workspace(&self, job: &Job<'_>, outcome: Outcome) -> Option<String> {
+        // Leftovers of children are nobody's work.
+        let _ = std::fs::remove_dir_all(job.temporary());
         let keep = match self.settings.keep {
             KeepWorkspace::Always => true,
             KeepWorkspace::OnFailure => outcome.is_failure() || outcome == Outcome::Interrupted,

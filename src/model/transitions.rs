@@ -2,7 +2,7 @@
 //! Each can be decided again on a fresher state after a lost race.
 
 use super::state::{DayUsage, Refusal};
-use super::{Attempt, Claim, IssueId, IssueRecord, OutcomeRecord, RunId, State, Time, Usage};
+use super::{Attempt, Claim, IssueId, IssueRecord, Outcome, OutcomeRecord, RunId, State, Time, Usage};
 
 /// How an issue's work ended, in what the document remembers of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -86,13 +86,14 @@ impl State {
     }
 }
 
-impl Conclusion {
-    fn outcome_of(&self, attempt: &Attempt) -> OutcomeRecord {
-        OutcomeRecord {
-            timestamp: self.at,
-            run_id: self.run_id.clone(),
-            issue: self.record.identifier.clone(),
-            issue_id: self.issue_id.clone(),
+impl OutcomeRecord {
+    /// An attempt as a line of the history.
+    pub fn of(attempt: &Attempt, issue: &str, issue_id: &IssueId, run_id: &RunId, at: Time) -> Self {
+        Self {
+            timestamp: at,
+            run_id: run_id.clone(),
+            issue: issue.to_owned(),
+            issue_id: issue_id.clone(),
             attempt: attempt.number,
             outcome: attempt.outcome,
             failure: attempt.failure,
@@ -103,13 +104,25 @@ impl Conclusion {
             usd: attempt.usage.usd,
             duration_ms: attempt.duration_ms,
             has_commits: attempt.has_commits,
-            labels: self.labels.clone(),
+            labels: Vec::new(),
             model: attempt.model.clone(),
-            branch: self.record.branch.clone(),
-            pull_request: self.record.pull_request.as_ref().map(|pull| pull.url.clone()),
+            branch: None,
+            pull_request: None,
             gates: attempt.gates.clone(),
             error_tail: attempt.error_tail.clone(),
             extra: Default::default(),
+        }
+    }
+}
+
+impl Conclusion {
+    fn outcome_of(&self, attempt: &Attempt) -> OutcomeRecord {
+        let pull_request = self.record.pull_request.as_ref().filter(|_| attempt.outcome == Outcome::Success);
+        OutcomeRecord {
+            labels: self.labels.clone(),
+            branch: self.record.branch.clone(),
+            pull_request: pull_request.map(|pull| pull.url.clone()),
+            ..OutcomeRecord::of(attempt, &self.record.identifier, &self.issue_id, &self.run_id, self.at)
         }
     }
 }

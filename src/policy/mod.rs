@@ -2,6 +2,8 @@
 
 pub mod eligibility;
 pub mod environment;
+pub mod ongoing;
+pub mod outcome;
 pub mod prompt;
 pub mod pull_request;
 pub mod rate_limit;

@@ -41,6 +41,8 @@ pub struct Divergence {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommitInfo {
     pub sha: Sha,
+    /// `Name <e-mail>`.
+    pub author: String,
     /// The whole message.
     pub message: String,
 }
@@ -127,16 +129,17 @@ impl Repository {
     /// Where `head` stands against `base`; at most the newest 2,000 commits are told.
     pub fn divergence(&self, base: &Sha, head: &Sha) -> Result<Divergence, GitError> {
         let range = format!("{base}...{head}");
-        let args = ["log", "--left-right", "-z", "--max-count=2000", "--format=%m%H %B", &range, "--"];
+        let args = ["log", "--left-right", "-z", "--max-count=2000", "--format=%m%H %an <%ae>%n%B", &range, "--"];
         let text = self.git(args).text()?;
         let mut divergence = Divergence::default();
         for record in text.split('\0').filter(|record| !record.is_empty()) {
             match record.split_at_checked(1) {
                 Some((">", rest)) => {
                     let (id, message) = rest.split_once(' ').unwrap_or((rest, ""));
+                    let (author, message) = message.split_once('\n').unwrap_or((message, ""));
                     divergence
                         .ahead
-                        .push(CommitInfo { sha: Sha::new(id), message: message.trim_end().to_owned() });
+                        .push(CommitInfo { sha: Sha::new(id), author: author.to_owned(), message: message.trim_end().to_owned() });
                 }
                 _ => divergence.behind += 1,
             }

@@ -1,0 +1,333 @@
+//! One attempt from its prompt to its judgement: hooks, agent, what git found, gates, guards.
+
+use super::Cycle;
+use super::attempt::AgentRun;
+use super::stop::Stops;
+use super::work::Job;
+use crate::gates::hooks::Hook;
+use crate::guards::Verdict;
+use crate::model::progress::News;
+use crate::model::{
+    AgentFault, Attempt, Failure, GateResult, Issue, Outcome, OutcomeRecord, Phase, StopReason, Time, Usage, text,
+};
+use crate::policy::outcome::{Facts, Judgement, judge, last_words};
+use crate::policy::prompt::{self, Brief};
+use crate::policy::pull_request::{self, FileChange, Summary};
+use crate::policy::retry;
+use crate::ports::Assignment;
+use crate::workspace::{Work, WorkspaceError};
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::path::PathBuf;
+
+/// Characters of an error that are recorded.
+const ERROR_TAIL: usize = 500;
+/// Earlier attempts a prompt tells of.
+const PRIOR: usize = 5;
+
+/// One attempt, with what publishing needs of it.
+pub(super) struct Tried {
+    pub attempt: Attempt,
+    /// For people, redacted; empty on success.
+    pub error: String,
+    pub work: Work,
+    /// The pull request's title and body, as the guards saw them.
+    pub text: (String, String),
+    pub is_draft: bool,
+    pub limit_resets_at: Option<Time>,
+    pub log: Option<PathBuf>,
+}
+
+impl Tried {
+    /// One that failed before its agent started.
+    pub fn without_agent(number: u32, failure: Failure, error: String) -> Self {
+        let attempt = Attempt {
+            number,
+            outcome: Outcome::Failure,
+            failure: Some(failure),
+            phase: Phase::Reading,
+            tool_calls: 0,
+            files_modified: 0,
+            usage: Usage::default(),
+            duration_ms: 0,
+            has_commits: false,
+            model: None,
+            gates: Vec::new(),
+            error_tail: Some(text::tail(&error, ERROR_TAIL).to_owned()),
+        };
+        Self { attempt, error, work: Work::default(), text: Default::default(), is_draft: false, limit_resets_at: None, log: None }
+    }
+
+    /// Turns it into a failure after all.
+    pub fn fail(&mut self, failure: Failure, error: String) {
+        let has_work = self.work.head.is_some();
+        self.attempt.outcome = if has_work { Outcome::Partial } else { Outcome::Failure };
+        self.attempt.failure = Some(failure);
+        self.attempt.error_tail = Some(text::tail(&error, ERROR_TAIL).to_owned());
+        self.error = error;
+    }
+
+    /// Turns it into an interruption after all.
+    pub fn interrupt(&mut self, why: &str) {
+        self.attempt.outcome = Outcome::Interrupted;
+        self.attempt.failure = None;
+        self.error = format!("the ticket changed: {why}");
+    }
+}
+
+/// What an attempt came to after its agent was gone.
+struct Checked {
+    judgement: Judgement,
+    gates: Vec<GateResult>,
+    text: (String, String),
+    is_draft: bool,
+}
+
+impl Checked {
+    fn plain(judgement: Judgement) -> Self {
+        Self { judgement, gates: Vec::new(), text: Default::default(), is_draft: false }
+    }
+}
+
+impl Cycle<'_> {
+    /// One attempt. `before` is the one before it in this cycle.
+    pub(super) fn try_once(
+        &self,
+        job: &Job<'_>,
+        number: u32,
+        adjustments: &[String],
+        before: Option<&Tried>,
+        stops: &Stops<'_>,
+    ) -> Tried {
+        let name = Some(job.issue().identifier.as_str());
+        let begun = self.watch.elapsed();
+        // Its failure is told in the log and changes nothing.
+        let _ = self.hook(Hook::BeforeRun, job, number, stops);
+        let assignment = match self.assignment(job, number, adjustments, before) {
+            Ok(assignment) => assignment,
+            Err(error) => return Tried::without_agent(number, Failure::Workspace, error),
+        };
+        let run = match self.watch.time("agent", name, || self.run_agent(job, &assignment, stops)) {
+            Ok(run) => run,
+            Err(error) => return Tried::without_agent(number, Failure::AgentExit, self.world.checks.redact(&error.to_string())),
+        };
+        for file in self.world.workspaces.restore_shared() {
+            tracing::warn!("the agent changed the repository's own {file}; it was put back");
+        }
+        let work = self.watch.time("inspect", name, || self.inspect(job));
+        let (work, checked) = match work {
+            Ok(work) => {
+                let checked = self.watch.time("check", name, || self.check(job, &run, &work, number, stops));
+                (work, checked)
+            }
+            Err(error) => {
+                (Work::default(), Checked::plain(Judgement::failed(Failure::Workspace, false, error.to_string())))
+            }
+        };
+        let _ = self.hook(Hook::AfterRun, job, number, stops);
+        let elapsed = self.watch.elapsed().saturating_sub(begun);
+        self.tried(number, run, work, checked, u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX), assignment)
+    }
+
+    fn tried(&self, number: u32, run: AgentRun, work: Work, checked: Checked, duration_ms: u64, assignment: Assignment) -> Tried {
+        let Checked { judgement, gates, text: told, is_draft } = checked;
+        let mut error = judgement.error;
+        if judgement.outcome.is_failure() {
+            let words = last_words(&run.ending, run.result.as_ref());
+            if !words.is_empty() && !error.contains(&words) {
+                error = format!("{error}\n{words}");
+            }
+        }
+        let error = self.world.checks.redact(error.trim());
+        let tail = text::tail(&error, ERROR_TAIL);
+        let mut attempt = Attempt {
+            number,
+            outcome: judgement.outcome,
+            failure: judgement.failure,
+            phase: run.phase,
+            tool_calls: run.tool_calls,
+            files_modified: if work.files.is_empty() { run.files.len() } else { work.files.len() } as u64,
+            usage: run.usage,
+            duration_ms,
+            has_commits: !work.commits.is_empty(),
+            model: run.model.or(assignment.model),
+            gates,
+            error_tail: (!tail.is_empty()).then(|| tail.to_owned()),
+        };
+        attempt.failure = retry::class_of(&attempt);
+        let named = run.result.as_ref().and_then(|result| match result.fault {
+            Some(AgentFault::Limit { resets_at }) => resets_at,
+            _ => None,
+        });
+        let limit_resets_at = named.or(run.limit.flatten());
+        Tried { attempt, error, work, text: told, is_draft, limit_resets_at, log: Some(assignment.log) }
+    }
+
+    fn assignment(
+        &self,
+        job: &Job<'_>,
+        number: u32,
+        adjustments: &[String],
+        before: Option<&Tried>,
+    ) -> Result<Assignment, String> {
+        let prior = self.prior(job, before);
+        let text = prompt::render(&Brief {
+            issue: job.issue(),
+            attempt: number,
+            base_branch: &self.settings.base_branch,
+            prior: &prior,
+            adjustments,
+            gates: &self.world.checks.gates,
+            boundary: &boundary(),
+        });
+        let failed = |error: std::io::Error| format!("{}: {error}", job.dir.display());
+        std::fs::create_dir_all(job.temporary()).map_err(failed)?;
+        let prompt_file = job.dir.join("prompt.md");
+        std::fs::write(&prompt_file, text).map_err(failed)?;
+        Ok(Assignment {
+            issue: job.issue().identifier.clone(),
+            workspace: job.workspace.path().to_owned(),
+            prompt_file,
+            model: self.settings.model.clone(),
+            env: self.agent_environment(job, number),
+            log: job.dir.join("output.log"),
+            grace: self.settings.agent.grace_period,
+            max_turns: self.settings.agent.max_turns,
+            resume: None,
+        })
+    }
+
+    /// The latest earlier attempts, of other cycles and of this one.
+    fn prior(&self, job: &Job<'_>, before: Option<&Tried>) -> Vec<OutcomeRecord> {
+        let issue = job.issue();
+        let mut prior: Vec<OutcomeRecord> =
+            self.ledger.state().outcomes.into_iter().filter(|outcome| outcome.issue_id == issue.id).collect();
+        prior.extend(before.map(|before| {
+            let run = &self.settings.identity.run_id;
+            OutcomeRecord::of(&before.attempt, &issue.identifier, &issue.id, run, self.now())
+        }));
+        let surplus = prior.len().saturating_sub(PRIOR);
+        prior.drain(..surplus);
+        prior
+    }
+
+    fn inspect(&self, job: &Job<'_>) -> Result<Work, WorkspaceError> {
+        let message = pull_request::commit_message(job.issue(), &self.settings.identity.run_id);
+        // A change that is too large is refused by its size; its patch need not be read to the end.
+        let most = self.world.checks.guards.max_diff_size.saturating_add(1);
+        job.workspace.finish(&self.world.workspaces, &message, most)
+    }
+
+    fn check(&self, job: &Job<'_>, run: &AgentRun, work: &Work, number: u32, stops: &Stops<'_>) -> Checked {
+        let judgement = judge(&Facts {
+            ending: &run.ending,
+            result: run.result.as_ref(),
+            limit: run.limit,
+            has_work: work.head.is_some(),
+            lost_base: work.missing_base_commits > 0,
+        });
+        if judgement.outcome != Outcome::Success {
+            return Checked::plain(judgement);
+        }
+        let changed: Vec<String> = work.files.iter().map(|file| file.path.clone()).collect();
+        let env = self.command_environment(job, number);
+        let stop = || stops.reason(&job.issue().id);
+        let announce = |gate: &str| self.tell(job.issue(), News::Gate { name: gate.to_owned() });
+        let runs = match self.world.checks.run_gates(&changed, job.workspace.path(), &env, &stop, &announce) {
+            Ok(runs) => runs,
+            Err(reason) => return Checked::plain(Judgement::ended(Outcome::Interrupted, stopped(reason))),
+        };
+        let gates: Vec<GateResult> = runs.iter().map(|run| run.result.clone()).collect();
+        if let Some(failed) = runs.iter().find(|run| !run.result.passed) {
+            let error = format!("gate {} failed: {}", failed.result.name, failed.tail);
+            return Checked { gates, ..Checked::plain(Judgement::failed(Failure::GateFailed, true, error)) };
+        }
+        let (title, body) = self.words(job, run, work, &gates, &[]);
+        match self.world.checks.judge(job.workspace.branch(), work, &title, &body) {
+            Verdict::Pass => Checked { judgement, gates, text: (title, body), is_draft: false },
+            Verdict::Draft(reasons) => {
+                let text = self.words(job, run, work, &gates, &reasons);
+                Checked { judgement, gates, text, is_draft: true }
+            }
+            Verdict::Refuse(reasons) => {
+                let error = format!("guards refused the change: {}", reasons.join("; "));
+                Checked { gates, ..Checked::plain(Judgement::failed(Failure::GuardRefused, true, error)) }
+            }
+        }
+    }
+
+    /// The pull request's title and body.
+    fn words(&self, job: &Job<'_>, run: &AgentRun, work: &Work, gates: &[GateResult], remarks: &[String]) -> (String, String) {
+        let commits: Vec<String> = work.commits.iter().rev().map(|commit| commit.subject().to_owned()).collect();
+        let files: Vec<pull_request::ChangedFile> = work
+            .files
+            .iter()
+            .map(|file| pull_request::ChangedFile {
+                path: file.path.clone(),
+                change: match file.kind {
+                    'A' | 'C' => FileChange::Added,
+                    'D' => FileChange::Removed,
+                    'R' => FileChange::Renamed,
+                    _ => FileChange::Modified,
+                },
+                added: file.added,
+                removed: file.deleted,
+            })
+            .collect();
+        let identity = &self.settings.identity;
+        let summary = Summary {
+            issue: job.issue(),
+            commits: &commits,
+            files: &files,
+            attempts: job.claimed.claim.attempt,
+            agent: self.world.agent.name(),
+            model: run.model.as_deref(),
+            usage: &run.usage,
+            duration: run.duration,
+            gates,
+            remarks,
+            run: &identity.run_id,
+            run_url: identity.ci_run_url.as_deref(),
+        };
+        (pull_request::title(job.issue()), pull_request::body(&summary))
+    }
+
+    /// Runs a hook; its failure is logged, and fails the run only where the hook says so.
+    pub(super) fn hook(&self, hook: Hook, job: &Job<'_>, number: u32, stops: &Stops<'_>) -> Result<(), String> {
+        let stop = || stops.reason(&job.issue().id);
+        match self.run_hook(hook, job, number, &stop) {
+            Err(failed) if hook.fails_the_run() => Err(failed),
+            Err(failed) => {
+                tracing::warn!("{failed}");
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
+    pub(super) fn run_hook(
+        &self,
+        hook: Hook,
+        job: &Job<'_>,
+        number: u32,
+        stop: &dyn Fn() -> Option<StopReason>,
+    ) -> Result<(), String> {
+        let env = self.command_environment(job, number);
+        let ran = self.world.checks.run_hook(hook, job.workspace.path(), &env, stop);
+        self.world.workspaces.restore_shared();
+        ran
+    }
+}
+
+fn stopped(reason: StopReason) -> &'static str {
+    match reason {
+        StopReason::TicketChanged => "the ticket changed",
+        StopReason::Deadline => "the run's deadline passed",
+        _ => "the run was interrupted",
+    }
+}
+
+/// Words nobody outside can foresee.
+fn boundary() -> String {
+    let draw = || RandomState::new().build_hasher().finish();
+    format!("{:016x}{:016x}", draw(), draw())
+}
