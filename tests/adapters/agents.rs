@@ -3,7 +3,8 @@
 use conductor::adapters::agent::Events;
 use conductor::adapters::agent::claude::{Claude, ClaudeOptions, ClaudeStream};
 use conductor::adapters::agent::command::{CommandAgent, CommandOptions};
-use conductor::model::{AgentEvent, AgentFault, AgentResult, Ending, StopReason, Usage};
+use conductor::model::{AgentEvent, AgentFault, AgentResult, Ending, RunId, StopReason, Usage};
+use conductor::policy::environment::{EnvironmentRules, RunVariables, child_environment};
 use conductor::ports::{Agent, AgentError, AgentSession, Assignment, Step};
 use conductor::system::process::{Lines, Piece, Supervisor};
 use std::fs;
@@ -417,4 +418,62 @@ fn an_interrupted_agent_is_not_given_the_whole_grace() {
     let (events, ending) = run(&mut *session);
     assert_eq!((events, ending.signal), (vec![], Some(9)));
     assert!(begun.elapsed() < LONG / 2);
+}
+
+/// The request headers a `git ls-remote` in `repo` sends, with that environment.
+fn headers_of_git(repo: &Path, port: &std::net::TcpListener, env: &[(String, String)]) -> String {
+    use std::io::{Read, Write};
+    let url = format!("http://{}/o/r", port.local_addr().unwrap());
+    let mut git = std::process::Command::new("git")
+        .args(["ls-remote", &url])
+        .current_dir(repo)
+        .env_clear()
+        .envs(env.iter().cloned())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let (mut connection, _) = port.accept().unwrap();
+    let (mut request, mut chunk) = (Vec::new(), [0; 4096]);
+    while !request.windows(4).any(|end| end == b"\r\n\r\n") {
+        let count = connection.read(&mut chunk).unwrap();
+        assert!(count > 0, "git hung up");
+        request.extend_from_slice(&chunk[..count]);
+    }
+    connection
+        .write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+        .unwrap();
+    drop(connection);
+    git.wait().unwrap();
+    String::from_utf8(request).unwrap()
+}
+
+#[test]
+fn an_agents_git_does_not_send_the_header_the_checkout_left_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let key = format!("http.http://{}/.extraheader", port.local_addr().unwrap());
+    for args in [vec!["init", "-q"], vec!["config", &key, "AUTHORIZATION: basic c2VjcmV0"]] {
+        let done = std::process::Command::new("git").args(args).current_dir(dir.path()).status().unwrap();
+        assert!(done.success());
+    }
+    let base = vec![
+        ("PATH".to_owned(), std::env::var("PATH").unwrap()),
+        ("HOME".to_owned(), dir.path().display().to_string()),
+    ];
+    assert!(headers_of_git(dir.path(), &port, &base).contains("AUTHORIZATION: basic c2VjcmV0"));
+
+    let (keys, run_id) = ([key], RunId::new("r"));
+    let rules = EnvironmentRules { extraheader_keys: &keys, ..EnvironmentRules::default() };
+    let run = RunVariables {
+        run_id: &run_id,
+        issue_id: "1",
+        identifier: "ENG-1",
+        workspace: dir.path(),
+        attempt: 1,
+        base_branch: "main",
+    };
+    let cleaned = child_environment(&base, &rules, &run);
+    let headers = headers_of_git(dir.path(), &port, &cleaned);
+    assert!(!headers.to_lowercase().contains("authorization"), "{headers}");
 }
