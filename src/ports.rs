@@ -43,6 +43,16 @@ pub struct Candidates {
     pub active: Vec<Issue>,
     /// The tickets asked for by id; missing ones are missing.
     pub also: Vec<Issue>,
+    /// Tickets that are there and cannot be understood; they do not stop the others.
+    pub faults: Vec<TicketFault>,
+}
+
+/// A ticket nobody can work on until it is put right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TicketFault {
+    pub identifier: String,
+    /// File, line and what is wrong.
+    pub detail: String,
 }
 
 /// What ties a pull request to a ticket.

@@ -1,0 +1,222 @@
+//! Every GraphQL document sent to Linear, as constants, so that a test can hold each of them
+//! against Linear's schema.
+//!
+//! Nested lists have a small `first`: an answer's cost is counted before it is known, list by list
+//! multiplied, and 10,000 points is the end. What does not fit is read by [`REST_OF_ISSUE`].
+
+/// Tickets asked for by id in one request.
+pub const BATCH: usize = 50;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Document {
+    /// The operation's name, for messages.
+    pub name: &'static str,
+    pub text: &'static str,
+}
+
+/// All there are.
+pub fn documents() -> &'static [Document] {
+    &[
+        CANDIDATES,
+        ISSUES,
+        SOME_ISSUES,
+        REFRESH,
+        FIND,
+        REST_OF_ISSUE,
+        STATES,
+        TEAMS,
+        LABELS,
+        PROJECTS,
+        MOVE,
+        LINK,
+        COMMENT,
+    ]
+}
+
+macro_rules! light_issue {
+    () => {
+        "fragment LightIssue on Issue {
+  id identifier title url priority estimate createdAt updatedAt archivedAt trashed
+  state { name type }
+  team { id }
+  assignee { id name email isMe }
+  creator { id name email isMe }
+  labels(first: 20) { nodes { name } pageInfo { hasNextPage endCursor } }
+  inverseRelations(first: 5) { nodes { ...Blocking } pageInfo { hasNextPage endCursor } }
+}
+fragment Blocking on IssueRelation { type issue { identifier state { name type } } }
+"
+    };
+}
+
+macro_rules! whole_issue {
+    () => {
+        "fragment WholeIssue on Issue {
+  id identifier title description url priority estimate createdAt updatedAt archivedAt trashed
+  state { name type }
+  team { id }
+  assignee { id name email isMe }
+  creator { id name email isMe }
+  labels(first: 50) { nodes { name } pageInfo { hasNextPage endCursor } }
+  inverseRelations(first: 20) { nodes { ...Blocking } pageInfo { hasNextPage endCursor } }
+}
+fragment Blocking on IssueRelation { type issue { identifier state { name type } } }
+"
+    };
+}
+
+/// Everything an idle cycle needs to know, in one request.
+pub const CANDIDATES: Document = Document {
+    name: "Candidates",
+    text: concat!(
+        "query Candidates($team: TeamFilter, $states: WorkflowStateFilter, $issues: IssueFilter,
+  $labels: IssueLabelFilter, $withLabels: Boolean!, $project: ProjectFilter, $withProject: Boolean!,
+  $also: [ID!], $withAlso: Boolean!) {
+  teams(filter: $team, first: 50) { nodes { id key name } pageInfo { hasNextPage endCursor } }
+  workflowStates(filter: $states, first: 250) { nodes { id name team { id } } pageInfo { hasNextPage endCursor } }
+  issueLabels(filter: $labels, first: 50) @include(if: $withLabels) { nodes { name } }
+  projects(filter: $project, first: 1) @include(if: $withProject) { nodes { name } }
+  issues(filter: $issues, first: 100) { nodes { ...LightIssue } pageInfo { hasNextPage endCursor } }
+  also: issues(filter: { id: { in: $also } }, first: 50, includeArchived: true) @include(if: $withAlso) {
+    nodes { ...LightIssue }
+  }
+}
+",
+        light_issue!()
+    ),
+};
+
+/// A further page of candidates.
+pub const ISSUES: Document = Document {
+    name: "Issues",
+    text: concat!(
+        "query Issues($issues: IssueFilter, $after: String) {
+  issues(filter: $issues, first: 100, after: $after) { nodes { ...LightIssue } pageInfo { hasNextPage endCursor } }
+}
+",
+        light_issue!()
+    ),
+};
+
+/// Tickets by id, light, in any state.
+pub const SOME_ISSUES: Document = Document {
+    name: "SomeIssues",
+    text: concat!(
+        "query SomeIssues($ids: [ID!]) {
+  issues(filter: { id: { in: $ids } }, first: 50, includeArchived: true) { nodes { ...LightIssue } }
+}
+",
+        light_issue!()
+    ),
+};
+
+/// Tickets by id, with details, in any state.
+pub const REFRESH: Document = Document {
+    name: "Refresh",
+    text: concat!(
+        "query Refresh($ids: [ID!]) {
+  issues(filter: { id: { in: $ids } }, first: 50, includeArchived: true) { nodes { ...WholeIssue } }
+}
+",
+        whole_issue!()
+    ),
+};
+
+/// One ticket by what people call it.
+pub const FIND: Document = Document {
+    name: "Find",
+    text: concat!(
+        "query Find($id: String!) {
+  issue(id: $id) { ...WholeIssue }
+}
+",
+        whole_issue!()
+    ),
+};
+
+/// The labels and relations of one ticket that its list had no room for.
+pub const REST_OF_ISSUE: Document = Document {
+    name: "RestOfIssue",
+    text: "query RestOfIssue($id: String!, $withLabels: Boolean!, $labelsAfter: String,
+  $withRelations: Boolean!, $relationsAfter: String) {
+  issue(id: $id) {
+    labels(first: 250, after: $labelsAfter) @include(if: $withLabels) {
+      nodes { name } pageInfo { hasNextPage endCursor }
+    }
+    inverseRelations(first: 250, after: $relationsAfter) @include(if: $withRelations) {
+      nodes { ...Blocking } pageInfo { hasNextPage endCursor }
+    }
+  }
+}
+fragment Blocking on IssueRelation { type issue { identifier state { name type } } }
+",
+};
+
+/// Workflow states, of one team or further ones.
+pub const STATES: Document = Document {
+    name: "States",
+    text: "query States($states: WorkflowStateFilter, $after: String) {
+  workflowStates(filter: $states, first: 250, after: $after) {
+    nodes { id name team { id } } pageInfo { hasNextPage endCursor }
+  }
+}
+",
+};
+
+/// All teams, to name them in a refusal.
+pub const TEAMS: Document = Document {
+    name: "Teams",
+    text: "query Teams($after: String) {
+  teams(first: 250, after: $after) { nodes { id key name } pageInfo { hasNextPage endCursor } }
+}
+",
+};
+
+/// All labels, to name them in a refusal.
+pub const LABELS: Document = Document {
+    name: "Labels",
+    text: "query Labels($after: String) {
+  issueLabels(first: 250, after: $after) { nodes { name } pageInfo { hasNextPage endCursor } }
+}
+",
+};
+
+/// All projects, to name them in a refusal.
+pub const PROJECTS: Document = Document {
+    name: "Projects",
+    text: "query Projects($after: String) {
+  projects(first: 250, after: $after) { nodes { name } pageInfo { hasNextPage endCursor } }
+}
+",
+};
+
+pub const MOVE: Document = Document {
+    name: "Move",
+    text: "mutation Move($id: String!, $state: String!) {
+  issueUpdate(id: $id, input: { stateId: $state }) { success issue { updatedAt } }
+}
+",
+};
+
+/// Attachments are one per ticket and URL, so this can be sent again. The comment is looked for by
+/// the id it would have.
+pub const LINK: Document = Document {
+    name: "Link",
+    text: "mutation Link($attachment: AttachmentCreateInput!, $comment: ID!) {
+  attachmentCreate(input: $attachment) {
+    success
+    attachment {
+      issue { updatedAt comments(first: 1, filter: { id: { eq: $comment } }) { nodes { id } } }
+    }
+  }
+}
+",
+};
+
+pub const COMMENT: Document = Document {
+    name: "Comment",
+    text: "mutation Comment($comment: CommentCreateInput!) {
+  commentCreate(input: $comment) { success comment { issue { updatedAt } } }
+}
+",
+};

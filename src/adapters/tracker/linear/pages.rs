@@ -1,0 +1,52 @@
+//! Lists read to their end: pages of a query, and the lists inside a ticket.
+
+use super::documents;
+use super::transport::Transport;
+use super::wire::{IssueData, Lists, Named, Page, Relation, WireIssue};
+use crate::model::Issue;
+use crate::ports::TrackerError;
+use serde_json::json;
+
+/// Everything from that page on; `fetch` gets the page after a cursor.
+pub fn all<T>(
+    first: Page<T>,
+    fetch: impl Fn(&str) -> Result<Page<T>, TrackerError>,
+) -> Result<Vec<T>, TrackerError> {
+    let mut next = first.next()?;
+    let mut nodes = first.nodes;
+    while let Some(cursor) = next {
+        let page = fetch(&cursor)?;
+        next = page.next()?;
+        if next.as_ref() == Some(&cursor) {
+            return Err(TrackerError::Protocol("a list's next page is the page itself".to_owned()));
+        }
+        nodes.extend(page.nodes);
+    }
+    Ok(nodes)
+}
+
+pub fn issues(transport: &Transport, found: Vec<WireIssue>) -> Result<Vec<Issue>, TrackerError> {
+    found.into_iter().map(|wire| issue(transport, wire)).collect()
+}
+
+/// The ticket with all its labels and blockers; costs a request only when they did not fit.
+pub fn issue(transport: &Transport, wire: WireIssue) -> Result<Issue, TrackerError> {
+    let (mut issue, labels, relations) = wire.into_parts();
+    let id = issue.id.as_str();
+    let gone = || TrackerError::Protocol(format!("{id}: a list inside the ticket was left out"));
+    let more = |labels: Option<&str>, relations: Option<&str>| -> Result<Lists, TrackerError> {
+        let variables = json!({
+            "id": id,
+            "withLabels": labels.is_some(), "labelsAfter": labels,
+            "withRelations": relations.is_some(), "relationsAfter": relations,
+        });
+        let data: IssueData<Lists> = transport.run(&documents::REST_OF_ISSUE, &variables)?;
+        Ok(data.issue)
+    };
+    let labels: Vec<Named> = all(labels, |cursor| more(Some(cursor), None)?.labels.ok_or_else(gone))?;
+    let relations: Vec<Relation> =
+        all(relations, |cursor| more(None, Some(cursor))?.inverse_relations.ok_or_else(gone))?;
+    issue.labels = labels.into_iter().map(|label| label.name).collect();
+    issue.blocked_by = relations.into_iter().filter_map(Relation::into_blocker).collect();
+    Ok(issue)
+}
