@@ -253,13 +253,16 @@ pub enum StoreError {
     Unreachable(String),
     /// There is a document and it cannot be read: truncated, conflicted, of a newer version.
     Unreadable(String),
+    /// The configuration names something the remote does not have.
+    Config(String),
 }
 
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unreachable(text) => write!(f, "state unreachable: {text}"),
+            Self::Unreachable(text) => write!(f, "git remote or state out of reach: {text}"),
             Self::Unreadable(text) => write!(f, "state unreadable, nothing was dispatched: {text}"),
+            Self::Config(text) => f.write_str(text),
         }
     }
 }
@@ -270,6 +273,8 @@ impl std::error::Error for StoreError {}
 pub enum SwapError {
     /// Another run wrote first: load, decide again, try again.
     Moved,
+    /// The store said no to the document itself: a race on its lock, or a rule of the remote.
+    Refused(String),
     /// One of the refs is not as expected on the remote; the document was not written.
     RefRefused {
         name: String,

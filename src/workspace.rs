@@ -1,1 +1,386 @@
-//! workspace
+//! A ticket's workspace: a worktree of its own on a branch of its own, from the remote's base.
+//!
+//! Owns where workspaces are, whose they are, and what is kept of them. Refuses folders that are
+//! not ours, never wipes work it has not saved, and puts back what an agent changed in the parts
+//! of the repository that all worktrees share.
+
+use crate::model::ids::short_hash;
+use crate::model::{BranchName, Sha, safe_key};
+use crate::system::git::{
+    CommitAuthor, CommitInfo, Diff, FetchSpec, GitError, RefPush, RefResult, Remote, Repository, Worktree,
+};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+mod seal;
+
+pub use seal::Seal;
+
+/// All workspaces of one repository.
+pub struct Workspaces {
+    repository: Repository,
+    remote: Remote,
+    base_branch: BranchName,
+    root: PathBuf,
+    seal: Seal,
+    author: OnceLock<Option<CommitAuthor>>,
+}
+
+/// One ticket's workspace.
+#[derive(Debug)]
+pub struct Workspace {
+    worktree: Worktree,
+    key: String,
+    branch: BranchName,
+    base: Sha,
+}
+
+/// What is in a workspace after an attempt.
+#[derive(Debug, Clone, Default)]
+pub struct Work {
+    /// `None`: nothing was changed.
+    pub head: Option<Sha>,
+    /// Newest first.
+    pub commits: Vec<CommitInfo>,
+    pub diff: Diff,
+    /// Commits of the base the head no longer has.
+    pub missing_base_commits: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WorkspaceError {
+    /// Something that is not ours is in the way.
+    Foreign(String),
+    /// The workspace was deleted or rewired under us.
+    Damaged(String),
+    Io(String),
+    Git(GitError),
+}
+
+impl fmt::Display for WorkspaceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Foreign(text) | Self::Damaged(text) | Self::Io(text) => f.write_str(text),
+            Self::Git(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl std::error::Error for WorkspaceError {}
+
+impl From<GitError> for WorkspaceError {
+    fn from(error: GitError) -> Self {
+        Self::Git(error)
+    }
+}
+
+impl Workspaces {
+    pub fn new(repository: Repository, remote: Remote, base_branch: &str, root: PathBuf) -> Self {
+        let seal = Seal::of(repository.common_dir());
+        let base_branch = BranchName::new(base_branch);
+        Self { repository, remote, base_branch, root, seal, author: OnceLock::new() }
+    }
+
+    /// Contacts with the remote so far.
+    pub fn contacts(&self) -> u64 {
+        self.repository.contacts()
+    }
+
+    /// Where Conductor's own files of this repository are.
+    pub fn files(&self) -> PathBuf {
+        self.repository.common_dir().join("conductor")
+    }
+
+    /// The remote's base as the last fetch saw it; fetches when none has been made.
+    pub fn base(&self) -> Result<Sha, WorkspaceError> {
+        let name = self.remote.tracking_ref(&self.base_branch);
+        let read = || -> Result<Option<Sha>, GitError> { Ok(self.repository.refs(&name)?.remove(&name)) };
+        if self.repository.contacts() > 0
+            && let Some(base) = read()?
+        {
+            return Ok(base);
+        }
+        self.remote.fetch(&[FetchSpec::Branch(self.base_branch.clone())])?;
+        read()?.ok_or_else(|| {
+            WorkspaceError::Foreign(format!(
+                "repository.base_branch: the remote has no branch `{}`",
+                self.base_branch
+            ))
+        })
+    }
+
+    /// The remote's branches, as it has them now.
+    pub fn remote_branches(&self) -> Result<std::collections::HashMap<BranchName, Sha>, WorkspaceError> {
+        Ok(self.remote.branches()?)
+    }
+
+    /// A clean workspace on `branch` at `base`. Whatever an earlier run left at its place is saved
+    /// under the ticket's wip ref first.
+    pub fn create(
+        &self,
+        identifier: &str,
+        branch: &BranchName,
+        base: &Sha,
+    ) -> Result<Workspace, WorkspaceError> {
+        let key = safe_key(identifier);
+        let path = self.contained(&key)?;
+        let mut occupied = path.symlink_metadata().is_ok();
+        if !occupied {
+            match self.repository.add_worktree(&path, branch, base, false) {
+                Ok(worktree) => {
+                    return Ok(Workspace { worktree, key, branch: branch.clone(), base: base.clone() });
+                }
+                // Registered with its folder gone, or the branch is there: looked into below.
+                Err(error) if error.is_refusal() => occupied = path.symlink_metadata().is_ok(),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.clear(&key, &path, branch, base, occupied)?;
+        let worktree = self.repository.add_worktree(&path, branch, base, true)?;
+        Ok(Workspace { worktree, key, branch: branch.clone(), base: base.clone() })
+    }
+
+    /// Pushes commits to a branch that must not be there yet, or must be at `expect`.
+    pub fn push(
+        &self,
+        branch: &BranchName,
+        head: &Sha,
+        expect: Option<&Sha>,
+    ) -> Result<RefResult, WorkspaceError> {
+        self.restore_shared();
+        let update = RefPush { name: branch.full_ref(), to: Some(head.clone()), expect: expect.cloned() };
+        let mut results = self.remote.push(&[update], false)?;
+        Ok(results.pop().unwrap_or(RefResult::Collateral))
+    }
+
+    /// Puts back what an agent changed in the configuration and hooks all worktrees share; names
+    /// the files it put back.
+    pub fn restore_shared(&self) -> Vec<String> {
+        self.seal.restore()
+    }
+
+    /// Ends a workspace: the folder, its registration and its local branch.
+    pub fn remove(&self, workspace: &Workspace) -> Result<(), WorkspaceError> {
+        let path = workspace.path();
+        if self.repository.remove_worktree(path).is_err() {
+            // Git refuses damaged ones; the folder is ours, its work is published or saved.
+            match std::fs::remove_dir_all(path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(WorkspaceError::Io(format!("{}: {error}", path.display())));
+                }
+                _ => self.repository.remove_worktree(path)?,
+            }
+        }
+        Ok(self.repository.delete_branch(&workspace.branch)?)
+    }
+
+    /// Saves what is in the workspace under the ticket's wip ref; `None` when there is nothing.
+    pub fn save(&self, workspace: &Workspace) -> Result<Option<Sha>, WorkspaceError> {
+        workspace.check_intact()?;
+        let status = workspace.worktree.status()?;
+        let head = if status.is_dirty {
+            let message = format!("wip: unfinished work on {}", workspace.key);
+            workspace.worktree.commit_all(&message, self.fallback_author())?
+        } else {
+            status.head
+        };
+        if head == workspace.base {
+            return Ok(None);
+        }
+        self.keep(&workspace.key, &head)?;
+        Ok(Some(head))
+    }
+
+    /// The full name of the ref that keeps a ticket's unfinished work.
+    pub fn wip_ref(key: &str) -> String {
+        format!("refs/conductor/wip/{}", safe_key(key))
+    }
+
+    /// Who commits when git has no identity; asked once, and only when something is committed.
+    fn fallback_author(&self) -> Option<&CommitAuthor> {
+        let look = || {
+            let known = self.repository.config("user.email").ok().flatten().is_some();
+            (!known).then(|| CommitAuthor {
+                name: "Conductor".to_owned(),
+                email: "conductor@localhost".to_owned(),
+            })
+        };
+        self.author.get_or_init(look).as_ref()
+    }
+
+    /// The path of a key's workspace, checked to be inside the root.
+    fn contained(&self, key: &str) -> Result<PathBuf, WorkspaceError> {
+        let io = |error: std::io::Error| WorkspaceError::Io(format!("{}: {error}", self.root.display()));
+        create_private(&self.root).map_err(io)?;
+        let root = self.root.canonicalize().map_err(io)?;
+        if !is_own(&root).map_err(io)? {
+            return Err(WorkspaceError::Foreign(format!(
+                "workspace.root: {} belongs to somebody else; set workspace.root to a folder of your own",
+                root.display()
+            )));
+        }
+        let path = root.join(key);
+        if path.parent() == Some(root.as_path()) {
+            return Ok(path);
+        }
+        Err(WorkspaceError::Foreign(format!("{} is not inside {}", path.display(), root.display())))
+    }
+
+    /// Makes room: saves and removes what an earlier run of ours left, refuses anything else.
+    fn clear(
+        &self,
+        key: &str,
+        path: &Path,
+        branch: &BranchName,
+        base: &Sha,
+        occupied: bool,
+    ) -> Result<(), WorkspaceError> {
+        let known = self.repository.worktrees()?;
+        let here = known.iter().find(|worktree| worktree.path == path);
+        if let Some(elsewhere) =
+            known.iter().find(|worktree| worktree.branch.as_ref() == Some(branch) && worktree.path != path)
+        {
+            return Err(WorkspaceError::Foreign(format!(
+                "branch {branch} is checked out in {}: switch that checkout to another branch",
+                elsewhere.path.display()
+            )));
+        }
+        match (occupied, here) {
+            (true, None) => {
+                return Err(WorkspaceError::Foreign(format!(
+                    "{} exists and is not a workspace of this repository: move it away or set workspace.root",
+                    path.display()
+                )));
+            }
+            (_, Some(worktree)) if worktree.locked => {
+                return Err(WorkspaceError::Foreign(format!(
+                    "the workspace {} is locked: `git worktree unlock` it when nobody uses it",
+                    path.display()
+                )));
+            }
+            (true, Some(_)) => {
+                let worktree = Worktree::at(path)?;
+                let left =
+                    Workspace { worktree, key: key.to_owned(), branch: branch.clone(), base: base.clone() };
+                self.save(&left)?;
+                self.repository.remove_worktree(path)?;
+            }
+            (false, Some(_)) => self.repository.remove_worktree(path)?,
+            (false, None) => {}
+        }
+        let name = branch.full_ref();
+        if let Some(head) = self.repository.refs(&name)?.remove(&name)
+            && !self.repository.divergence(base, &head)?.ahead.is_empty()
+        {
+            self.keep(key, &head)?;
+        }
+        Ok(())
+    }
+
+    /// Points the wip ref at `head`; what it pointed to before stays reachable under its own name.
+    fn keep(&self, key: &str, head: &Sha) -> Result<(), WorkspaceError> {
+        let name = Self::wip_ref(key);
+        if let Some(before) = self.repository.refs(&name)?.remove(&name)
+            && before != *head
+        {
+            let old = format!("refs/conductor/wip-earlier/{}/{}", safe_key(key), before.short());
+            self.repository.update_ref(&old, Some(&before))?;
+        }
+        Ok(self.repository.update_ref(&name, Some(head))?)
+    }
+}
+
+impl Workspace {
+    pub fn path(&self) -> &Path {
+        self.worktree.path()
+    }
+
+    pub fn branch(&self) -> &BranchName {
+        &self.branch
+    }
+
+    /// Commits what is uncommitted and tells what there is. The diff's text is read up to
+    /// `max_patch` bytes.
+    pub fn finish(&self, all: &Workspaces, message: &str, max_patch: u64) -> Result<Work, WorkspaceError> {
+        self.check_intact()?;
+        let status = self.worktree.status()?;
+        let head = if status.is_dirty {
+            self.worktree.commit_all(message, all.fallback_author())?
+        } else {
+            status.head
+        };
+        if head == self.base {
+            return Ok(Work::default());
+        }
+        let repository = &all.repository;
+        let (divergence, diff) = std::thread::scope(|scope| {
+            let divergence = scope.spawn(|| repository.divergence(&self.base, &head));
+            let diff = repository.diff(&self.base, &head, max_patch);
+            let divergence = divergence
+                .join()
+                .unwrap_or_else(|_| Err(GitError::protocol("log", "reading the commits failed")));
+            (divergence, diff)
+        });
+        let (divergence, diff) = (divergence?, diff?);
+        if divergence.behind == 0 && diff.files.is_empty() {
+            // Commits that undo each other are nothing to review.
+            return Ok(Work::default());
+        }
+        Ok(Work {
+            head: Some(head),
+            commits: divergence.ahead,
+            diff,
+            missing_base_commits: divergence.behind,
+        })
+    }
+
+    /// Back to a clean start for the next attempt.
+    pub fn reset(&self) -> Result<(), WorkspaceError> {
+        Ok(self.worktree.reset(&self.branch, &self.base)?)
+    }
+
+    /// Whether the folder is still there and still this worktree. A deleted one would read as
+    /// "every file removed".
+    fn check_intact(&self) -> Result<(), WorkspaceError> {
+        let damaged = |what: &str| {
+            Err(WorkspaceError::Damaged(format!("the workspace {} {what}", self.path().display())))
+        };
+        if !self.path().is_dir() {
+            return damaged("was deleted during the attempt");
+        }
+        match Worktree::at(self.path()) {
+            Ok(now) if now.admin() == self.worktree.admin() => Ok(()),
+            _ => damaged("was turned into another repository during the attempt"),
+        }
+    }
+}
+
+/// The folder that holds the workspaces of the repository at `common_dir` when none is configured.
+pub fn default_root(temp: &Path, common_dir: &Path) -> PathBuf {
+    let name = common_dir.to_string_lossy();
+    temp.join("conductor_workspaces").join(short_hash(&name))
+}
+
+#[cfg(unix)]
+fn create_private(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+#[cfg(not(unix))]
+fn create_private(folder: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder)
+}
+
+/// In a shared temporary folder somebody else can be first; their folder is not trusted.
+#[cfg(unix)]
+fn is_own(folder: &Path) -> std::io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+    Ok(folder.metadata()?.uid() == rustix::process::geteuid().as_raw())
+}
+
+#[cfg(not(unix))]
+fn is_own(_: &Path) -> std::io::Result<bool> {
+    Ok(true)
+}

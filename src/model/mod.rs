@@ -3,6 +3,7 @@
 pub mod attempt;
 pub mod change;
 pub mod event;
+pub mod glob;
 pub mod ids;
 pub mod issue;
 pub mod progress;
@@ -10,6 +11,8 @@ pub mod report;
 pub mod secret;
 pub mod settings;
 pub mod state;
+pub mod text;
+pub mod transitions;
 pub mod usage;
 
 pub use attempt::{Attempt, Failure, GateResult, Outcome, Phase};
@@ -20,7 +23,8 @@ pub use issue::{Blocker, Issue, Person, Priority, StateKind, TicketState};
 pub use progress::{News, Progress};
 pub use report::CycleReport;
 pub use secret::Secret;
-pub use state::{Claim, IssueRecord, IssueStatus, OutcomeRecord, State};
+pub use state::{Claim, IssueRecord, IssueStatus, OutcomeRecord, Refusal, State};
+pub use transitions::Conclusion;
 pub use usage::Usage;
 
 /// The time type used everywhere: UTC, cut to milliseconds by the clock.

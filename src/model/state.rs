@@ -221,26 +221,10 @@ pub struct OutcomeRecord {
 /// Why a transition is not possible on the state as it is now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
-    /// Another run's claim stands.
-    Claimed { identifier: String, by: RunId, until: Time },
-    /// The claim the transition builds on is no longer ours.
-    ClaimLost { identifier: String },
-    /// The issue was recorded since in a way that rules the transition out.
-    Recorded { identifier: String, status: IssueStatus },
-}
-
-impl std::fmt::Display for Refusal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Claimed { identifier, by, until } => {
-                write!(f, "{identifier} is claimed by run {by} until {}", until.to_rfc3339())
-            }
-            Self::ClaimLost { identifier } => write!(f, "the claim of {identifier} is no longer this run's"),
-            Self::Recorded { identifier, status } => {
-                write!(f, "{identifier} is recorded as {}", status.word())
-            }
-        }
-    }
+    /// Nothing of what was asked is possible or needed any more.
+    Nothing,
+    /// The claim the transition builds on is no longer this run's.
+    ClaimLost,
 }
 
 impl State {

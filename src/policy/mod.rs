@@ -1,4 +1,10 @@
 //! Decisions: values in, verdict out, no I/O.
 
+pub mod eligibility;
 pub mod environment;
 pub mod prompt;
+pub mod pull_request;
+pub mod rate_limit;
+pub mod retry;
+pub mod slots;
+pub mod symptom;

@@ -2,5 +2,6 @@
 
 pub mod git;
 pub mod http;
+pub mod pace;
 pub mod process;
 pub mod redact;

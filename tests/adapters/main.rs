@@ -9,3 +9,4 @@ mod agents;
 mod github;
 mod linear;
 mod local;
+mod processes;

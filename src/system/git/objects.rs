@@ -1,0 +1,278 @@
+//! Objects: reading several in one call, writing files, trees and commits without an index or a
+//! working tree, and what changed between two commits.
+
+use super::{GitError, Repository, protocol};
+use crate::model::Sha;
+use std::fmt::Write as _;
+use std::io::{Read, Seek};
+
+/// One object, as `cat-file --batch` gives it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Object {
+    pub id: Sha,
+    pub kind: String,
+    pub data: Vec<u8>,
+}
+
+/// One line of a tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    pub mode: String,
+    pub name: String,
+    pub id: Sha,
+}
+
+/// Whose name a commit carries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommitAuthor {
+    pub name: String,
+    pub email: String,
+}
+
+/// Where a head stands against its base.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Divergence {
+    /// Commits of the base that the head does not have: above zero, the base was rewritten away.
+    pub behind: u64,
+    /// Commits of the head that the base does not have, newest first.
+    pub ahead: Vec<CommitInfo>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommitInfo {
+    pub sha: Sha,
+    /// The whole message.
+    pub message: String,
+}
+
+impl CommitInfo {
+    pub fn subject(&self) -> &str {
+        self.message.lines().next().unwrap_or_default()
+    }
+}
+
+/// A path that differs between two commits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangedFile {
+    /// `A`, `M`, `D`, `R`, `C`, `T`.
+    pub kind: char,
+    pub old_mode: String,
+    pub new_mode: String,
+    pub path: String,
+    /// Where it was, when it was renamed or copied.
+    pub old_path: Option<String>,
+    /// Lines; `None` for binary files.
+    pub added: Option<u64>,
+    pub deleted: Option<u64>,
+}
+
+/// What differs between two commits, and the patch as far as it was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Diff {
+    pub files: Vec<ChangedFile>,
+    pub patch: Vec<u8>,
+    /// The patch is longer than that.
+    pub cut: bool,
+}
+
+impl Repository {
+    /// Reads objects by name (`ref`, `ref:path`, `ref^{tree}`) in one call; `None` where there is
+    /// no such thing.
+    pub fn objects(&self, names: &[String]) -> Result<Vec<Option<Object>>, GitError> {
+        let output = self.git(["cat-file", "--batch"]).stdin(names.join("\n") + "\n").success()?;
+        parse_batch(&output.stdout, names.len())
+    }
+
+    pub fn write_blob(&self, content: &[u8]) -> Result<Sha, GitError> {
+        self.git(["hash-object", "-w", "--stdin"]).stdin(content).text().map(sha)
+    }
+
+    pub fn write_tree(&self, entries: &[Entry]) -> Result<Sha, GitError> {
+        let mut lines = String::new();
+        for Entry { mode, name, id } in entries {
+            let kind = match mode.as_str() {
+                "40000" | "040000" => "tree",
+                "160000" => "commit",
+                _ => "blob",
+            };
+            // Writing to a string cannot fail.
+            let _ = write!(lines, "{mode:0>6} {kind} {id}\t{name}\0");
+        }
+        self.git(["mktree", "-z"]).stdin(lines).text().map(sha)
+    }
+
+    /// The message goes in on standard input: it may hold text from tickets.
+    pub fn write_commit(
+        &self,
+        tree: &Sha,
+        parents: &[Sha],
+        message: &str,
+        author: &CommitAuthor,
+    ) -> Result<Sha, GitError> {
+        let mut args = vec!["commit-tree", "--no-gpg-sign"];
+        for parent in parents {
+            args.extend(["-p", parent.as_str()]);
+        }
+        args.extend(["-F", "-", tree.as_str()]);
+        self.git(args)
+            .env("GIT_AUTHOR_NAME", &author.name)
+            .env("GIT_AUTHOR_EMAIL", &author.email)
+            .env("GIT_COMMITTER_NAME", &author.name)
+            .env("GIT_COMMITTER_EMAIL", &author.email)
+            .stdin(message)
+            .text()
+            .map(sha)
+    }
+
+    /// Where `head` stands against `base`; at most the newest 2,000 commits are told.
+    pub fn divergence(&self, base: &Sha, head: &Sha) -> Result<Divergence, GitError> {
+        let range = format!("{base}...{head}");
+        let args = ["log", "--left-right", "-z", "--max-count=2000", "--format=%m%H %B", &range, "--"];
+        let text = self.git(args).text()?;
+        let mut divergence = Divergence::default();
+        for record in text.split('\0').filter(|record| !record.is_empty()) {
+            match record.split_at_checked(1) {
+                Some((">", rest)) => {
+                    let (id, message) = rest.split_once(' ').unwrap_or((rest, ""));
+                    divergence
+                        .ahead
+                        .push(CommitInfo { sha: Sha::new(id), message: message.trim_end().to_owned() });
+                }
+                _ => divergence.behind += 1,
+            }
+        }
+        Ok(divergence)
+    }
+
+    /// The files that differ, and up to `max_patch` bytes of the patch.
+    pub fn diff(&self, base: &Sha, head: &Sha, max_patch: u64) -> Result<Diff, GitError> {
+        let args = [
+            "diff",
+            "--raw",
+            "--numstat",
+            "--patch",
+            "-z",
+            "--no-abbrev",
+            "--find-renames",
+            "--no-color",
+            "--no-ext-diff",
+            "--no-textconv",
+            "--ignore-submodules=none",
+            base.as_str(),
+            head.as_str(),
+            "--",
+        ];
+        let (mut spool, _) = self.git(args).spooled()?;
+        let io = |error: std::io::Error| protocol("diff", error.to_string());
+        spool.rewind().map_err(io)?;
+        let mut bytes = Vec::new();
+        // The listing comes before the patch; a listing alone can be long in a huge change.
+        let most = max_patch.saturating_add(64 << 20);
+        spool.take(most).read_to_end(&mut bytes).map_err(io)?;
+        let mut diff = parse_diff(&bytes)?;
+        diff.cut = diff.patch.len() as u64 > max_patch;
+        diff.patch.truncate(usize::try_from(max_patch).unwrap_or(usize::MAX));
+        Ok(diff)
+    }
+}
+
+fn sha(text: String) -> Sha {
+    Sha::new(text.trim())
+}
+
+fn parse_batch(mut bytes: &[u8], count: usize) -> Result<Vec<Option<Object>>, GitError> {
+    let mut objects = Vec::with_capacity(count);
+    while objects.len() < count {
+        let end = bytes
+            .iter()
+            .position(|byte| *byte == b'\n')
+            .ok_or_else(|| protocol("cat-file", "the answer ended early"))?;
+        let (header, rest) = bytes.split_at(end);
+        bytes = rest.get(1..).unwrap_or_default();
+        let header = String::from_utf8_lossy(header);
+        let fields: Vec<&str> = header.split(' ').collect();
+        let size = match fields.as_slice() {
+            [_, "commit" | "tree" | "blob" | "tag", size] => size.parse::<usize>().ok(),
+            _ => None,
+        };
+        let (Some(size), Some(id), Some(kind)) = (size, fields.first(), fields.get(1)) else {
+            objects.push(None);
+            continue;
+        };
+        let data = bytes.get(..size).ok_or_else(|| protocol("cat-file", "an object was cut short"))?;
+        objects.push(Some(Object { id: Sha::new(*id), kind: (*kind).to_owned(), data: data.to_vec() }));
+        bytes = bytes.get(size + 1..).unwrap_or_default();
+    }
+    Ok(objects)
+}
+
+/// A raw tree object: `<mode> <name>\0<id>` over and over; the id's length follows from the
+/// repository's hash.
+pub fn parse_tree(tree: &Object) -> Result<Vec<Entry>, GitError> {
+    let id_len = tree.id.as_str().len() / 2;
+    let mut rest = tree.data.as_slice();
+    let mut entries = Vec::new();
+    while !rest.is_empty() {
+        let end = rest.iter().position(|byte| *byte == 0);
+        let (head, tail) = end
+            .and_then(|end| Some((rest.get(..end)?, rest.get(end + 1..)?)))
+            .ok_or_else(|| protocol("tree", "cut"))?;
+        let head = String::from_utf8_lossy(head);
+        let (mode, name) = head.split_once(' ').ok_or_else(|| protocol("tree", "no mode"))?;
+        let id = tail.get(..id_len).ok_or_else(|| protocol("tree", "cut"))?;
+        let hex = id.iter().fold(String::new(), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        });
+        entries.push(Entry { mode: mode.to_owned(), name: name.to_owned(), id: Sha::new(hex) });
+        rest = tail.get(id_len..).unwrap_or_default();
+    }
+    Ok(entries)
+}
+
+/// `--raw --numstat --patch -z`: raw lines, counts, an empty field, the patch.
+fn parse_diff(bytes: &[u8]) -> Result<Diff, GitError> {
+    let mut diff = Diff::default();
+    let mut rest = bytes;
+    let next = |rest: &mut &[u8]| -> Option<String> {
+        let end = rest.iter().position(|byte| *byte == 0)?;
+        let field = String::from_utf8_lossy(rest.get(..end)?).into_owned();
+        *rest = rest.get(end + 1..)?;
+        Some(field)
+    };
+    let cut = || protocol("diff", "the listing ended early");
+    while rest.first() == Some(&b':') {
+        let line = next(&mut rest).ok_or_else(cut)?;
+        let fields: Vec<&str> = line.trim_start_matches(':').split(' ').collect();
+        let [old_mode, new_mode, _, _, status] = fields.as_slice() else {
+            return Err(protocol("diff", line));
+        };
+        let kind = status.chars().next().unwrap_or('M');
+        let mut path = next(&mut rest).ok_or_else(cut)?;
+        let mut old_path = None;
+        if matches!(kind, 'R' | 'C') {
+            old_path = Some(std::mem::replace(&mut path, next(&mut rest).ok_or_else(cut)?));
+        }
+        diff.files.push(ChangedFile {
+            kind,
+            old_mode: (*old_mode).to_owned(),
+            new_mode: (*new_mode).to_owned(),
+            path,
+            old_path,
+            added: None,
+            deleted: None,
+        });
+    }
+    for file in &mut diff.files {
+        let line = next(&mut rest).ok_or_else(cut)?;
+        let mut fields = line.splitn(3, '\t');
+        file.added = fields.next().and_then(|count| count.parse().ok());
+        file.deleted = fields.next().and_then(|count| count.parse().ok());
+        if fields.next() == Some("") {
+            next(&mut rest);
+            next(&mut rest);
+        }
+    }
+    diff.patch = rest.strip_prefix(b"\0").unwrap_or(rest).to_vec();
+    Ok(diff)
+}

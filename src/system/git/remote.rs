@@ -1,0 +1,222 @@
+//! The remote: fetch, list, push. Credentials travel in the environment of the one call that needs
+//! them, never in argv, a URL or a file.
+
+use super::{Call, GitError, GitErrorKind, Repository, protocol};
+use crate::model::{BranchName, Secret, Sha, safe_key};
+use base64::prelude::{BASE64_STANDARD, Engine};
+use std::collections::HashMap;
+
+/// A remote of a repository, with what it takes to talk to it.
+#[derive(Debug, Clone)]
+pub struct Remote {
+    repository: Repository,
+    name: String,
+    url: String,
+    credential: Option<Credential>,
+}
+
+/// Basic authentication for an HTTP remote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Credential {
+    pub username: String,
+    pub token: Secret,
+}
+
+/// What to fetch of the remote's branches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FetchSpec {
+    /// This branch; the fetch fails when it is not there.
+    Branch(BranchName),
+    /// This branch if it is there. (Git knows no such thing; a pattern that matches nothing is
+    /// none, so longer names that begin with it come along.)
+    Optional(BranchName),
+}
+
+/// One ref to move, create (`expect: None`), delete (`to: None`), or prove (`expect == to`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefPush {
+    pub name: String,
+    pub to: Option<Sha>,
+    pub expect: Option<Sha>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RefResult {
+    /// Moved, created or deleted.
+    Updated,
+    /// The remote has it so already.
+    UpToDate,
+    /// The remote's value is not the expected one.
+    Stale(String),
+    /// The remote refused this ref: a hook, a protected branch, a race.
+    Refused(String),
+    /// Another ref of the same atomic push was refused.
+    Collateral,
+}
+
+impl RefResult {
+    pub fn is_ok(&self) -> bool {
+        matches!(self, Self::Updated | Self::UpToDate)
+    }
+}
+
+impl Remote {
+    /// `name` is a remote of the repository or a URL.
+    pub fn open(repository: &Repository, name: &str) -> Result<Self, GitError> {
+        let text = repository.git(["ls-remote", "--get-url", "--", name]).text()?;
+        Ok(Self {
+            repository: repository.clone(),
+            name: name.to_owned(),
+            url: text.trim_end_matches('\n').to_owned(),
+            credential: None,
+        })
+    }
+
+    pub fn with_credential(mut self, credential: Credential) -> Self {
+        self.credential = Some(credential);
+        self
+    }
+
+    /// The URL after git's own rewriting. May hold a credential somebody put there: not for logs.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Whether a credential can be sent to it in a header.
+    pub fn is_http(&self) -> bool {
+        self.url.starts_with("https://") || self.url.starts_with("http://")
+    }
+
+    /// Where this remote's branches are kept locally after a fetch.
+    pub fn tracking_ref(&self, branch: &BranchName) -> String {
+        format!("refs/conductor/remote/{}/{branch}", safe_key(&self.name))
+    }
+
+    /// Fetches in one contact, into refs of our own; nothing else of the checkout is touched.
+    pub fn fetch(&self, specs: &[FetchSpec]) -> Result<(), GitError> {
+        let mut args: Vec<String> =
+            ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--prune", "--no-auto-maintenance"]
+                .map(str::to_owned)
+                .into();
+        args.extend(["--no-recurse-submodules".to_owned(), "--".to_owned(), self.name.clone()]);
+        for spec in specs {
+            let (branch, star) = match spec {
+                FetchSpec::Branch(branch) => (branch, ""),
+                FetchSpec::Optional(branch) => (branch, "*"),
+            };
+            args.push(format!("+refs/heads/{branch}{star}:{}{star}", self.tracking_ref(branch)));
+        }
+        let _lock = self.repository.lock()?;
+        self.authorized(self.repository.contact(args)).done()
+    }
+
+    /// The branches of the remote, as it has them now.
+    pub fn branches(&self) -> Result<HashMap<BranchName, Sha>, GitError> {
+        let text = self
+            .authorized(self.repository.contact(["ls-remote", "--quiet", "--heads", "--", &self.name]))
+            .text()?;
+        Ok(text
+            .lines()
+            .filter_map(|line| line.split_once('\t'))
+            .filter_map(|(sha, name)| {
+                Some((BranchName::new(name.strip_prefix("refs/heads/")?), Sha::new(sha)))
+            })
+            .collect())
+    }
+
+    /// Pushes with an explicit lease for every ref. Answers for each ref, in the order given.
+    pub fn push(&self, refs: &[RefPush], atomic: bool) -> Result<Vec<RefResult>, GitError> {
+        let mut args: Vec<String> = [
+            "push",
+            "--porcelain",
+            "--no-verify",
+            "--no-follow-tags",
+            "--recurse-submodules=no",
+            "--no-signed",
+        ]
+        .map(str::to_owned)
+        .into();
+        if atomic {
+            args.push("--atomic".to_owned());
+        }
+        for update in refs {
+            let expect = update.expect.as_ref().map_or("", Sha::as_str);
+            args.push(format!("--force-with-lease={}:{expect}", update.name));
+        }
+        args.extend(["--".to_owned(), self.name.clone()]);
+        for update in refs {
+            args.push(format!("{}:{}", update.to.as_ref().map_or("", Sha::as_str), update.name));
+        }
+        let output = self.authorized(self.repository.contact(args)).output()?;
+        let report = output.text();
+        let told = parse_push(&report);
+        let missing = || GitError {
+            kind: GitErrorKind::Failed,
+            what: "push".to_owned(),
+            detail: super::last_words(&output.stderr),
+        };
+        let results = refs
+            .iter()
+            .map(|update| told.get(update.name.as_str()).cloned().ok_or_else(missing))
+            .collect::<Result<Vec<_>, _>>()?;
+        if !output.success && results.iter().all(RefResult::is_ok) {
+            return Err(protocol("push", super::last_words(&output.stderr)));
+        }
+        Ok(results)
+    }
+
+    /// Puts the credential into the call's environment. The key is the remote's whole URL: the
+    /// most specific one wins, and the empty value before it drops whatever header a checkout
+    /// left behind, so one header is sent and not two.
+    fn authorized(&self, call: Call) -> Call {
+        let Some(credential) = self.credential.as_ref().filter(|_| self.is_http()) else {
+            return call;
+        };
+        let pair = format!("{}:{}", credential.username, credential.token.reveal());
+        let key = format!("http.{}.extraheader", self.url);
+        call.env("GIT_CONFIG_COUNT", "3")
+            .env("GIT_CONFIG_KEY_0", &key)
+            .env("GIT_CONFIG_VALUE_0", "")
+            .env("GIT_CONFIG_KEY_1", &key)
+            .env("GIT_CONFIG_VALUE_1", format!("Authorization: Basic {}", BASE64_STANDARD.encode(pair)))
+            .env("GIT_CONFIG_KEY_2", "credential.helper")
+            .env("GIT_CONFIG_VALUE_2", "")
+    }
+}
+
+/// `git push --porcelain`: `<flag>\t<from>:<to>\t<summary>`.
+fn parse_push(text: &str) -> HashMap<&str, RefResult> {
+    text.lines()
+        .filter_map(|line| {
+            let mut fields = line.splitn(3, '\t');
+            let (flag, refs, summary) = (fields.next()?, fields.next()?, fields.next()?);
+            let (_, name) = refs.split_once(':')?;
+            let result = match flag {
+                "!" if summary.contains("(atomic") => RefResult::Collateral,
+                "!" if summary.starts_with("[rejected]") => RefResult::Stale(summary.to_owned()),
+                "!" => RefResult::Refused(summary.to_owned()),
+                "=" => RefResult::UpToDate,
+                _ => RefResult::Updated,
+            };
+            Some((name, result))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_push_report_is_read_ref_by_ref() {
+        let text = "To /origin.git\n*\tabc:refs/heads/a\t[new branch]\n!\tdef:refs/heads/b\t[rejected] (stale info)\n\
+                    !\tdef:refs/heads/c\t[remote rejected] (pre-receive hook declined)\n=\tx:refs/heads/d\t[up to date]\n\
+                    !\tdef:refs/heads/e\t[rejected] (atomic push failed)\nDone\n";
+        let told = parse_push(text);
+        assert_eq!(told["refs/heads/a"], RefResult::Updated);
+        assert!(matches!(told["refs/heads/b"], RefResult::Stale(_)));
+        assert!(matches!(told["refs/heads/c"], RefResult::Refused(_)));
+        assert_eq!(told["refs/heads/d"], RefResult::UpToDate);
+        assert_eq!(told["refs/heads/e"], RefResult::Collateral);
+    }
+}

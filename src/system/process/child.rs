@@ -1,0 +1,369 @@
+//! Conductor's end of a supervised child: its lines, its input, its ending.
+//!
+//! Reads on the caller's thread with a time limit; between two calls the child waits on a full
+//! pipe at worst. Dropping a child ends its tree and waits until it is gone.
+
+use super::lines::{Lines, Piece};
+use super::wire::{self, Failed, Report};
+use super::{SUPERVISE, SpawnError, Spec, Stderr, Stdin, tree};
+use crate::model::{Ending, StopReason};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::Pid;
+use std::fs::File;
+use std::io::{self, PipeReader, PipeWriter, Read, Seek, SeekFrom, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// How much of standard error is kept for the ending.
+const STDERR_TAIL: u64 = 4096;
+/// A supervisor that has not started its child by then never will.
+const START_LIMIT: Duration = Duration::from_secs(30);
+
+/// A child under supervision.
+#[derive(Debug)]
+pub struct Child {
+    supervisor: std::process::Child,
+    control: UnixStream,
+    reports: Lines,
+    output: Option<PipeReader>,
+    lines: Lines,
+    log: Option<File>,
+    input: Option<PipeWriter>,
+    /// What the child has not taken yet of what was written to it.
+    pending: Vec<u8>,
+    stderr: Option<PathBuf>,
+    grace: Duration,
+    pid: i32,
+    stopped: Option<StopReason>,
+    skipped: u64,
+    end: Option<End>,
+    ending: Option<Ending>,
+}
+
+/// How the supervisor left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Told(Report),
+    /// Without a word: it was killed.
+    Lost,
+}
+
+/// What a child has to say next.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Line<'a> {
+    /// Without its newline; any bytes.
+    Text(&'a [u8]),
+    /// A line past the cap, that many bytes long, was only copied to the log.
+    Skipped(u64),
+    /// Nothing within the wait.
+    Quiet,
+    /// Its whole tree is gone and everything it wrote was told.
+    Ended(Ending),
+}
+
+pub(super) fn spawn(exe: &Path, spec: &Spec) -> Result<Child, SpawnError> {
+    let job = wire::encode_job(spec).map_err(|error| program_error(spec, error))?;
+    let log = spec.log.as_deref().map(append_to).transpose()?;
+    let (control, theirs) = UnixStream::pair().map_err(SpawnError::Supervisor)?;
+    let (output, write_end) = io::pipe().map_err(SpawnError::Supervisor)?;
+    let (input, read_end) = open_input(&spec.stdin)?;
+    let supervisor = Command::new(exe)
+        .arg(SUPERVISE)
+        .env_clear()
+        .stdin(OwnedFd::from(theirs))
+        .stdout(write_end)
+        .stderr(read_end)
+        .spawn()
+        .map_err(SpawnError::Supervisor)?;
+    let mut child = Child {
+        supervisor,
+        control,
+        reports: Lines::new(256),
+        output: Some(output),
+        lines: Lines::new(spec.line_cap),
+        log,
+        input,
+        pending: Vec::new(),
+        stderr: match &spec.stderr {
+            Stderr::File(path) => Some(path.clone()),
+            Stderr::Null | Stderr::Merged => None,
+        },
+        grace: spec.grace,
+        pid: 0,
+        stopped: None,
+        skipped: 0,
+        end: None,
+        ending: None,
+    };
+    child.begin(&job, spec)?;
+    Ok(child)
+}
+
+fn append_to(path: &Path) -> Result<File, SpawnError> {
+    let open = File::options().create(true).append(true).open(path);
+    open.map_err(|error| SpawnError::File { path: path.to_owned(), error })
+}
+
+fn open_input(stdin: &Stdin) -> Result<(Option<PipeWriter>, Stdio), SpawnError> {
+    match stdin {
+        Stdin::Null => Ok((None, Stdio::null())),
+        Stdin::File(path) => {
+            let file = File::open(path).map_err(|error| SpawnError::File { path: path.clone(), error })?;
+            Ok((None, file.into()))
+        }
+        Stdin::Pipe => {
+            let (reader, writer) = io::pipe().map_err(SpawnError::Supervisor)?;
+            rustix::io::ioctl_fionbio(&writer, true).map_err(|error| SpawnError::Supervisor(error.into()))?;
+            Ok((Some(writer), reader.into()))
+        }
+    }
+}
+
+fn program_error(spec: &Spec, error: io::Error) -> SpawnError {
+    SpawnError::Program { program: spec.program.to_string_lossy().into_owned(), error }
+}
+
+impl Child {
+    /// The child's own process id.
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// Waits up to `wait` for the next line or the end. After [`Line::Ended`] only that comes.
+    pub fn next_line(&mut self, wait: Duration) -> Line<'_> {
+        let deadline = Instant::now() + wait;
+        let mut late = false;
+        loop {
+            match self.lines.take() {
+                Some(Piece::Text(range)) => return Line::Text(self.lines.text(range)),
+                Some(Piece::Skipped(length)) => {
+                    self.skipped += 1;
+                    return Line::Skipped(length);
+                }
+                None => {}
+            }
+            if let Some(ending) = &self.ending {
+                return Line::Ended(ending.clone());
+            }
+            if late {
+                return Line::Quiet;
+            }
+            if self.read_output() {
+                // An endless line gives no reason to return but the time.
+                late = Instant::now() >= deadline;
+                continue;
+            }
+            match self.end {
+                // The tree is gone and its pipe is dry, though somebody outside may hold it open.
+                Some(_) if self.output.take().is_some() => {
+                    self.lines.finish();
+                    continue;
+                }
+                Some(end) => {
+                    let ending = self.conclude(end);
+                    return Line::Ended(self.ending.insert(ending).clone());
+                }
+                None => {}
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Line::Quiet;
+            }
+            self.wait(left);
+        }
+    }
+
+    /// Sends a line to the child's standard input. What it does not take at once is kept and sent
+    /// while lines are read. A child that closed its input is no error here: its ending tells.
+    pub fn write_line(&mut self, line: &[u8]) {
+        if self.input.is_some() {
+            self.pending.extend_from_slice(line);
+            self.pending.push(b'\n');
+            self.write_pending();
+        }
+    }
+
+    /// Asks for the end of the whole tree (SIGTERM, the grace, SIGKILL) and returns at once. The
+    /// first reason stays.
+    pub fn stop(&mut self, reason: StopReason) {
+        self.stop_within(reason, self.grace);
+    }
+
+    /// The same with another grace; a shorter one also hastens an end that was asked for before.
+    pub fn stop_within(&mut self, reason: StopReason, grace: Duration) {
+        if self.end.is_none() {
+            self.stopped.get_or_insert(reason);
+            // A supervisor that is gone already has ended the tree.
+            let _gone = self.control.write_all(wire::stop_line(grace).as_bytes());
+        }
+    }
+
+    /// Hands over the job and waits for the word that it runs.
+    fn begin(&mut self, job: &[u8], spec: &Spec) -> Result<(), SpawnError> {
+        let told = self.hand_over(job).map_err(SpawnError::Supervisor)?;
+        let failed = |errno| match errno {
+            0 => io::Error::other("could not be started"),
+            errno => io::Error::from_raw_os_error(errno),
+        };
+        match told {
+            Report::Started { pid } => {
+                self.pid = pid;
+                Ok(())
+            }
+            Report::Failed { what: Failed::Program, errno } => Err(program_error(spec, failed(errno))),
+            Report::Failed { what: Failed::Directory, errno } => {
+                Err(SpawnError::Directory { path: spec.cwd.clone(), error: failed(errno) })
+            }
+            Report::Failed { what: Failed::Stderr, errno } => {
+                let path = self.stderr.clone().unwrap_or_default();
+                Err(SpawnError::File { path, error: failed(errno) })
+            }
+            Report::Exited { .. } | Report::Signaled { .. } => {
+                Err(SpawnError::Supervisor(io::Error::other("it told an end before a beginning")))
+            }
+        }
+    }
+
+    fn hand_over(&mut self, job: &[u8]) -> io::Result<Report> {
+        self.control.write_all(job)?;
+        self.control.set_read_timeout(Some(START_LIMIT))?;
+        let told = loop {
+            if let Some(report) = self.next_report() {
+                break report;
+            }
+            if self.reports.fill(&mut self.control, |_| ())? == 0 {
+                return Err(io::Error::other("it ended without a word"));
+            }
+        };
+        self.control.set_nonblocking(true)?;
+        if let Some(output) = &self.output {
+            rustix::io::ioctl_fionbio(output, true)?;
+        }
+        Ok(told)
+    }
+
+    fn next_report(&mut self) -> Option<Report> {
+        match self.reports.take()? {
+            Piece::Text(range) => Report::parse(self.reports.text(range)),
+            Piece::Skipped(_) => None,
+        }
+    }
+
+    /// True when there was something to read.
+    fn read_output(&mut self) -> bool {
+        let Some(output) = &mut self.output else { return false };
+        let log = &mut self.log;
+        let copy = |bytes: &[u8]| {
+            // A full disk must not end the agent: what cannot be copied is still parsed.
+            if log.as_mut().is_some_and(|file| file.write_all(bytes).is_err()) {
+                *log = None;
+            }
+        };
+        match self.lines.fill(output, copy) {
+            Ok(0) => {
+                self.output = None;
+                self.lines.finish();
+                true
+            }
+            Ok(_) => true,
+            Err(error) => error.kind() == io::ErrorKind::Interrupted,
+        }
+    }
+
+    /// Sleeps until there is output, a report or room for input; takes the reports.
+    fn wait(&mut self, wait: Duration) {
+        let timeout = Timespec::try_from(wait).ok();
+        let mut sources = vec![PollFd::new(&self.control, PollFlags::IN)];
+        sources.extend(self.output.as_ref().map(|output| PollFd::new(output, PollFlags::IN)));
+        let writer = self.input.as_ref().filter(|_| !self.pending.is_empty());
+        sources.extend(writer.map(|input| PollFd::new(input, PollFlags::OUT)));
+        if !matches!(poll(&mut sources, timeout.as_ref()), Ok(count) if count > 0) {
+            return;
+        }
+        self.write_pending();
+        match self.reports.fill(&mut self.control, |_| ()) {
+            Ok(0) => self.end = Some(End::Lost),
+            Ok(_) => {
+                while let Some(report) = self.next_report() {
+                    self.end = Some(End::Told(report));
+                }
+            }
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
+            Err(_) => self.end = Some(End::Lost),
+        }
+    }
+
+    fn write_pending(&mut self) {
+        let Some(input) = &mut self.input else { return };
+        while !self.pending.is_empty() {
+            match input.write(&self.pending) {
+                Ok(count) => drop(self.pending.drain(..count)),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(_) => {
+                    self.pending.clear();
+                    self.input = None;
+                    return;
+                }
+            }
+        }
+    }
+
+    fn conclude(&mut self, end: End) -> Ending {
+        let (exit_code, signal, left) = match end {
+            End::Told(Report::Exited { code, left }) => (Some(code), None, left),
+            End::Told(Report::Signaled { signal, left }) => (None, Some(signal), left),
+            End::Told(Report::Started { .. } | Report::Failed { .. }) | End::Lost => {
+                self.end_lost_tree();
+                (None, None, 0)
+            }
+        };
+        if left == 0 {
+            // It has said its last word and exits now.
+            let _status = self.supervisor.wait();
+        }
+        let mut stderr_tail = self.stderr.as_deref().map(tail).unwrap_or_default();
+        if end == End::Lost {
+            stderr_tail.push_str("\n(its supervisor was killed)");
+        }
+        if left > 0 {
+            stderr_tail.push_str(&format!("\n({left} of its processes could not be ended)"));
+        }
+        Ending { exit_code, signal, stopped: self.stopped, lines_skipped: self.skipped, stderr_tail }
+    }
+
+    /// Somebody killed the supervisor: what is left of its session is ended from here.
+    fn end_lost_tree(&mut self) {
+        let session = i32::try_from(self.supervisor.id()).ok().and_then(Pid::from_raw);
+        // Not reaped before: until then its id, which names the session, is nobody else's.
+        session.into_iter().for_each(tree::kill_session);
+        let _status = self.supervisor.wait();
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        if self.ending.is_some() {
+            return;
+        }
+        let _gone = self.control.shutdown(std::net::Shutdown::Write);
+        self.output = None;
+        let _status = self.supervisor.wait();
+    }
+}
+
+/// The end of a file, lossily decoded.
+fn tail(path: &Path) -> String {
+    let read = || -> io::Result<Vec<u8>> {
+        let mut file = File::open(path)?;
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(STDERR_TAIL)))?;
+        let mut bytes = Vec::new();
+        file.take(STDERR_TAIL).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    String::from_utf8_lossy(&read().unwrap_or_default()).trim().to_owned()
+}

@@ -1,0 +1,246 @@
+//! The supervisor: one light process per child, between Conductor and it.
+//!
+//! It adopts every orphan of the tree (child subreaper), so no descendant can hide behind a
+//! session of its own or a double fork. Its standard input is the control socket: an order to
+//! stop, or its end, which is Conductor's death, ends the tree. Its standard output and error are
+//! only carried to the child (output and input); it never writes to either.
+
+use super::tree;
+use super::wire::{self, Failed, Job, Report};
+use super::{Stderr, lines::Lines, lines::Piece};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitCode, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// What a leftover of a child that ended by itself gets between SIGTERM and SIGKILL, at most.
+const LEFTOVER_GRACE: Duration = Duration::from_secs(1);
+/// Between two rounds of SIGKILL.
+const KILL_ROUND: Duration = Duration::from_millis(10);
+/// After that much killing Conductor is told, whatever is left.
+const KILL_PATIENCE: Duration = Duration::from_secs(3);
+/// After that much killing the supervisor gives up: what is left cannot be killed.
+const KILL_LIMIT: Duration = Duration::from_secs(60);
+
+/// The whole life of a supervisor. `main` calls it before anything else when the first argument is
+/// [`super::SUPERVISE`].
+pub fn supervise_main() -> ExitCode {
+    // Nobody reads what a supervisor prints: Conductor sees the socket end without a report.
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn run() -> io::Result<()> {
+    let mut control = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
+    let output = io::stdout().as_fd().try_clone_to_owned()?;
+    let input = io::stderr().as_fd().try_clone_to_owned()?;
+    leave_standard_streams()?;
+    // Out of the terminal's reach: Ctrl-C is Conductor's to handle.
+    let _leader_already = rustix::process::setsid();
+    #[cfg(target_os = "linux")]
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+    let (wake, told_to_end) = listen_for_signals()?;
+    let job = wire::read_job(&mut control)?;
+    let child = match start(&job, input, output) {
+        Ok(child) => child,
+        Err(failed) => return control.write_all(failed.to_line().as_bytes()),
+    };
+    control.write_all(Report::Started { pid: child.as_raw_nonzero().get() }.to_line().as_bytes())?;
+    control.set_nonblocking(true)?;
+    Watch { control, lines: Lines::new(64), wake, told_to_end, child, grace: job.grace, status: None }.watch()
+}
+
+fn leave_standard_streams() -> io::Result<()> {
+    let null = File::options().read(true).write(true).open("/dev/null")?;
+    rustix::stdio::dup2_stdin(&null)?;
+    rustix::stdio::dup2_stdout(&null)?;
+    rustix::stdio::dup2_stderr(&null)?;
+    Ok(())
+}
+
+/// A socket that becomes readable with each signal, and whether one of them asked us to end.
+fn listen_for_signals() -> io::Result<(UnixStream, Arc<AtomicBool>)> {
+    let (wake, sender) = UnixStream::pair()?;
+    wake.set_nonblocking(true)?;
+    let told_to_end = Arc::new(AtomicBool::new(false));
+    for signal in [SIGTERM, SIGINT, SIGHUP] {
+        signal_hook::flag::register(signal, Arc::clone(&told_to_end))?;
+    }
+    for signal in [SIGCHLD, SIGTERM, SIGINT, SIGHUP] {
+        signal_hook::low_level::pipe::register(signal, sender.try_clone()?)?;
+    }
+    Ok((wake, told_to_end))
+}
+
+/// The child leads a group of its own, so that signals to it do not reach its supervisor.
+fn start(job: &Job, input: OwnedFd, output: OwnedFd) -> Result<Pid, Report> {
+    let failed =
+        |what| move |error: io::Error| Report::Failed { what, errno: error.raw_os_error().unwrap_or(0) };
+    std::fs::read_dir(&job.cwd).map_err(failed(Failed::Directory))?;
+    let stderr = match &job.stderr {
+        Stderr::Null => Stdio::null(),
+        Stderr::Merged => output.try_clone().map_err(failed(Failed::Stderr))?.into(),
+        Stderr::File(path) => {
+            File::options().create(true).append(true).open(path).map_err(failed(Failed::Stderr))?.into()
+        }
+    };
+    let child = Command::new(&job.program)
+        .args(&job.args)
+        .current_dir(&job.cwd)
+        .env_clear()
+        .envs(job.env.iter().map(|(name, value)| (name, value)))
+        .stdin(input)
+        .stdout(output)
+        .stderr(stderr)
+        .process_group(0)
+        .spawn()
+        .map_err(failed(Failed::Program))?;
+    // Never waited for through `Child`: the loop reaps it among all others.
+    i32::try_from(child.id())
+        .ok()
+        .and_then(Pid::from_raw)
+        .ok_or(Report::Failed { what: Failed::Program, errno: 0 })
+}
+
+#[derive(Clone, Copy)]
+enum Stage {
+    Running,
+    /// SIGTERM was sent; SIGKILL follows then.
+    Terminating(Instant),
+    /// SIGKILL, round after round, since then.
+    Killing(Instant),
+}
+
+struct Watch {
+    control: UnixStream,
+    lines: Lines,
+    wake: UnixStream,
+    told_to_end: Arc<AtomicBool>,
+    child: Pid,
+    grace: Duration,
+    /// How the child ended, once it has.
+    status: Option<WaitStatus>,
+}
+
+impl Watch {
+    fn watch(mut self) -> io::Result<()> {
+        let (mut stage, mut listening, mut reported) = (Stage::Running, true, false);
+        loop {
+            let empty = self.reap();
+            if empty {
+                return if reported { Ok(()) } else { self.report(0) };
+            }
+            if let (Stage::Running, Some(_)) = (stage, self.status) {
+                stage = self.terminate(self.grace.min(LEFTOVER_GRACE));
+            }
+            if let Some(grace) = self.orders(&mut listening) {
+                stage = match stage {
+                    Stage::Running => self.terminate(grace),
+                    Stage::Terminating(until) => Stage::Terminating(until.min(Instant::now() + grace)),
+                    killing @ Stage::Killing(_) => killing,
+                };
+            }
+            if let Stage::Terminating(until) = stage
+                && until <= Instant::now()
+            {
+                stage = Stage::Killing(Instant::now());
+            }
+            if let Stage::Killing(since) = stage {
+                let left = self.signal(Signal::KILL);
+                if since.elapsed() > KILL_PATIENCE && !reported {
+                    reported = true;
+                    self.report(left)?;
+                }
+                if since.elapsed() > KILL_LIMIT {
+                    return Ok(());
+                }
+            }
+            self.wait(stage, listening)?;
+        }
+    }
+
+    /// Takes every child that ended. True when there is none left: as a subreaper this process is
+    /// the parent of last resort, so no children means no descendants.
+    fn reap(&mut self) -> bool {
+        loop {
+            match rustix::process::wait(WaitOptions::NOHANG) {
+                Ok(Some((pid, status))) if pid == self.child => self.status = Some(status),
+                Ok(Some(_)) | Err(rustix::io::Errno::INTR) => {}
+                Ok(None) => return false,
+                Err(_) => return tree::is_empty(self.child),
+            }
+        }
+    }
+
+    fn terminate(&self, grace: Duration) -> Stage {
+        self.signal(Signal::TERM);
+        Stage::Terminating(Instant::now() + grace)
+    }
+
+    fn signal(&self, signal: Signal) -> usize {
+        tree::signal_descendants(rustix::process::getpid(), self.child, signal)
+    }
+
+    /// The grace to stop with, when somebody wants the tree to end.
+    fn orders(&mut self, listening: &mut bool) -> Option<Duration> {
+        let mut grace = self.told_to_end.swap(false, Ordering::Relaxed).then_some(self.grace);
+        while *listening {
+            match self.lines.fill(&mut self.control, |_| ()) {
+                Ok(0) => {
+                    *listening = false;
+                    grace = grace.or(Some(self.grace));
+                }
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(_) => *listening = false,
+            }
+        }
+        while let Some(piece) = self.lines.take() {
+            if let Piece::Text(range) = piece
+                && let Some(asked) = wire::parse_stop(self.lines.text(range))
+            {
+                grace = Some(grace.unwrap_or(asked).min(asked));
+            }
+        }
+        grace
+    }
+
+    fn wait(&mut self, stage: Stage, listening: bool) -> io::Result<()> {
+        let timeout = match stage {
+            Stage::Running => None,
+            Stage::Terminating(until) => Some(until.saturating_duration_since(Instant::now())),
+            Stage::Killing(_) => Some(KILL_ROUND),
+        };
+        let timeout = timeout.and_then(|wait| Timespec::try_from(wait).ok());
+        let mut sources = [PollFd::new(&self.wake, PollFlags::IN), PollFd::new(&self.control, PollFlags::IN)];
+        let watched = if listening { &mut sources[..] } else { &mut sources[..1] };
+        match poll(watched, timeout.as_ref()) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let mut woken = [0; 64];
+        while matches!(self.wake.read(&mut woken), Ok(count) if count > 0) {}
+        Ok(())
+    }
+
+    fn report(&mut self, left: usize) -> io::Result<()> {
+        let report = match self.status.map(|status| (status.exit_status(), status.terminating_signal())) {
+            Some((Some(code), _)) => Report::Exited { code, left },
+            Some((None, Some(signal))) => Report::Signaled { signal, left },
+            // Not ended by anything that was tried.
+            _ => Report::Signaled { signal: Signal::KILL.as_raw(), left },
+        };
+        self.control.write_all(report.to_line().as_bytes())
+    }
+}

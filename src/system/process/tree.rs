@@ -1,0 +1,128 @@
+//! Who descends from a process, and signals for all of them.
+//!
+//! Linux: read from `/proc`; complete for the descendants of a child subreaper, whatever session
+//! or group they moved to. Elsewhere only the child's process group is known.
+
+use rustix::process::{Pid, Signal};
+
+/// Sends `signal` to every descendant of `root`, parents before children. Returns how many there
+/// were.
+#[cfg(target_os = "linux")]
+pub(super) fn signal_descendants(root: Pid, _group: Pid, signal: Signal) -> usize {
+    let found = descendants(root);
+    for pid in &found {
+        send(*pid, signal);
+    }
+    found.len()
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn signal_descendants(_root: Pid, group: Pid, signal: Signal) -> usize {
+    // Gone already, or not ours: either way nothing more can be done.
+    usize::from(rustix::process::kill_process_group(group, signal).is_ok())
+}
+
+/// Whether anything of the tree is left once no child can be waited for.
+#[cfg(target_os = "linux")]
+pub(super) fn is_empty(_group: Pid) -> bool {
+    true
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn is_empty(group: Pid) -> bool {
+    rustix::process::test_kill_process_group(group).is_err()
+}
+
+/// SIGKILL for what is left of a supervisor that died without a word: its session and all that
+/// descends from it. Descendants that left the session and whose parents are gone are not found.
+#[cfg(target_os = "linux")]
+pub(super) fn kill_session(session: Pid) {
+    let all = snapshot();
+    let members = all.iter().filter(|entry| entry.session == session.as_raw_nonzero().get());
+    let roots: Vec<i32> = members.map(|entry| entry.pid).collect();
+    for pid in roots.iter().copied().chain(below(&all, &roots)) {
+        Pid::from_raw(pid).into_iter().for_each(|pid| send(pid, Signal::KILL));
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn kill_session(_session: Pid) {}
+
+#[cfg(target_os = "linux")]
+fn send(pid: Pid, signal: Signal) {
+    // ESRCH: it ended meanwhile. EPERM: it changed its user; the caller counts what stays.
+    let _gone = rustix::process::kill_process(pid, signal);
+    if signal == Signal::TERM {
+        // A stopped process does not see SIGTERM until it continues.
+        let _gone = rustix::process::kill_process(pid, Signal::CONT);
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn descendants(root: Pid) -> Vec<Pid> {
+    let found = below(&snapshot(), &[root.as_raw_nonzero().get()]);
+    found.into_iter().filter_map(Pid::from_raw).collect()
+}
+
+#[cfg(target_os = "linux")]
+struct Entry {
+    pid: i32,
+    parent: i32,
+    session: i32,
+}
+
+/// Every process there is now.
+#[cfg(target_os = "linux")]
+fn snapshot() -> Vec<Entry> {
+    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
+    let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter_map(|pid: i32| {
+        let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+        entry(pid, &stat)
+    })
+    .collect()
+}
+
+/// `pid (name) state ppid pgrp session …`; the name may hold anything, parentheses included.
+#[cfg(target_os = "linux")]
+fn entry(pid: i32, stat: &[u8]) -> Option<Entry> {
+    let rest = &stat[stat.iter().rposition(|byte| *byte == b')')? + 1..];
+    let mut numbers = std::str::from_utf8(rest).ok()?.split_ascii_whitespace().skip(1);
+    let parent = numbers.next()?.parse().ok()?;
+    let session = numbers.nth(1)?.parse().ok()?;
+    Some(Entry { pid, parent, session })
+}
+
+/// Everything below the roots, nearest first.
+#[cfg(target_os = "linux")]
+fn below(all: &[Entry], roots: &[i32]) -> Vec<i32> {
+    let mut known: std::collections::HashSet<i32> = roots.iter().copied().collect();
+    let (mut found, mut level) = (Vec::new(), known.clone());
+    while !level.is_empty() {
+        let next = all.iter().filter(|entry| level.contains(&entry.parent) && known.insert(entry.pid));
+        let next: Vec<i32> = next.map(|entry| entry.pid).collect();
+        level = next.iter().copied().collect();
+        found.extend(next);
+    }
+    found
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_parentheses_and_spaces_does_not_confuse_the_reader() {
+        let found = entry(7, b"7 (a) b) c\xff) S 3 4 5 0 -1").unwrap();
+        assert_eq!((found.pid, found.parent, found.session), (7, 3, 5));
+        assert!(entry(7, b"7 (torn").is_none());
+    }
+
+    #[test]
+    fn descendants_are_found_nearest_first_and_once() {
+        let of = |pid, parent| Entry { pid, parent, session: 0 };
+        let all = [of(9, 5), of(5, 2), of(2, 1), of(3, 1), of(4, 3), of(1, 0)];
+        assert_eq!(below(&all, &[2]), [5, 9]);
+        assert_eq!(below(&all, &[1]), [2, 3, 5, 4, 9]);
+    }
+}

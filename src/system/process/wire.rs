@@ -1,0 +1,214 @@
+//! What Conductor and a supervisor say to each other over the control socket.
+//!
+//! Down: one job (a length, then fields ended by NUL, byte-exact), then `stop MILLISECONDS` lines.
+//! Up: lines of text. The end of either side means the other one is gone.
+
+use super::{Spec, Stderr};
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Read};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// The part of a [`Spec`] a supervisor needs.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Job {
+    pub grace: Duration,
+    pub cwd: PathBuf,
+    pub stderr: Stderr,
+    pub program: OsString,
+    pub args: Vec<OsString>,
+    pub env: Vec<(OsString, OsString)>,
+}
+
+/// The job of a spec. Fails on a NUL inside a field, which no program could receive.
+pub(super) fn encode_job(spec: &Spec) -> io::Result<Vec<u8>> {
+    let mut body = Vec::with_capacity(4096);
+    let mut field = |bytes: &[u8]| {
+        if bytes.contains(&0) {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "a NUL byte in an argument or variable"));
+        }
+        body.extend_from_slice(bytes);
+        body.push(0);
+        Ok(())
+    };
+    field(spec.grace.as_millis().to_string().as_bytes())?;
+    field(spec.cwd.as_os_str().as_bytes())?;
+    let (kind, path): (&[u8], &OsStr) = match &spec.stderr {
+        Stderr::Null => (b"null", OsStr::new("")),
+        Stderr::Merged => (b"merged", OsStr::new("")),
+        Stderr::File(path) => (b"file", path.as_os_str()),
+    };
+    field(kind)?;
+    field(path.as_bytes())?;
+    field(spec.args.len().to_string().as_bytes())?;
+    field(spec.program.as_bytes())?;
+    for arg in &spec.args {
+        field(arg.as_bytes())?;
+    }
+    for (name, value) in &spec.env {
+        field(name.as_bytes())?;
+        field(value.as_bytes())?;
+    }
+    let mut message = (body.len() as u64).to_be_bytes().to_vec();
+    message.append(&mut body);
+    Ok(message)
+}
+
+pub(super) fn read_job(input: &mut impl Read) -> io::Result<Job> {
+    let mut length = [0; 8];
+    input.read_exact(&mut length)?;
+    let length = u64::from_be_bytes(length);
+    let mut body = Vec::new();
+    input.take(length).read_to_end(&mut body)?;
+    if body.len() as u64 != length || body.pop() != Some(0) {
+        return Err(torn());
+    }
+    decode_job(&body).ok_or_else(torn)
+}
+
+fn decode_job(body: &[u8]) -> Option<Job> {
+    let mut fields = body.split(|byte| *byte == 0).map(|field| OsString::from_vec(field.to_vec()));
+    let grace = Duration::from_millis(number(&fields.next()?)?);
+    let cwd = PathBuf::from(fields.next()?);
+    let (kind, path) = (fields.next()?, PathBuf::from(fields.next()?));
+    let stderr = match kind.as_bytes() {
+        b"null" => Stderr::Null,
+        b"merged" => Stderr::Merged,
+        _ => Stderr::File(path),
+    };
+    let count: usize = number(&fields.next()?)?;
+    let program = fields.next()?;
+    let args: Vec<_> = fields.by_ref().take(count).collect();
+    let mut env = Vec::new();
+    while let Some(name) = fields.next() {
+        env.push((name, fields.next()?));
+    }
+    (args.len() == count).then_some(Job { grace, cwd, stderr, program, args, env })
+}
+
+fn torn() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "the job is torn")
+}
+
+fn number<T: FromStr>(field: &OsStr) -> Option<T> {
+    field.to_str()?.parse().ok()
+}
+
+/// What a supervisor tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Report {
+    Started {
+        pid: i32,
+    },
+    /// The errno, zero when there is none, and what it was about.
+    Failed {
+        what: Failed,
+        errno: i32,
+    },
+    /// `left` processes of the tree could not be ended.
+    Exited {
+        code: i32,
+        left: usize,
+    },
+    Signaled {
+        signal: i32,
+        left: usize,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Failed {
+    Program,
+    Directory,
+    Stderr,
+}
+
+impl Report {
+    pub fn to_line(self) -> String {
+        match self {
+            Self::Started { pid } => format!("started {pid} 0\n"),
+            Self::Failed { what: Failed::Program, errno } => format!("program {errno} 0\n"),
+            Self::Failed { what: Failed::Directory, errno } => format!("directory {errno} 0\n"),
+            Self::Failed { what: Failed::Stderr, errno } => format!("stderr {errno} 0\n"),
+            Self::Exited { code, left } => format!("exited {code} {left}\n"),
+            Self::Signaled { signal, left } => format!("signaled {signal} {left}\n"),
+        }
+    }
+
+    /// `None` for what no supervisor says.
+    pub fn parse(line: &[u8]) -> Option<Self> {
+        let mut words = std::str::from_utf8(line).ok()?.split(' ');
+        let word = words.next()?;
+        let value = words.next()?.parse().ok()?;
+        let left = words.next()?.parse().ok()?;
+        Some(match word {
+            "started" => Self::Started { pid: value },
+            "program" => Self::Failed { what: Failed::Program, errno: value },
+            "directory" => Self::Failed { what: Failed::Directory, errno: value },
+            "stderr" => Self::Failed { what: Failed::Stderr, errno: value },
+            "exited" => Self::Exited { code: value, left },
+            "signaled" => Self::Signaled { signal: value, left },
+            _ => return None,
+        })
+    }
+}
+
+/// The order to end the tree within that grace.
+pub(super) fn stop_line(grace: Duration) -> String {
+    format!("stop {}\n", grace.as_millis())
+}
+
+/// `None` for what Conductor never says.
+pub(super) fn parse_stop(line: &[u8]) -> Option<Duration> {
+    let text = std::str::from_utf8(line).ok()?;
+    text.strip_prefix("stop ")?.parse().ok().map(Duration::from_millis)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_arrives_byte_for_byte() {
+        let mut spec = Spec::new(OsString::from_vec(vec![b'/', 0xff]), "/work tree");
+        spec.args = vec!["".into(), "a\nb".into(), OsString::from_vec(vec![0xfe])];
+        spec.env = vec![("EMPTY".into(), String::new()), ("TEXT".into(), "é=\n".into())];
+        spec.stderr = Stderr::File("/tmp/x".into());
+        let job = read_job(&mut encode_job(&spec).unwrap().as_slice()).unwrap();
+        assert_eq!(job.program, spec.program);
+        assert_eq!(job.args, spec.args);
+        assert_eq!(job.cwd, spec.cwd);
+        assert_eq!(job.stderr, spec.stderr);
+        assert_eq!(job.grace, spec.grace);
+        let env: Vec<(OsString, OsString)> =
+            spec.env.iter().map(|(name, value)| (name.into(), value.into())).collect();
+        assert_eq!(job.env, env);
+    }
+
+    #[test]
+    fn a_torn_job_or_a_nul_in_an_argument_is_refused() {
+        let whole = encode_job(&Spec::new("true", "/")).unwrap();
+        for length in 0..whole.len() {
+            assert!(read_job(&mut &whole[..length]).is_err(), "{length} bytes");
+        }
+        let mut spec = Spec::new("true", "/");
+        spec.args = vec!["a\0b".into()];
+        assert!(encode_job(&spec).is_err());
+    }
+
+    #[test]
+    fn a_report_survives_its_line() {
+        for report in [
+            Report::Started { pid: 7 },
+            Report::Failed { what: Failed::Program, errno: 2 },
+            Report::Failed { what: Failed::Directory, errno: 20 },
+            Report::Failed { what: Failed::Stderr, errno: 13 },
+            Report::Exited { code: 3, left: 0 },
+            Report::Signaled { signal: 9, left: 2 },
+        ] {
+            assert_eq!(Report::parse(report.to_line().trim_end().as_bytes()), Some(report));
+        }
+    }
+}
