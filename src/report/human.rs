@@ -15,6 +15,9 @@ use std::io::{self, Write};
 const TITLE: usize = 60;
 /// The least a title is given on a narrow terminal.
 const SHORT_TITLE: usize = 16;
+/// Columns of an issue's name, a remark, an address: more than any honest one takes.
+const NAME: usize = 24;
+const REMARK: usize = 200;
 /// Lines of an error that are shown; the log has the rest.
 const ERROR_LINES: usize = 3;
 /// Skipped issues named per reason.
@@ -29,8 +32,11 @@ pub fn render(report: &CycleReport, width: Option<usize>, out: &mut dyn Write) -
     for issue in &report.dispatched {
         remarks(issue, out)?;
     }
+    if !report.dispatched.is_empty() {
+        writeln!(out)?;
+    }
     for recovered in &report.recovered {
-        let issue = text::one_line(&recovered.issue);
+        let issue = text::fit(&recovered.issue, NAME);
         let what = recovered.action.sentence();
         writeln!(out, "{LABEL}recovered{LABEL:#} {issue}: {what}")?;
     }
@@ -83,12 +89,12 @@ fn table(report: &CycleReport, width: Option<usize>, out: &mut dyn Write) -> io:
 fn row(issue: &Dispatched) -> [String; 7] {
     [
         outcome(issue.outcome).0.to_owned(),
-        text::fit(&issue.issue, 24),
+        text::fit(&issue.issue, NAME),
         text::one_line(&issue.title),
         if issue.outcome.is_some() { text::duration(issue.duration_ms) } else { String::new() },
         if issue.usage.total_tokens() > 0 { text::tokens(issue.usage.total_tokens()) } else { String::new() },
         issue.usage.usd.map(text::usd).unwrap_or_default(),
-        issue.pull_request.as_ref().map(|pull| text::one_line(&pull.url)).unwrap_or_default(),
+        issue.pull_request.as_ref().map(|pull| text::fit(&pull.url, REMARK)).unwrap_or_default(),
     ]
 }
 
@@ -105,7 +111,7 @@ fn outcome(outcome: Option<Outcome>) -> (&'static str, Style) {
 
 /// What went wrong with an issue, where its log is, and what to do.
 fn remarks(issue: &Dispatched, out: &mut dyn Write) -> io::Result<()> {
-    let name = text::one_line(&issue.issue);
+    let name = text::fit(&issue.issue, NAME);
     if issue.outcome.is_some_and(|outcome| outcome != Outcome::Success && outcome != Outcome::NoChanges) {
         let (word, style) = outcome(issue.outcome);
         let why = issue.failure.map_or(String::new(), |failure| format!(" ({})", failure.word()));
@@ -114,7 +120,7 @@ fn remarks(issue: &Dispatched, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "\n{style}{name}: {word}{style:#}{why}{phase}, {attempts}")?;
         // The bar keeps the text away from the line's start, where a CI log would obey commands.
         for line in issue.error.iter().flat_map(|error| text::last_lines(error, ERROR_LINES)) {
-            writeln!(out, "  | {line}")?;
+            writeln!(out, "  | {}", text::fit(&line, REMARK))?;
         }
         if let Some(log) = &issue.log {
             writeln!(out, "  {LABEL}log{LABEL:#}  {}", text::one_line(log))?;
@@ -125,7 +131,7 @@ fn remarks(issue: &Dispatched, out: &mut dyn Write) -> io::Result<()> {
     }
     for warning in &issue.warnings {
         let style = AnsiColor::Yellow.on_default();
-        writeln!(out, "{style}warning{style:#} {name}: {}", text::one_line(warning))?;
+        writeln!(out, "{style}warning{style:#} {name}: {}", text::fit(warning, REMARK))?;
     }
     Ok(())
 }
@@ -167,7 +173,7 @@ fn skipped(all: &[Skipped]) -> Vec<String> {
 }
 
 fn named(skipped: &Skipped) -> String {
-    let issue = text::fit(&skipped.issue, 24);
+    let issue = text::fit(&skipped.issue, NAME);
     if skipped.detail.is_empty() { issue } else { format!("{issue} ({})", text::fit(&skipped.detail, 60)) }
 }
 

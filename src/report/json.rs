@@ -5,7 +5,9 @@ use std::io::{self, Write};
 
 /// Writes the document, readable, as `once --output json` prints it.
 pub fn render(report: &CycleReport, out: &mut dyn Write) -> io::Result<()> {
-    let text = serde_json::to_string_pretty(report)?;
+    // GitHub's runner obeys `##[command]` anywhere in a line of its log. The mark can only stand
+    // inside a string, where an escape says the same.
+    let text = serde_json::to_string_pretty(report)?.replace("##[", "#\\u0023[");
     writeln!(out, "{text}")?;
     out.flush()
 }

@@ -117,6 +117,7 @@ fn live(bars: &MultiProgress, color: bool, progress: &Progress, line: &mut Line)
     }
     let doing = match &progress.news {
         News::Working { phase, tool_calls, tokens } => working(*phase, *tool_calls, *tokens),
+        News::Claimed { .. } => "claimed".to_owned(),
         _ => said.unwrap_or_default(),
     };
     let message = if line.title.is_empty() { doing } else { format!("{}  {doing}", line.title) };

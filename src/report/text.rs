@@ -1,30 +1,12 @@
-//! Untrusted text for a terminal or a log: one line, inert, cut by display width; and numbers as
-//! people read them.
+//! Untrusted text for a terminal, a log and a page: one inert line, cut by display width; and
+//! numbers as people read them.
 
 use unicode_width::UnicodeWidthChar;
 
-/// The text as one inert line: any white space becomes one space, other control characters
-/// become `U+FFFD`, and characters that hide or reorder text go.
-///
-/// GitHub's runner obeys `##[command]` anywhere in a line of its log, so that mark is broken up.
+/// The text as one visible line that is inert in a log, too: GitHub's runner obeys `##[command]`
+/// anywhere in a line, so that mark is broken up.
 pub fn one_line(text: &str) -> String {
-    let mut line = String::new();
-    for c in text.chars() {
-        if c.is_whitespace() {
-            if !line.is_empty() && !line.ends_with(' ') {
-                line.push(' ');
-            }
-        } else if c.is_control() {
-            line.push('\u{fffd}');
-        } else if !is_deceptive(c) {
-            if c == '[' && line.ends_with("##") {
-                line.push(' ');
-            }
-            line.push(c);
-        }
-    }
-    line.truncate(line.trim_end().len());
-    line
+    crate::model::text::one_line(text).replace("##[", "## [")
 }
 
 /// The text as [`one_line`], at most `width` columns wide; an ellipsis stands for what was cut.
@@ -92,29 +74,15 @@ pub fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
-/// Soft hyphens, zero-width marks, direction marks and overrides, invisible operators, tags. The
-/// two joiners stay: scripts and emoji need them.
-fn is_deceptive(c: char) -> bool {
-    matches!(c,
-        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}'
-        | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
-        | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn hostile_text_becomes_one_inert_line() {
-        let hostile = "\u{1b}[31mred\u{1b}[0m\r\n::add-mask::x\tand\u{9b}2J \u{202e}evil\u{2066}\u{7}\n";
-        assert_eq!(one_line(hostile), "\u{fffd}[31mred\u{fffd}[0m ::add-mask::x and\u{fffd}2J evil\u{fffd}");
-    }
-
-    #[test]
     fn the_runners_old_command_mark_is_broken_up() {
-        assert_eq!(one_line("see ##[add-mask]main"), "see ## [add-mask]main");
+        assert_eq!(one_line("see ##[add-mask]main\nand"), "see ## [add-mask]main and");
         assert_eq!(one_line("see #\u{200b}#[add-mask]main"), "see ## [add-mask]main");
+        assert_eq!(one_line("###[group]"), "### [group]");
     }
 
     #[test]
