@@ -261,6 +261,12 @@ pub fn annotations(report: &CycleReport, out: &mut dyn Write) -> io::Result<()> 
     out.flush()
 }
 
+/// Writes the annotation for what ended a run before there was a report.
+pub fn fault(message: &str, out: &mut dyn Write) -> io::Result<()> {
+    annotate(out, "error", "Conductor", &text::last_lines(message, 30).join("\n"))?;
+    out.flush()
+}
+
 fn annotate(out: &mut dyn Write, level: &str, title: &str, message: &str) -> io::Result<()> {
     let cut: String = message.chars().take(ERROR).collect();
     writeln!(out, "::{level} title={}::{}", property(&text::fit(title, 80)), data(&cut))

@@ -132,6 +132,13 @@ fn a_deferral_is_an_annotation_and_an_idle_cycle_is_none() {
 }
 
 #[test]
+fn a_fault_before_any_report_is_an_annotation_too() {
+    let text =
+        rendered(|out| github::fault("conductor.yml:3:5: tracker.kindd: unknown\n::add-mask::x\n", out));
+    assert_eq!(text, "::error title=Conductor::conductor.yml:3:5: tracker.kindd: unknown%0A::add-mask::x\n");
+}
+
+#[test]
 fn hostile_text_cannot_leave_its_annotation() {
     let mut report = hostile();
     report.dispatched[0].issue = "E,file=x::y%0A\n::add-mask::z".to_owned();
