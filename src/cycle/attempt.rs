@@ -6,7 +6,7 @@ use super::stop::Stops;
 use super::work::Job;
 use crate::model::progress::News;
 use crate::model::{AgentEvent, AgentResult, Ending, Phase, StopReason, Time, Usage};
-use crate::ports::{AgentError, AgentSession, Assignment, Step};
+use crate::ports::{AgentError, Assignment, Step};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -55,6 +55,7 @@ impl AgentRun {
                 self.phase = call.phase.unwrap_or(self.phase);
                 self.files.extend(call.file);
             }
+            AgentEvent::Phase(phase) => self.phase = phase,
             AgentEvent::Usage(usage) => self.usage = usage,
             AgentEvent::RateLimit { reached: true, resets_at, .. } => self.limit = Some(resets_at),
             AgentEvent::Finished(result) => {

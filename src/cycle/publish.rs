@@ -5,8 +5,8 @@ use super::Cycle;
 use super::claim::next_branch;
 use crate::model::report::ReportedPullRequest;
 use crate::model::state::RecordedPullRequest;
-use crate::model::{BranchName, Issue, PullRequestDraft, PullRequestState, Sha, Time};
-use crate::policy::pull_request;
+use crate::model::{BranchName, Issue, PullRequestDraft, PullRequestState, Sha, Time, Usage};
+use crate::policy::pull_request::{self, Summary};
 use crate::ports::{ForgeError, Link};
 use crate::workspace::Pushed;
 
@@ -22,14 +22,6 @@ pub(super) struct Handover<'a> {
     pub body: String,
     /// Open it as a draft whatever the configuration says.
     pub draft: bool,
-}
-
-impl<'a> Handover<'a> {
-    /// For work whose run died: nothing but the ticket and the branch is known.
-    pub fn recovered(issue: &'a Issue, branch: &'a BranchName, head: &'a Sha) -> Self {
-        let text = pull_request::recovered(issue, branch);
-        Self { issue, branch, head, title: text.title, body: text.body, draft: false }
-    }
 }
 
 /// What the hand-over made or found.
@@ -71,6 +63,33 @@ impl Cycle<'_> {
             }
         }
         Err(format!("the remote has {branch} and {MAX_BRANCHES} more names like it: delete those that are done with"))
+    }
+
+    /// Hands over work whose run died: nothing but the ticket and the branch is known.
+    pub(super) fn hand_over_recovered(
+        &self,
+        issue: &Issue,
+        branch: &BranchName,
+        head: &Sha,
+        attempts: u32,
+    ) -> Result<HandedOver, String> {
+        let identity = &self.settings.identity;
+        let remarks = ["The run that made this change ended before it could open the pull request.".to_owned()];
+        let body = pull_request::body(&Summary {
+            issue,
+            commits: &[],
+            files: &[],
+            attempts,
+            agent: self.world.agent.name(),
+            model: None,
+            usage: &Usage::default(),
+            duration: std::time::Duration::ZERO,
+            gates: &[],
+            remarks: &remarks,
+            run: &identity.run_id,
+            run_url: identity.ci_run_url.as_deref(),
+        });
+        self.hand_over(&Handover { issue, branch, head, title: pull_request::title(issue), body, draft: false })
     }
 
     /// The pull request, the link on the ticket, the ticket's move.

@@ -2,7 +2,6 @@
 //! before it creates: the remote's branches, the forge's pull requests, the tickets as they are.
 
 use super::ledger::{Change, LedgerError};
-use super::publish::Handover;
 use super::select::Polled;
 use super::{Cycle, CycleError, record};
 use crate::model::report::{Recovered, RecoveryAction};
@@ -110,7 +109,9 @@ impl Cycle<'_> {
             tracing::warn!(issue = %work.identifier, "its branch {} is pushed and the tracker has the ticket no longer", work.branch);
             return Ok(None);
         };
-        let handed = match self.hand_over(&Handover::recovered(issue, &work.branch, &work.head)) {
+        let before = state.record_of(&work.id, &work.identifier);
+        let number = work.claim.as_ref().map_or(before.attempts, |claim| claim.attempt);
+        let handed = match self.hand_over_recovered(issue, &work.branch, &work.head, number) {
             Ok(handed) => handed,
             Err(error) => {
                 tracing::warn!(issue = %work.identifier, "its branch {} is pushed and could not be handed over: {error}", work.branch);
@@ -118,8 +119,6 @@ impl Cycle<'_> {
             }
         };
         let now = self.now();
-        let before = state.record_of(&work.id, &work.identifier);
-        let number = work.claim.as_ref().map_or(before.attempts, |claim| claim.attempt);
         let attempt = Attempt { has_commits: true, ..recovered_attempt(number, Outcome::Success) };
         let mut record = retry::record_after(&before, &attempt, &self.settings.limits, &self.settings.retry, now);
         record.branch = Some(work.branch.clone());

@@ -8,7 +8,7 @@ use crate::gates::hooks::Hook;
 use crate::guards::Verdict;
 use crate::model::progress::News;
 use crate::model::{
-    AgentFault, Attempt, Failure, GateResult, Issue, Outcome, OutcomeRecord, Phase, StopReason, Time, Usage, text,
+    AgentFault, Attempt, Failure, GateResult, Outcome, OutcomeRecord, Phase, StopReason, Time, Usage, text,
 };
 use crate::policy::outcome::{Facts, Judgement, judge, last_words};
 use crate::policy::prompt::{self, Brief};

@@ -40,12 +40,18 @@ pub struct GateRun {
 /// Runs the gates that concern the changed paths, all of them in their order: the next attempt is
 /// to learn of every failure at once. `Err` when the run was told to stop, which says nothing about
 /// the change.
-pub fn run(gates: &[GateSpec], changed: &[String], site: &Site) -> Result<Vec<GateRun>, StopReason> {
+pub fn run(
+    gates: &[GateSpec],
+    changed: &[String],
+    site: &Site,
+    announce: &dyn Fn(&str),
+) -> Result<Vec<GateRun>, StopReason> {
     let mut runs = Vec::new();
     for gate in gates.iter().filter(|gate| concerns(gate, changed)) {
         if let Some(reason) = (site.cancel)() {
             return Err(reason);
         }
+        announce(&gate.name);
         let ran = command("sh", [OsString::from("-c"), OsString::from(&gate.run)], gate.timeout, site);
         let (passed, duration, tail) = match ran {
             Ok(ran) => {
