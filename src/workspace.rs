@@ -6,9 +6,7 @@
 
 use crate::model::ids::short_hash;
 use crate::model::{BranchName, Sha, safe_key};
-use crate::system::git::{
-    CommitAuthor, FetchSpec, GitError, Patches, RefPush, Remote, Repository, Worktree,
-};
+use crate::system::git::{CommitAuthor, FetchSpec, GitError, Patches, RefPush, Remote, Repository, Worktree};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -358,7 +356,8 @@ impl Workspace {
             .into_iter()
             .zip(blobs)
             .map(|(path, blob)| {
-                let target = blob.map(|blob| String::from_utf8_lossy(&blob.data).into_owned()).unwrap_or_default();
+                let target =
+                    blob.map(|blob| String::from_utf8_lossy(&blob.data).into_owned()).unwrap_or_default();
                 (path.to_owned(), target)
             })
             .collect())

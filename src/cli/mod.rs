@@ -1,10 +1,41 @@
-//! Arguments → configuration → call → rendering.
+//! Arguments → configuration → call → rendering. The edge of the program: the environment, the
+//! terminal and the signals are read here and passed on.
 
 pub mod args;
+mod demo;
+mod failure;
+mod once;
+mod signals;
+mod terminal;
+mod wire;
 
+use crate::system::process;
+use args::{Cli, Command};
+use clap::{CommandFactory, Parser};
+use failure::Failure;
 use std::process::ExitCode;
 
-/// The command line.
+/// The command line, from its words to the exit code.
 pub fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    // A supervisor is started for every child: it must not pay for parsing a command line.
+    if std::env::args_os().nth(1).is_some_and(|word| word == process::SUPERVISE) {
+        return process::supervise_main();
+    }
+    let cli = Cli::parse();
+    let result = match &cli.command {
+        Command::Once(args) => once::run(&cli.global, args),
+        Command::Demo(args) => demo::run(&cli.global, args),
+        Command::DemoAgent(args) => demo::agent::run(args),
+        Command::Completions { shell } => completions(*shell),
+        Command::Supervise(_) => return process::supervise_main(),
+    };
+    match result {
+        Ok(code) => code,
+        Err(failure) => failure.tell(&cli.global),
+    }
+}
+
+fn completions(shell: clap_complete::Shell) -> Result<ExitCode, Failure> {
+    clap_complete::generate(shell, &mut Cli::command(), "conductor", &mut std::io::stdout());
+    Ok(ExitCode::SUCCESS)
 }

@@ -97,7 +97,8 @@ impl Cycle<'_> {
         let mut session = self.world.agent.start(assignment)?;
         let mut run = AgentRun::new();
         let started = clock.monotonic();
-        let mut moments = Moments { started, progress: started, awake: false, finished: None, stopping: false };
+        let mut moments =
+            Moments { started, progress: started, awake: false, finished: None, stopping: false };
         loop {
             match session.next(LOOK) {
                 Step::Ended(ending) => {
@@ -113,11 +114,14 @@ impl Cycle<'_> {
                     }
                     moments.finished = matches!(event, AgentEvent::Finished(_)).then_some(now);
                     run.fold(event);
-                    self.tell(job.issue(), News::Working {
-                        phase: run.phase,
-                        tool_calls: run.tool_calls,
-                        tokens: run.usage.total_tokens(),
-                    });
+                    self.tell(
+                        job.issue(),
+                        News::Working {
+                            phase: run.phase,
+                            tool_calls: run.tool_calls,
+                            tokens: run.usage.total_tokens(),
+                        },
+                    );
                 }
                 Step::Waiting => {}
             }

@@ -52,15 +52,21 @@ impl Cycle<'_> {
         let at_once = selection.at_once.max(1);
         let budget = self.time_for(selection.issues.len(), at_once);
         let deadline = self.world.clock.monotonic().saturating_add(budget);
-        let claims = self.watch.time("claim", None, || self.swap_claims(&selection, request.force, budget, skipped))?;
-        let fresh = match self.watch.time("refresh", None, || self.world.tracker.refresh(&ids(claims.iter().map(|c| &c.0)))) {
+        let claims = self
+            .watch
+            .time("claim", None, || self.swap_claims(&selection, request.force, budget, skipped))?;
+        let fresh = match self
+            .watch
+            .time("refresh", None, || self.world.tracker.refresh(&ids(claims.iter().map(|c| &c.0))))
+        {
             Ok(fresh) => fresh,
             Err(error) => {
                 self.give_back(&claims.iter().map(|(issue, _)| issue).collect::<Vec<_>>())?;
                 return Err(error.into());
             }
         };
-        let mut fresh: HashMap<IssueId, Issue> = fresh.into_iter().map(|issue| (issue.id.clone(), issue)).collect();
+        let mut fresh: HashMap<IssueId, Issue> =
+            fresh.into_iter().map(|issue| (issue.id.clone(), issue)).collect();
         let state = self.ledger.state();
         let (mut kept, mut changed) = (Vec::new(), Vec::new());
         for (issue, claim) in &claims {
@@ -114,11 +120,20 @@ impl Cycle<'_> {
             Ok(()) => Ok(decided.claims),
             Err(LedgerError::Refused(_)) => Ok(Vec::new()),
             Err(LedgerError::Store(error)) => Err(error.into()),
-            Err(LedgerError::Ref { name, detail }) => Err(CycleError::Unreachable(format!("{name}: {detail}"))),
+            Err(LedgerError::Ref { name, detail }) => {
+                Err(CycleError::Unreachable(format!("{name}: {detail}")))
+            }
         }
     }
 
-    fn decide_claims(&self, selected: &[Issue], state: &State, force: bool, budget: Duration, base: &Sha) -> Decided {
+    fn decide_claims(
+        &self,
+        selected: &[Issue],
+        state: &State,
+        force: bool,
+        budget: Duration,
+        base: &Sha,
+    ) -> Decided {
         let mut decided = Decided::default();
         let mut still = Vec::new();
         for issue in selected {
@@ -186,7 +201,9 @@ impl Cycle<'_> {
         match self.ledger.commit_alone(change) {
             Ok(()) | Err(LedgerError::Refused(_)) => Ok(()),
             Err(LedgerError::Store(error)) => Err(error.into()),
-            Err(LedgerError::Ref { name, detail }) => Err(CycleError::Unreachable(format!("{name}: {detail}"))),
+            Err(LedgerError::Ref { name, detail }) => {
+                Err(CycleError::Unreachable(format!("{name}: {detail}")))
+            }
         }
     }
 
@@ -202,9 +219,12 @@ impl Cycle<'_> {
             .saturating_add(agent.turn_timeout)
             .saturating_add(agent.grace_period.saturating_mul(2))
             .saturating_add(self.world.checks.time_limit());
-        let issue = attempt.saturating_add(self.settings.retry.max).saturating_mul(self.settings.limits.max_attempts);
+        let issue =
+            attempt.saturating_add(self.settings.retry.max).saturating_mul(self.settings.limits.max_attempts);
         let waves = issues.div_ceil(at_once).max(1);
-        issue.saturating_add(Duration::from_secs(600)).saturating_mul(u32::try_from(waves).unwrap_or(u32::MAX))
+        issue
+            .saturating_add(Duration::from_secs(600))
+            .saturating_mul(u32::try_from(waves).unwrap_or(u32::MAX))
     }
 }
 

@@ -27,7 +27,10 @@ pub type Decide<'c> = Box<dyn FnMut(&State) -> Result<State, Refusal> + Send + '
 pub enum LedgerError {
     Refused(Refusal),
     /// A ref of this change is not as expected on the remote.
-    Ref { name: String, detail: String },
+    Ref {
+        name: String,
+        detail: String,
+    },
     Store(StoreError),
 }
 
@@ -100,7 +103,10 @@ impl<'w> Ledger<'w> {
             self.pause(attempt);
             match self.store.load() {
                 // The answer to our own push was lost, not the push.
-                Ok(fresh) if fresh.state.updated_by == next.updated_by && fresh.state.updated_at == next.updated_at => {
+                Ok(fresh)
+                    if fresh.state.updated_by == next.updated_by
+                        && fresh.state.updated_at == next.updated_at =>
+                {
                     *snapshot = fresh;
                     return settle(&mut batch, |_| true, &Ok(()));
                 }
@@ -117,13 +123,18 @@ impl<'w> Ledger<'w> {
                 return settle(&mut batch, |_| true, &Err(LedgerError::Store(fault)));
             }
         }
-        let lost = StoreError::Unreachable(format!("{MAX_TRIES} tries to write the state lost against other runs"));
+        let lost =
+            StoreError::Unreachable(format!("{MAX_TRIES} tries to write the state lost against other runs"));
         settle(&mut batch, |_| true, &Err(LedgerError::Store(lost)));
     }
 
     /// All changes, one on top of the other; those that are refused are settled. `None` when none
     /// is left.
-    fn decide(&self, state: &State, batch: &mut Vec<(Change<'_>, Slot)>) -> Option<(State, String, Vec<RefUpdate>)> {
+    fn decide(
+        &self,
+        state: &State,
+        batch: &mut Vec<(Change<'_>, Slot)>,
+    ) -> Option<(State, String, Vec<RefUpdate>)> {
         let mut next = state.clone();
         batch.retain_mut(|(change, slot)| match (change.decide)(&next) {
             Ok(decided) => {
@@ -158,7 +169,11 @@ fn message_of(lines: &str, count: usize) -> String {
     if count == 1 { lines.to_owned() } else { format!("{count} changes\n\n{lines}") }
 }
 
-fn settle(batch: &mut Vec<(Change<'_>, Slot)>, which: impl Fn(&Change) -> bool, result: &Result<(), LedgerError>) {
+fn settle(
+    batch: &mut Vec<(Change<'_>, Slot)>,
+    which: impl Fn(&Change) -> bool,
+    result: &Result<(), LedgerError>,
+) {
     batch.retain(|(change, slot)| {
         let settled = which(change);
         if settled {

@@ -24,7 +24,9 @@ pub use surroundings::Surroundings;
 use crate::gates::checks::Checks;
 use crate::model::progress::Progress;
 use crate::model::report::{CycleStatus, Dispatched, Recovered, Requests, Skipped};
-use crate::model::settings::{AgentLimits, Backoff, KeepWorkspace, Limits, PullRequestSettings, TrackerRules};
+use crate::model::settings::{
+    AgentLimits, Backoff, KeepWorkspace, Limits, PullRequestSettings, TrackerRules,
+};
 use crate::model::{Claim, CycleReport, IssueId, Outcome, RunId, Time};
 use crate::policy::rate_limit;
 use crate::ports::{Agent, Clock, Forge, StateStore, StoreError, Tracker, TrackerError};
@@ -33,6 +35,7 @@ use chrono::TimeDelta;
 use ledger::Ledger;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use timings::Stopwatch;
 
 /// Everything outside that a cycle touches.
@@ -41,7 +44,7 @@ pub struct World {
     pub forge: Box<dyn Forge>,
     pub agent: Box<dyn Agent>,
     pub store: Box<dyn StateStore>,
-    pub clock: Box<dyn Clock>,
+    pub clock: Arc<dyn Clock>,
     pub workspaces: Workspaces,
     pub checks: Checks,
     /// Whether a claim's run still lives, as far as this host can tell beyond the lease.

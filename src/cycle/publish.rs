@@ -62,7 +62,9 @@ impl Cycle<'_> {
                 Pushed::Refused(detail) => return Err(format!("the remote refused branch {name}: {detail}")),
             }
         }
-        Err(format!("the remote has {branch} and {MAX_BRANCHES} more names like it: delete those that are done with"))
+        Err(format!(
+            "the remote has {branch} and {MAX_BRANCHES} more names like it: delete those that are done with"
+        ))
     }
 
     /// Hands over work whose run died: nothing but the ticket and the branch is known.
@@ -74,7 +76,8 @@ impl Cycle<'_> {
         attempts: u32,
     ) -> Result<HandedOver, String> {
         let identity = &self.settings.identity;
-        let remarks = ["The run that made this change ended before it could open the pull request.".to_owned()];
+        let remarks =
+            ["The run that made this change ended before it could open the pull request.".to_owned()];
         let body = pull_request::body(&Summary {
             issue,
             commits: &[],
@@ -89,7 +92,14 @@ impl Cycle<'_> {
             run: &identity.run_id,
             run_url: identity.ci_run_url.as_deref(),
         });
-        self.hand_over(&Handover { issue, branch, head, title: pull_request::title(issue), body, draft: false })
+        self.hand_over(&Handover {
+            issue,
+            branch,
+            head,
+            title: pull_request::title(issue),
+            body,
+            draft: false,
+        })
     }
 
     /// The pull request, the link on the ticket, the ticket's move.
@@ -123,12 +133,15 @@ impl Cycle<'_> {
         let rules = &self.settings.tracker;
         // A ticket somebody, or the tracker's own integration, moved on stays where it is.
         if issue.state.is_named(&rules.in_progress_state) || issue.state.is_among(&rules.active_states) {
-            let moved = self.watch.time("move ticket", name, || {
-                self.world.tracker.move_to(issue, &rules.in_review_state)
-            });
+            let moved = self
+                .watch
+                .time("move ticket", name, || self.world.tracker.move_to(issue, &rules.in_review_state));
             updated_at = moved
                 .map_err(|error| {
-                    format!("pull request #{} is open and the ticket could not be moved: {error}", pull.number)
+                    format!(
+                        "pull request #{} is open and the ticket could not be moved: {error}",
+                        pull.number
+                    )
                 })?
                 .or(updated_at);
         }

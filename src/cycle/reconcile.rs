@@ -6,8 +6,8 @@ use super::select::Polled;
 use super::{Cycle, CycleError, record};
 use crate::model::report::{Recovered, RecoveryAction};
 use crate::model::{
-    Attempt, BranchName, Claim, Conclusion, Issue, IssueId, IssueRecord, IssueStatus, Outcome, Phase, Refusal, Sha,
-    State, Usage,
+    Attempt, BranchName, Claim, Conclusion, Issue, IssueId, IssueRecord, IssueStatus, Outcome, Phase,
+    Refusal, Sha, State, Usage,
 };
 use crate::policy::retry;
 use std::collections::HashMap;
@@ -48,12 +48,20 @@ impl Cycle<'_> {
     fn put_away(&self, polled: &Polled) -> Result<(), CycleError> {
         let over = |state: &State| -> Vec<IssueId> {
             let in_review = state.issues.iter().filter(|(_, record)| record.status == IssueStatus::InReview);
-            let is_over = |issue: &&Issue| issue.archived || issue.state.is_among(&self.settings.tracker.terminal_states);
-            in_review.filter(|(id, _)| polled.recorded.get(*id).as_ref().is_some_and(is_over)).map(|(id, _)| id.clone()).collect()
+            let is_over = |issue: &&Issue| {
+                issue.archived || issue.state.is_among(&self.settings.tracker.terminal_states)
+            };
+            in_review
+                .filter(|(id, _)| polled.recorded.get(*id).as_ref().is_some_and(is_over))
+                .map(|(id, _)| id.clone())
+                .collect()
         };
         let state = self.ledger.state();
-        let names: Vec<&str> =
-            over(&state).iter().filter_map(|id| state.issues.get(id)).map(|record| record.identifier.as_str()).collect();
+        let names: Vec<&str> = over(&state)
+            .iter()
+            .filter_map(|id| state.issues.get(id))
+            .map(|record| record.identifier.as_str())
+            .collect();
         if names.is_empty() {
             return Ok(());
         }
@@ -64,7 +72,10 @@ impl Cycle<'_> {
                 over(state)
                     .iter()
                     .fold(None, |next: Option<State>, id| {
-                        next.as_ref().unwrap_or(state).amend(id, |record| record.status = IssueStatus::Done).or(next)
+                        next.as_ref()
+                            .unwrap_or(state)
+                            .amend(id, |record| record.status = IssueStatus::Done)
+                            .or(next)
                     })
                     .ok_or(Refusal::Nothing)
             }),
@@ -104,7 +115,12 @@ impl Cycle<'_> {
     }
 
     /// The pull request, the ticket and the record that are still missing.
-    fn finish(&self, work: &Unfinished, polled: &Polled, state: &State) -> Result<Option<Recovered>, CycleError> {
+    fn finish(
+        &self,
+        work: &Unfinished,
+        polled: &Polled,
+        state: &State,
+    ) -> Result<Option<Recovered>, CycleError> {
         let Some(issue) = polled.recorded.get(&work.id) else {
             tracing::warn!(issue = %work.identifier, "its branch {} is pushed and the tracker has the ticket no longer", work.branch);
             return Ok(None);
@@ -120,7 +136,8 @@ impl Cycle<'_> {
         };
         let now = self.now();
         let attempt = Attempt { has_commits: true, ..recovered_attempt(number, Outcome::Success) };
-        let mut record = retry::record_after(&before, &attempt, &self.settings.limits, &self.settings.retry, now);
+        let mut record =
+            retry::record_after(&before, &attempt, &self.settings.limits, &self.settings.retry, now);
         record.branch = Some(work.branch.clone());
         record.head_sha = Some(work.head.clone());
         record.pull_request = Some(handed.pull_request.clone());
@@ -143,7 +160,10 @@ impl Cycle<'_> {
                 if !unclaimed {
                     return state.conclude(&conclusion);
                 }
-                let still = state.issues.get(&conclusion.issue_id).is_some_and(|record| record.status == IssueStatus::Failed);
+                let still = state
+                    .issues
+                    .get(&conclusion.issue_id)
+                    .is_some_and(|record| record.status == IssueStatus::Failed);
                 if still && !state.claims.contains_key(&conclusion.issue_id) {
                     Ok(state.conclude_unclaimed(&conclusion))
                 } else {
@@ -151,7 +171,8 @@ impl Cycle<'_> {
                 }
             }),
         })?;
-        let action = if handed.created { RecoveryAction::AdoptedBranch } else { RecoveryAction::AdoptedPullRequest };
+        let action =
+            if handed.created { RecoveryAction::AdoptedBranch } else { RecoveryAction::AdoptedPullRequest };
         Ok(written.then(|| Recovered { issue: work.identifier.clone(), action }))
     }
 
@@ -174,7 +195,8 @@ impl Cycle<'_> {
         record.head_sha = None;
         let issue = polled.recorded.get(&id);
         let moved = issue.and_then(|issue| self.put_back(issue));
-        record.issue_updated_at = moved.or(issue.and_then(|issue| issue.updated_at)).or(record.issue_updated_at);
+        record.issue_updated_at =
+            moved.or(issue.and_then(|issue| issue.updated_at)).or(record.issue_updated_at);
         let conclusion = Conclusion {
             issue_id: id.clone(),
             claimed_by: claim.run_id.clone(),
@@ -190,7 +212,8 @@ impl Cycle<'_> {
             decide: Box::new(move |state| state.conclude(&conclusion)),
         })?;
         let action = if blocked { RecoveryAction::Blocked } else { RecoveryAction::Released };
-        Ok(written.then(|| Recovered { issue: claim.identifier, action })).inspect(|_| self.activate(&id, polled))
+        Ok(written.then(|| Recovered { issue: claim.identifier, action }))
+            .inspect(|_| self.activate(&id, polled))
     }
 
     /// Tickets of ours that stayed in progress with nobody at work: a run could not move them
@@ -237,7 +260,9 @@ impl Cycle<'_> {
     /// Counts a ticket that was put back among the candidates of this cycle.
     fn activate(&self, id: &IssueId, polled: &mut Polled) {
         let rules = &self.settings.tracker;
-        let (Some(issue), Some(active)) = (polled.recorded.get_mut(id), rules.active_states.first()) else { return };
+        let (Some(issue), Some(active)) = (polled.recorded.get_mut(id), rules.active_states.first()) else {
+            return;
+        };
         if issue.state.is_named(&rules.in_progress_state) {
             issue.state.name.clone_from(active);
         }
@@ -261,7 +286,11 @@ impl Cycle<'_> {
     }
 }
 
-fn half_published(id: &IssueId, record: &IssueRecord, branches: &HashMap<BranchName, Sha>) -> Option<Unfinished> {
+fn half_published(
+    id: &IssueId,
+    record: &IssueRecord,
+    branches: &HashMap<BranchName, Sha>,
+) -> Option<Unfinished> {
     let (branch, head) = (record.branch.as_ref()?, record.head_sha.as_ref()?);
     (branches.get(branch) == Some(head)).then(|| Unfinished {
         id: id.clone(),

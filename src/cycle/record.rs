@@ -1,9 +1,9 @@
 //! Record: an issue's outcome, by compare-and-swap, together with the proof that the remote has
 //! the head that is called done.
 
+use super::Cycle;
 use super::claim::ClaimedIssue;
 use super::ledger::{Change, LedgerError};
-use super::Cycle;
 use crate::model::{Attempt, BranchName, Conclusion, IssueRecord, Outcome, Sha, State, Time};
 use crate::policy::rate_limit;
 use crate::ports::RefUpdate;

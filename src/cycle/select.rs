@@ -54,7 +54,11 @@ impl Cycle<'_> {
         let faults = candidates
             .faults
             .into_iter()
-            .map(|fault| Skipped { issue: fault.identifier, reason: SkipReason::Blocked, detail: fault.detail })
+            .map(|fault| Skipped {
+                issue: fault.identifier,
+                reason: SkipReason::Blocked,
+                detail: fault.detail,
+            })
             .collect();
         let recorded = candidates.also.into_iter().map(|issue| (issue.id.clone(), issue)).collect();
         Ok(Polled { active: candidates.active, recorded, named, dead, faults })
@@ -134,7 +138,8 @@ impl Cycle<'_> {
     }
 
     pub(super) fn is_dead(&self, claim: &Claim) -> bool {
-        eligibility::lease_is_over(claim, self.settings.lease_skew, self.now()) || !(self.world.is_alive)(claim)
+        eligibility::lease_is_over(claim, self.settings.lease_skew, self.now())
+            || !(self.world.is_alive)(claim)
     }
 
     fn is_anothers(&self, claim: &Claim) -> bool {
@@ -152,7 +157,8 @@ impl Cycle<'_> {
     fn named(&self, names: &[String], active: &[Issue]) -> Result<Vec<Issue>, CycleError> {
         let mut found: Vec<Issue> = Vec::new();
         for name in names {
-            let known = active.iter().find(|issue| issue.identifier.eq_ignore_ascii_case(name.trim())).cloned();
+            let known =
+                active.iter().find(|issue| issue.identifier.eq_ignore_ascii_case(name.trim())).cloned();
             let issue = match known {
                 Some(issue) => issue,
                 None => self.world.tracker.find(name.trim())?.ok_or_else(|| {

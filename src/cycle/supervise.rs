@@ -59,7 +59,10 @@ impl Cycle<'_> {
                 let now = self.world.clock.monotonic();
                 if now.saturating_sub(looked) >= self.settings.limits.reconcile_interval {
                     looked = now;
-                    self.look_at_tickets(running.values().chain(queue.iter().map(|next| &next.issue)), &stops);
+                    self.look_at_tickets(
+                        running.values().chain(queue.iter().map(|next| &next.issue)),
+                        &stops,
+                    );
                 }
                 queue.retain(|next| !self.leave_changed(next, &stops, &mut all));
             }

@@ -54,7 +54,15 @@ impl Tried {
             gates: Vec::new(),
             error_tail: Some(text::tail(&error, ERROR_TAIL).to_owned()),
         };
-        Self { attempt, error, work: Work::default(), text: Default::default(), is_draft: false, limit_resets_at: None, log: None }
+        Self {
+            attempt,
+            error,
+            work: Work::default(),
+            text: Default::default(),
+            is_draft: false,
+            limit_resets_at: None,
+            log: None,
+        }
     }
 
     /// Turns it into a failure after all.
@@ -108,7 +116,13 @@ impl Cycle<'_> {
         };
         let run = match self.watch.time("agent", name, || self.run_agent(job, &assignment, stops)) {
             Ok(run) => run,
-            Err(error) => return Tried::without_agent(number, Failure::AgentExit, self.world.checks.redact(&error.to_string())),
+            Err(error) => {
+                return Tried::without_agent(
+                    number,
+                    Failure::AgentExit,
+                    self.world.checks.redact(&error.to_string()),
+                );
+            }
         };
         for file in self.world.workspaces.restore_shared() {
             tracing::warn!("the agent changed the repository's own {file}; it was put back");
@@ -119,16 +133,32 @@ impl Cycle<'_> {
                 let checked = self.watch.time("check", name, || self.check(job, &run, &work, number, stops));
                 (work, checked)
             }
-            Err(error) => {
-                (Work::default(), Checked::plain(Judgement::failed(Failure::Workspace, false, error.to_string())))
-            }
+            Err(error) => (
+                Work::default(),
+                Checked::plain(Judgement::failed(Failure::Workspace, false, error.to_string())),
+            ),
         };
         let _ = self.hook(Hook::AfterRun, job, number, stops);
         let elapsed = self.watch.elapsed().saturating_sub(begun);
-        self.tried(number, run, work, checked, u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX), assignment)
+        self.tried(
+            number,
+            run,
+            work,
+            checked,
+            u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+            assignment,
+        )
     }
 
-    fn tried(&self, number: u32, run: AgentRun, work: Work, checked: Checked, duration_ms: u64, assignment: Assignment) -> Tried {
+    fn tried(
+        &self,
+        number: u32,
+        run: AgentRun,
+        work: Work,
+        checked: Checked,
+        duration_ms: u64,
+        assignment: Assignment,
+    ) -> Tried {
         let Checked { judgement, gates, text: told, is_draft } = checked;
         let mut error = judgement.error;
         if judgement.outcome.is_failure() {
@@ -256,8 +286,16 @@ impl Cycle<'_> {
     }
 
     /// The pull request's title and body.
-    fn words(&self, job: &Job<'_>, run: &AgentRun, work: &Work, gates: &[GateResult], remarks: &[String]) -> (String, String) {
-        let commits: Vec<String> = work.commits.iter().rev().map(|commit| commit.subject().to_owned()).collect();
+    fn words(
+        &self,
+        job: &Job<'_>,
+        run: &AgentRun,
+        work: &Work,
+        gates: &[GateResult],
+        remarks: &[String],
+    ) -> (String, String) {
+        let commits: Vec<String> =
+            work.commits.iter().rev().map(|commit| commit.subject().to_owned()).collect();
         let files: Vec<pull_request::ChangedFile> = work
             .files
             .iter()
@@ -292,7 +330,13 @@ impl Cycle<'_> {
     }
 
     /// Runs a hook; its failure is logged, and fails the run only where the hook says so.
-    pub(super) fn hook(&self, hook: Hook, job: &Job<'_>, number: u32, stops: &Stops<'_>) -> Result<(), String> {
+    pub(super) fn hook(
+        &self,
+        hook: Hook,
+        job: &Job<'_>,
+        number: u32,
+        stops: &Stops<'_>,
+    ) -> Result<(), String> {
         let stop = || stops.reason(&job.issue().id);
         match self.run_hook(hook, job, number, &stop) {
             Err(failed) if hook.fails_the_run() => Err(failed),

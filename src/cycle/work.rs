@@ -13,9 +13,11 @@ use crate::gates::hooks::Hook;
 use crate::model::progress::{News, Progress};
 use crate::model::report::Dispatched;
 use crate::model::settings::KeepWorkspace;
-use crate::model::{Attempt, BranchName, Failure, Issue, IssueRecord, IssueStatus, Outcome, Refusal, Sha, Time, safe_key};
-use crate::policy::retry::{self, Next};
+use crate::model::{
+    Attempt, BranchName, Failure, Issue, IssueRecord, IssueStatus, Outcome, Refusal, Sha, Time, safe_key,
+};
 use crate::policy::ongoing;
+use crate::policy::retry::{self, Next};
 use crate::workspace::Workspace;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -79,7 +81,10 @@ impl Cycle<'_> {
         if let Err(error) = self.watch.time("move ticket", Some(&issue.identifier), || {
             self.world.tracker.move_to(issue, &self.settings.tracker.in_progress_state)
         }) {
-            warnings.push(format!("the ticket could not be moved to {}: {error}", self.settings.tracker.in_progress_state));
+            warnings.push(format!(
+                "the ticket could not be moved to {}: {error}",
+                self.settings.tracker.in_progress_state
+            ));
         }
         let opened = self.watch.time("workspace", Some(&issue.identifier), || {
             self.world.workspaces.create(&issue.identifier, &claimed.claim.branch, &claimed.claim.base_sha)
@@ -90,7 +95,8 @@ impl Cycle<'_> {
                 (self.attempts(&job, stops, warnings), Some(job))
             }
             Err(error) => {
-                let tried = Tried::without_agent(claimed.claim.attempt, Failure::Workspace, error.to_string());
+                let tried =
+                    Tried::without_agent(claimed.claim.attempt, Failure::Workspace, error.to_string());
                 (self.unpublished(claimed, vec![tried], warnings), None)
             }
         };
@@ -117,10 +123,20 @@ impl Cycle<'_> {
                 return self.publish(job, all, warnings);
             }
             let attempt = tried.attempt.clone();
-            self.tell(job.issue(), News::AttemptEnded { attempt: number, outcome: attempt.outcome, failure: attempt.failure });
+            self.tell(
+                job.issue(),
+                News::AttemptEnded { attempt: number, outcome: attempt.outcome, failure: attempt.failure },
+            );
             all.push(tried);
-            record = retry::record_after(&record, &attempt, &self.settings.limits, &self.settings.retry, self.now());
-            let next = retry::within_cycle(&record, &attempt, count, &self.settings.limits, &self.settings.retry);
+            record = retry::record_after(
+                &record,
+                &attempt,
+                &self.settings.limits,
+                &self.settings.retry,
+                self.now(),
+            );
+            let next =
+                retry::within_cycle(&record, &attempt, count, &self.settings.limits, &self.settings.retry);
             let Next::Retry { after, adjustments: advice } = next else {
                 return self.unpublished(claimed, all, self.saved(job, warnings));
             };
@@ -179,7 +195,15 @@ impl Cycle<'_> {
                 warnings.append(&mut handed.warnings);
                 let updated_at = handed.updated_at.or(fresh.updated_at);
                 let record = self.after(claimed, &tried);
-                Concluded { tried, record, branch, handed: Some(handed), pushed: Some(head), updated_at, warnings }
+                Concluded {
+                    tried,
+                    record,
+                    branch,
+                    handed: Some(handed),
+                    pushed: Some(head),
+                    updated_at,
+                    warnings,
+                }
             }
             Err(error) => {
                 last.fail(Failure::Publish, self.world.checks.redact(&error));
@@ -213,7 +237,13 @@ impl Cycle<'_> {
     }
 
     /// Records the outcome while the workspace is put away, and tells the story.
-    fn close(&self, claimed: &ClaimedIssue, mut done: Concluded, job: Option<&Job<'_>>, begun: Duration) -> Worked {
+    fn close(
+        &self,
+        claimed: &ClaimedIssue,
+        mut done: Concluded,
+        job: Option<&Job<'_>>,
+        begun: Duration,
+    ) -> Worked {
         let mut trouble = None;
         std::thread::scope(|scope| {
             let removal = job.map(|job| {
@@ -227,11 +257,14 @@ impl Cycle<'_> {
             trouble = error.and_then(|error| self.settle(claimed, &mut done, error));
         });
         let dispatched = self.dispatched(claimed, &done, begun);
-        self.tell(&claimed.issue, News::Finished {
-            outcome: done.outcome(),
-            failure: dispatched.failure,
-            error: dispatched.error.clone(),
-        });
+        self.tell(
+            &claimed.issue,
+            News::Finished {
+                outcome: done.outcome(),
+                failure: dispatched.failure,
+                error: dispatched.error.clone(),
+            },
+        );
         Worked { dispatched, trouble }
     }
 
@@ -240,14 +273,19 @@ impl Cycle<'_> {
         let key = &claimed.issue.identifier;
         match error {
             LedgerError::Ref { name, detail } => {
-                let error = format!("the remote's {name} is not the head that was pushed ({detail}): not called a success");
+                let error = format!(
+                    "the remote's {name} is not the head that was pushed ({detail}): not called a success"
+                );
                 if let Some(last) = done.tried.last_mut() {
                     last.fail(Failure::Publish, error);
                 }
                 done.pushed = None;
                 done.record = self.after(claimed, &done.tried);
                 let again = self.record(claimed, recorded(claimed, done)).err()?;
-                Some(CycleError::Unreachable(format!("{key}: its outcome could not be written: {}", words(&again))))
+                Some(CycleError::Unreachable(format!(
+                    "{key}: its outcome could not be written: {}",
+                    words(&again)
+                )))
             }
             error => Some(CycleError::Unreachable(format!(
                 "{key}: its outcome could not be written: {}; what was published stands, the next run records it",

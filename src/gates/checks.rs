@@ -97,6 +97,13 @@ impl Checks {
         env: &'a [(String, String)],
         cancel: &'a dyn Fn() -> Option<StopReason>,
     ) -> Site<'a> {
-        Site { supervisor: &self.supervisor, workspace, env, grace: self.grace, redactor: &self.redactor, cancel }
+        Site {
+            supervisor: &self.supervisor,
+            workspace,
+            env,
+            grace: self.grace,
+            redactor: &self.redactor,
+            cancel,
+        }
     }
 }

@@ -24,7 +24,11 @@ pub fn change(issue: &Issue, rules: &TrackerRules) -> Option<String> {
     if let Some(gone) = rules.required_labels.iter().find(|label| !carries(label)) {
         return Some(format!("its label {gone} was removed"));
     }
-    rules.excluded_labels.iter().find(|label| carries(label)).map(|label| format!("it was given the label {label}"))
+    rules
+        .excluded_labels
+        .iter()
+        .find(|label| carries(label))
+        .map(|label| format!("it was given the label {label}"))
 }
 
 /// Whether the ticket is over and done with.

@@ -56,7 +56,9 @@ pub fn judge(facts: &Facts<'_>) -> Judgement {
         return Judgement::failed(failure, work, stop_words(stopped));
     }
     match fault {
-        Some(AgentFault::Budget) => return Judgement::failed(Failure::Budget, work, said("the agent's budget is used up", told)),
+        Some(AgentFault::Budget) => {
+            return Judgement::failed(Failure::Budget, work, said("the agent's budget is used up", told));
+        }
         Some(AgentFault::MaxTurns) => {
             return Judgement::failed(Failure::AgentExit, work, said("the agent's turns are used up", told));
         }
@@ -110,7 +112,10 @@ fn stop_words(reason: StopReason) -> &'static str {
         StopReason::Stalled => "the agent made no progress for agent.stall_timeout and was ended",
         StopReason::MaxTurns => "the agent passed agent.max_turns and was ended",
         StopReason::Budget => "the agent passed budget.usd_per_issue and was ended",
-        StopReason::ResultStands | StopReason::Deadline | StopReason::Interrupted | StopReason::TicketChanged => "",
+        StopReason::ResultStands
+        | StopReason::Deadline
+        | StopReason::Interrupted
+        | StopReason::TicketChanged => "",
     }
 }
 
@@ -144,7 +149,8 @@ mod tests {
     }
 
     fn judged(ending: Ending, result: Option<AgentResult>, has_work: bool) -> (Outcome, Option<Failure>) {
-        let facts = Facts { ending: &ending, result: result.as_ref(), limit: None, has_work, lost_base: false };
+        let facts =
+            Facts { ending: &ending, result: result.as_ref(), limit: None, has_work, lost_base: false };
         let judgement = judge(&facts);
         (judgement.outcome, judgement.failure)
     }
@@ -180,7 +186,8 @@ mod tests {
     #[test]
     fn a_branch_without_its_base_is_never_published() {
         let (ending, result) = (exit(0), result(None));
-        let facts = Facts { ending: &ending, result: Some(&result), limit: None, has_work: true, lost_base: true };
+        let facts =
+            Facts { ending: &ending, result: Some(&result), limit: None, has_work: true, lost_base: true };
         assert_eq!(judge(&facts).failure, Some(Failure::GuardRefused));
     }
 }

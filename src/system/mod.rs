@@ -1,6 +1,7 @@
 //! Processes, git and HTTP.
 
 pub mod git;
+pub mod host;
 pub mod http;
 pub mod pace;
 pub mod process;

@@ -11,5 +11,5 @@ mod github;
 mod http;
 mod linear;
 mod local;
-mod processes;
 mod local_forge;
+mod processes;

@@ -129,7 +129,8 @@ impl Repository {
     /// Where `head` stands against `base`; at most the newest 2,000 commits are told.
     pub fn divergence(&self, base: &Sha, head: &Sha) -> Result<Divergence, GitError> {
         let range = format!("{base}...{head}");
-        let args = ["log", "--left-right", "-z", "--max-count=2000", "--format=%m%H %an <%ae>%n%B", &range, "--"];
+        let args =
+            ["log", "--left-right", "-z", "--max-count=2000", "--format=%m%H %an <%ae>%n%B", &range, "--"];
         let text = self.git(args).text()?;
         let mut divergence = Divergence::default();
         for record in text.split('\0').filter(|record| !record.is_empty()) {
@@ -137,9 +138,11 @@ impl Repository {
                 Some((">", rest)) => {
                     let (id, message) = rest.split_once(' ').unwrap_or((rest, ""));
                     let (author, message) = message.split_once('\n').unwrap_or((message, ""));
-                    divergence
-                        .ahead
-                        .push(CommitInfo { sha: Sha::new(id), author: author.to_owned(), message: message.trim_end().to_owned() });
+                    divergence.ahead.push(CommitInfo {
+                        sha: Sha::new(id),
+                        author: author.to_owned(),
+                        message: message.trim_end().to_owned(),
+                    });
                 }
                 _ => divergence.behind += 1,
             }
@@ -149,7 +152,8 @@ impl Repository {
 
     /// The files that differ.
     pub fn diff(&self, base: &Sha, head: &Sha) -> Result<Vec<ChangedFile>, GitError> {
-        let args = ["diff", "--raw", "--numstat", "-z", "--no-abbrev", "--find-renames", "--ignore-submodules=none"];
+        let args =
+            ["diff", "--raw", "--numstat", "-z", "--no-abbrev", "--find-renames", "--ignore-submodules=none"];
         parse_diff(&self.git(args).arg(base.as_str()).arg(head.as_str()).arg("--").success()?.stdout)
     }
 

@@ -1,0 +1,343 @@
+//! The one place where configured kinds become adapters, and a configuration becomes a world to
+//! run a cycle in.
+
+use super::failure::{Failure, USAGE};
+use crate::adapters::agent::claude::{Claude, ClaudeOptions};
+use crate::adapters::agent::command::{CommandAgent, CommandOptions};
+use crate::adapters::clock::SystemClock;
+use crate::adapters::forge::github::{
+    GitHub, GitHubOptions, PATIENCE, WRITE_GAP, parse_full_name, parse_remote, web_url,
+};
+use crate::adapters::forge::local::LocalForge;
+use crate::adapters::state::branch::{BranchStore, BranchStoreOptions};
+use crate::adapters::state::file::FileStore;
+use crate::adapters::tracker::linear::{Linear, LinearOptions};
+use crate::adapters::tracker::local::LocalTracker;
+use crate::config::{AgentKind, Config, ForgeKind, TrackerKind};
+use crate::cycle::{Identity, Settings, Surroundings, World};
+use crate::gates::checks::Checks;
+use crate::model::settings::StateStoreKind;
+use crate::model::{BranchName, Claim, Progress, RunId, Secret};
+use crate::policy::environment::CLAUDE_LOGIN;
+use crate::ports::{Agent, Clock, Forge, StateStore, Tracker};
+use crate::system::git::{Credential, GitError, GitErrorKind, Remote, Repository};
+use crate::system::host;
+use crate::system::http::{HttpClient, HttpOptions, is_loopback};
+use crate::system::process::Supervisor;
+use crate::system::redact::Redactor;
+use crate::workspace::{Workspaces, default_root};
+use std::ffi::OsString;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What the process was started in, read once.
+pub(super) struct Surrounding {
+    pub exe: PathBuf,
+    pub env: Vec<(String, String)>,
+    pub temp: PathBuf,
+}
+
+impl Surrounding {
+    pub fn read() -> Result<Self, Failure> {
+        let exe = std::env::current_exe().map_err(|error| {
+            Failure::new(super::failure::FAULT, format!("own program not found: {error}"))
+        })?;
+        let env = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        Ok(Self { exe, env, temp: std::env::temp_dir() })
+    }
+
+    pub fn variable(&self, name: &str) -> Option<String> {
+        self.env.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
+    }
+
+    pub fn home(&self) -> Option<PathBuf> {
+        self.variable("HOME").filter(|home| !home.is_empty()).map(PathBuf::from)
+    }
+}
+
+/// A world, the rules of the run in it, and what a signal has to interrupt.
+pub(super) struct Wired {
+    pub world: World,
+    pub settings: Settings,
+    pub clients: Vec<Arc<HttpClient>>,
+}
+
+/// Opens the repository and the remote, and puts the configured adapters together. Contacts
+/// nobody.
+pub(super) fn wire(
+    config: &Config,
+    surrounding: &Surrounding,
+    progress: Box<dyn Fn(Progress) + Send + Sync>,
+) -> Result<Wired, Failure> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let repository = Repository::open(&config.repository.path).map_err(|error| of_git(&error))?;
+    let remote = remote(config, &repository)?;
+    let supervisor = Supervisor::new(surrounding.exe.clone());
+    let mut clients = Vec::new();
+    let tracker = tracker(config, &mut clients);
+    let forge = forge(config, &remote, &clock, &mut clients)?;
+    let workspaces = Workspaces::new(
+        repository.clone(),
+        remote.clone(),
+        &config.repository.base_branch,
+        workspace_root(config, surrounding, &repository),
+    );
+    let secrets = config.secrets();
+    let identity = identity(surrounding, clock.as_ref());
+    let settings = settings(config, surrounding, identity, &remote, workspaces.files(), secrets.clone());
+    let host = settings.identity.host.clone();
+    let world = World {
+        tracker,
+        forge,
+        agent: agent(config, surrounding, &supervisor),
+        store: store(config, &repository, &remote),
+        clock,
+        workspaces,
+        checks: Checks {
+            supervisor,
+            redactor: Redactor::new(&secrets),
+            gates: config.gates.clone(),
+            guards: config.guards.clone(),
+            hooks: config.hooks.clone(),
+            checkout: config.repository.path.clone(),
+            grace: config.agent.limits.grace_period,
+        },
+        is_alive: Box::new(move |claim| lives(claim, &host)),
+        progress,
+    };
+    Ok(Wired { world, settings, clients })
+}
+
+/// Another host's process may live; one of this host can be looked up.
+fn lives(claim: &Claim, host: &str) -> bool {
+    if claim.host != host {
+        return true;
+    }
+    match (host::process_started(claim.pid), &claim.pid_started) {
+        (Some(now), Some(then)) => now == *then,
+        (found, _) => found.is_some(),
+    }
+}
+
+fn identity(surrounding: &Surrounding, clock: &dyn Clock) -> Identity {
+    let random = RandomState::new().build_hasher().finish();
+    let run_id = format!("{}-{:08x}", clock.now().format("%Y%m%dT%H%M%SZ"), random >> 32);
+    let pid = std::process::id();
+    let ci =
+        ["GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID"].map(|name| surrounding.variable(name));
+    let ci_run_url = match ci {
+        [Some(server), Some(repository), Some(run)] => {
+            Some(format!("{server}/{repository}/actions/runs/{run}"))
+        }
+        _ => None,
+    };
+    Identity {
+        run_id: RunId::new(run_id),
+        host: host::name(),
+        pid,
+        pid_started: host::process_started(pid),
+        ci_run_url,
+    }
+}
+
+fn remote(config: &Config, repository: &Repository) -> Result<Remote, Failure> {
+    let name = &config.repository.remote;
+    let remote = Remote::open(repository, name).map_err(|error| of_git(&error))?;
+    let ForgeKind::Github { api_url, token, .. } = &config.forge else { return Ok(remote) };
+    if !remote.is_http() {
+        return Ok(remote);
+    }
+    if remote.url().starts_with("http://") && !is_loopback(remote.url()) {
+        let text = format!(
+            "repository.remote: {name} is a plain http:// address: use https:// or ssh, so that the token is not sent in the clear"
+        );
+        return Err(Failure::new(USAGE, text));
+    }
+    // The token is the forge's: no other host gets to see it.
+    let host = |url: &str| {
+        parse_remote(&format!("{}/owner/name", url.trim_end_matches('/'))).map(|parsed| parsed.host)
+    };
+    let is_forges = parse_remote(remote.url()).map(|parsed| parsed.host) == host(&web_url(api_url));
+    Ok(if is_forges {
+        remote.with_credential(Credential { username: "x-access-token".to_owned(), token: token.clone() })
+    } else {
+        remote
+    })
+}
+
+fn tracker(config: &Config, clients: &mut Vec<Arc<HttpClient>>) -> Box<dyn Tracker> {
+    let rules = config.tracker.rules.clone();
+    match &config.tracker.kind {
+        TrackerKind::Linear { team, project, api_key, endpoint } => Box::new(Linear::new(LinearOptions {
+            endpoint: endpoint.clone(),
+            api_key: api_key.clone(),
+            team: team.clone(),
+            project: project.clone(),
+            rules,
+            http: client(clients),
+        })),
+        TrackerKind::Local { path } => Box::new(LocalTracker::new(path.clone(), rules)),
+    }
+}
+
+fn forge(
+    config: &Config,
+    remote: &Remote,
+    clock: &Arc<dyn Clock>,
+    clients: &mut Vec<Arc<HttpClient>>,
+) -> Result<Box<dyn Forge>, Failure> {
+    let (repository, api_url, token) = match &config.forge {
+        ForgeKind::Local { path } => return Ok(Box::new(LocalForge::new(path, Arc::clone(clock)))),
+        ForgeKind::Github { repository, api_url, token } => (repository, api_url, token),
+    };
+    let named = match repository {
+        Some(name) => parse_full_name(name),
+        None => parse_remote(remote.url()).map(|parsed| (parsed.owner, parsed.name)),
+    };
+    let Some((owner, name)) = named else {
+        let text = "forge.repository: cannot be told from the remote's URL: set it to owner/name";
+        return Err(Failure::new(USAGE, text));
+    };
+    Ok(Box::new(GitHub::new(GitHubOptions {
+        api_url: api_url.clone(),
+        web_url: web_url(api_url),
+        owner,
+        name,
+        token: token.clone(),
+        http: client(clients),
+        clock: Arc::clone(clock),
+        patience: PATIENCE,
+        write_gap: WRITE_GAP,
+    })))
+}
+
+/// A client of its own for each adapter: its count of requests is the adapter's.
+fn client(clients: &mut Vec<Arc<HttpClient>>) -> Arc<HttpClient> {
+    let client = Arc::new(HttpClient::new(HttpOptions::default()));
+    clients.push(Arc::clone(&client));
+    client
+}
+
+fn agent(config: &Config, surrounding: &Surrounding, supervisor: &Supervisor) -> Box<dyn Agent> {
+    let args = config.agent.args.clone();
+    match &config.agent.kind {
+        AgentKind::Claude { program } => Box::new(Claude::new(ClaudeOptions {
+            supervisor: supervisor.clone(),
+            command: program.clone(),
+            args,
+            home: surrounding.home(),
+            path: surrounding.variable("PATH").map(OsString::from),
+            running_as_root: is_root(),
+        })),
+        AgentKind::Command { argv } => Box::new(CommandAgent::new(CommandOptions {
+            supervisor: supervisor.clone(),
+            argv: argv.clone(),
+            args,
+        })),
+    }
+}
+
+fn store(config: &Config, repository: &Repository, remote: &Remote) -> Box<dyn StateStore> {
+    let state = &config.state;
+    match state.store {
+        StateStoreKind::Branch => Box::new(BranchStore::new(
+            repository.clone(),
+            remote.clone(),
+            BranchStoreOptions {
+                branch: BranchName::new(&state.branch),
+                file: state.path.to_string_lossy().into_owned(),
+                base: BranchName::new(&config.repository.base_branch),
+                keep_outcomes: state.keep_outcomes,
+            },
+        )),
+        StateStoreKind::File => {
+            Box::new(FileStore::new(state.path.clone(), remote.clone(), state.keep_outcomes))
+        }
+    }
+}
+
+fn settings(
+    config: &Config,
+    surrounding: &Surrounding,
+    identity: Identity,
+    remote: &Remote,
+    files: PathBuf,
+    secrets: Vec<Secret>,
+) -> Settings {
+    let login = match config.agent.kind {
+        AgentKind::Claude { .. } => CLAUDE_LOGIN,
+        AgentKind::Command { .. } => &[],
+    };
+    let run_dir = files.join("runs").join(identity.run_id.as_str());
+    Settings {
+        identity,
+        tracker: config.tracker.rules.clone(),
+        limits: config.limits.clone(),
+        retry: config.retry,
+        rate_limit: config.rate_limit,
+        agent: config.agent.limits.clone(),
+        model: config.agent.model.clone(),
+        base_branch: config.repository.base_branch.clone(),
+        branch_prefix: config.repository.branch_prefix.clone(),
+        lease_skew: config.state.lease_skew,
+        pull_request: config.pull_request.clone(),
+        keep: config.workspace.keep,
+        surroundings: Surroundings {
+            base: surrounding.env.clone(),
+            pass_env: config.agent.pass_env.clone(),
+            login,
+            secrets,
+            extraheader_keys: extraheader_keys(remote),
+        },
+        run_dir,
+    }
+}
+
+/// The keys under which a checkout, or this program, leaves a credential for the remote.
+fn extraheader_keys(remote: &Remote) -> Vec<String> {
+    let url = remote.url();
+    let Some((scheme, rest)) = url.split_once("://").filter(|_| remote.is_http()) else { return Vec::new() };
+    let host = rest.split('/').next().unwrap_or_default();
+    let host = host.rsplit('@').next().unwrap_or_default();
+    vec![format!("http.{scheme}://{host}/.extraheader"), format!("http.{url}.extraheader")]
+}
+
+/// A root of this repository's own where none is configured: two repositories can have a ticket of
+/// the same key.
+fn workspace_root(config: &Config, surrounding: &Surrounding, repository: &Repository) -> PathBuf {
+    let root = &config.workspace.root;
+    if *root == surrounding.temp.join("conductor_workspaces") {
+        return default_root(&surrounding.temp, repository.common_dir());
+    }
+    root.clone()
+}
+
+fn of_git(error: &GitError) -> Failure {
+    let code = if error.kind == GitErrorKind::NoGit { super::failure::FAULT } else { USAGE };
+    Failure::new(code, format!("repository: {error}"))
+}
+
+#[cfg(unix)]
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+#[cfg(not(unix))]
+fn is_root() -> bool {
+    false
+}
+
+/// The directory a command works in, absolute.
+pub(super) fn directory(named: Option<&Path>) -> Result<PathBuf, Failure> {
+    let wrong = |path: &Path, error: std::io::Error| {
+        Failure::new(USAGE, format!("--directory {}: {error}", path.display()))
+    };
+    let here = std::env::current_dir().map_err(|error| wrong(Path::new("."), error))?;
+    match named {
+        Some(path) => here.join(path).canonicalize().map_err(|error| wrong(path, error)),
+        None => Ok(here),
+    }
+}
