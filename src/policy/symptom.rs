@@ -233,7 +233,12 @@ impl<'t> Words<'t> {
                 matches!(self.word(at + 1), "limit" | "limits" | "limited" | "limiting")
                     && !self.is_part_of_a_name(at, 2)
             }
-            "429" | "529" => PROVIDER_ERROR.contains(&before(1)) && !self.is_a_position(at),
+            "429" | "529" => {
+                // `HTTP/1.1 429` puts a version between.
+                let is_answer =
+                    PROVIDER_ERROR.contains(&before(1)) || before(2) == "http" || before(3) == "http";
+                is_answer && !self.is_a_position(at)
+            }
             "overloaded" if self.word(at + 1) != "error" => {
                 (at == 0 || PROVIDER_ERROR.contains(&before(1))) && !self.is_about_code(at + 1)
             }
@@ -289,5 +294,139 @@ impl<'t> Words<'t> {
                 | "call"
                 | "on"
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{GateResult, Outcome};
+    use crate::policy::samples;
+
+    #[test]
+    fn a_providers_limit_is_read_from_its_words() {
+        for text in [
+            "429 Too Many Requests",
+            "API Error: 429 {\"type\":\"error\"}",
+            "HTTP 429",
+            "HTTP/1.1 429",
+            "status=429",
+            "status code: 429",
+            "{\"status\":429}",
+            "Error code: 429 - try later",
+            "request failed: rate limit exceeded",
+            "Rate limited, retry in 3 s",
+            "{\"type\":\"rate_limit_error\"}",
+            "RateLimitError: slow down",
+            "rate-limit reached",
+            "you have reached your usage limits",
+            "Claude AI usage limit reached|1750000000",
+            "You've hit your 5-hour limit · resets 11:11am (UTC)",
+            "You've hit your weekly limit",
+            "quota exceeded for this project",
+            "You exceeded your current quota, please check your plan",
+            "insufficient_quota",
+            "RESOURCE_EXHAUSTED",
+            "{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"}",
+            "API Error: Overloaded",
+            "Overloaded",
+            "the server is overloaded",
+            "529 is what it returned: 529",
+            "The selected model is at capacity. Please try a different one.",
+            "we are currently over capacity",
+        ] {
+            assert!(tells_of_limit(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn places_in_files_full_disks_and_code_are_no_limits() {
+        for text in [
+            "",
+            "app.js:429:7",
+            "error: app.js:429:7 unexpected token",
+            "src/main.rs:12:429",
+            "at line 429",
+            "429 tests passed",
+            "error:429:7: expected ;",
+            "v1.429",
+            "#429",
+            "took 429 ms",
+            "disk at capacity",
+            "disk at capacity on the server",
+            "vector with capacity 10",
+            "buffer capacity exceeded",
+            "src/rate_limit.rs:42: mismatched types",
+            "tests/rate-limit/test.js failed",
+            "rate_limit::after_hit panicked",
+            "call rateLimit() failed",
+            "the rate limiter test failed",
+            "call of overloaded 'f(int)' is ambiguous",
+            "error: no overloaded function takes 2 arguments",
+            "is overloaded function ambiguous",
+            "separate limit",
+        ] {
+            assert!(!tells_of_limit(text), "{text}");
+        }
+    }
+
+    fn advice(failure: Failure, tail: &str, failed_gates: &[&str]) -> Vec<String> {
+        let mut attempt = samples::attempt(Outcome::Failure, Some(failure), tail);
+        attempt.gates = failed_gates
+            .iter()
+            .map(|name| GateResult { name: (*name).to_owned(), passed: false, duration_ms: 1 })
+            .collect();
+        adjustments(&attempt)
+    }
+
+    #[test]
+    fn advice_follows_from_what_failed() {
+        const SLOW: &str = "smaller increments";
+        const LINTED: &str = "linter";
+        const TESTED: &str = "Run the tests";
+        const BUILT: &str = "type-check";
+        const FOUND: &str = "import path";
+        const GATES: &str = "These checks failed";
+        let cases: &[(Failure, &str, &[&str], &[&str])] = &[
+            (Failure::TimedOut, "", &[], &[SLOW]),
+            (Failure::Stalled, "", &[], &[SLOW]),
+            (Failure::AgentExit, "the operation timed out", &[], &[SLOW]),
+            (Failure::AgentExit, "error_max_turns", &[], &[SLOW]),
+            (Failure::AgentExit, "eslint found 3 problems", &[], &[LINTED]),
+            (Failure::AgentExit, "the code is not formatted", &[], &[LINTED]),
+            (Failure::AgentExit, "test result: FAILED. 1 passed", &[], &[TESTED]),
+            (Failure::AgentExit, "2 tests failed", &[], &[TESTED]),
+            (Failure::AgentExit, "AssertionError: 1 != 2", &[], &[TESTED]),
+            (Failure::AgentExit, "error TS2304: cannot find name", &[], &[BUILT]),
+            (Failure::AgentExit, "error[E0308]: mismatched types", &[], &[BUILT]),
+            (Failure::AgentExit, "build failed", &[], &[BUILT]),
+            (Failure::AgentExit, "Cannot find module './x'", &[], &[FOUND]),
+            (Failure::AgentExit, "ModuleNotFoundError: No module named 'x'", &[], &[FOUND]),
+            (Failure::AgentExit, "unresolved import `crate::x`", &[], &[FOUND]),
+            (Failure::AgentExit, "it just went wrong", &[], &[]),
+            (Failure::AgentExit, "contestants and splinters", &[], &[]),
+            (Failure::GateFailed, "", &["unit"], &[GATES]),
+            (Failure::GateFailed, "", &["test"], &[GATES, TESTED]),
+            (Failure::GateFailed, "", &["lint", "build-all"], &[GATES, LINTED, BUILT]),
+            (Failure::GuardRefused, "", &[], &["refused"]),
+            (Failure::AgentExit, "timed out while tests failed", &[], &[SLOW, TESTED]),
+        ];
+        for (failure, tail, gates, expected) in cases {
+            let advice = advice(*failure, tail, gates);
+            assert_eq!(advice.len(), expected.len(), "{failure:?} {tail:?} {gates:?}: {advice:?}");
+            for (sentence, part) in advice.iter().zip(*expected) {
+                assert!(sentence.contains(part), "{sentence:?} lacks {part:?}");
+                assert!(sentence.ends_with('.') && sentence.matches(". ").count() == 0, "{sentence:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn failed_checks_are_named() {
+        let advice = advice(Failure::GateFailed, "", &["unit", "smoke"]);
+        assert_eq!(
+            advice,
+            ["These checks failed on the last attempt and must pass on this one: unit, smoke."]
+        );
     }
 }
