@@ -112,7 +112,7 @@ mod tests {
     use crate::model::Priority;
     use crate::policy::samples::{at, in_state, issue, limits};
 
-    fn ranked<'a>(issues: &'a [Issue]) -> Vec<&'a Issue> {
+    fn ranked(issues: &[Issue]) -> Vec<&Issue> {
         let mut ranked: Vec<&Issue> = issues.iter().collect();
         ranked.sort_by(|a, b| by_rank(a, b));
         ranked
