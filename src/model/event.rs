@@ -10,6 +10,8 @@ pub enum AgentEvent {
     Session { id: Option<String>, model: Option<String> },
     /// A turn of the model began (one answer of the model, for limits).
     Turn,
+    /// The agent said itself what it is doing now.
+    Phase(Phase),
     /// A tool was called.
     Tool(ToolCall),
     /// A tool answered.

@@ -1,1 +1,232 @@
-//! claude
+//! Claude Code, the program itself: how it is found, called and understood.
+//!
+//! Its stream is read by [`ClaudeStream`], apart from any process. Its own success is only its
+//! word; usage is taken from its running totals, never summed up from single messages, which
+//! repeat and are not final.
+
+mod stream;
+
+pub use stream::ClaudeStream;
+
+use super::Events;
+use super::session::{Reader, Session};
+use crate::ports::{Agent, AgentError, AgentSession, Assignment};
+use crate::system::process::{SpawnError, Spec, Stderr, Stdin, Supervisor};
+use std::ffi::OsString;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+const REMEDY: &str = "install Claude Code or set agent.command to its path";
+
+/// How to call it.
+#[derive(Debug, Clone)]
+pub struct ClaudeOptions {
+    pub supervisor: Supervisor,
+    /// The program; looked for when `None`.
+    pub command: Option<PathBuf>,
+    /// Added to the adapter's own arguments.
+    pub args: Vec<String>,
+    /// The user's home, where the program usually is.
+    pub home: Option<PathBuf>,
+    /// Conductor's own `PATH`, the last place to look.
+    pub path: Option<OsString>,
+    /// As root Claude Code refuses to skip permissions unless it is told that it is in a sandbox.
+    pub running_as_root: bool,
+}
+
+/// The adapter.
+#[derive(Debug, Clone)]
+pub struct Claude {
+    options: ClaudeOptions,
+}
+
+impl Claude {
+    pub fn new(options: ClaudeOptions) -> Self {
+        Self { options }
+    }
+
+    /// The program that would be run: the configured one, else the user's own installation before
+    /// any wrapper on `PATH`.
+    pub fn find(&self) -> Result<PathBuf, AgentError> {
+        if let Some(command) = &self.options.command {
+            return Ok(command.clone());
+        }
+        let home = self.options.home.iter().map(|home| home.join(".local/bin"));
+        let usual = ["/usr/local/bin", "/opt/homebrew/bin"].into_iter().map(PathBuf::from);
+        let on_path = self.options.path.iter().flat_map(std::env::split_paths);
+        let mut places = home.chain(usual).chain(on_path).map(|dir| dir.join("claude"));
+        places.find(|place| is_executable(place)).ok_or_else(|| {
+            AgentError::NotFound(format!(
+                "claude: not in ~/.local/bin, /usr/local/bin, /opt/homebrew/bin or PATH: {REMEDY}"
+            ))
+        })
+    }
+
+    fn spec(&self, assignment: &Assignment) -> Result<Spec, AgentError> {
+        let mut spec = Spec::new(self.find()?, &assignment.workspace);
+        spec.args = self.arguments(assignment)?;
+        spec.env = self.environment(assignment);
+        spec.stdin = Stdin::File(assignment.prompt_file.clone());
+        spec.stderr = Stderr::File(assignment.log.with_file_name("stderr.log"));
+        spec.log = Some(assignment.log.clone());
+        spec.grace = assignment.grace;
+        Ok(spec)
+    }
+
+    fn arguments(&self, assignment: &Assignment) -> Result<Vec<OsString>, AgentError> {
+        let mut args: Vec<String> =
+            ["-p", "--output-format", "stream-json", "--verbose", "--dangerously-skip-permissions"]
+                .map(str::to_owned)
+                .into();
+        let mut option = |name: &str, value: String| args.extend([name.to_owned(), value]);
+        if let Some(model) = &assignment.model {
+            option("--model", model.clone());
+        }
+        if let Some(turns) = assignment.max_turns {
+            option("--max-turns", turns.to_string());
+        }
+        if let Some(session) = &assignment.resume {
+            // It came out of the agent's own stream.
+            if session.is_empty() || !session.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
+                return Err(AgentError::Start(format!("claude: {session:?} is no session to resume")));
+            }
+            option("--resume", session.clone());
+        }
+        args.extend(self.options.args.iter().cloned());
+        Ok(args.into_iter().map(OsString::from).collect())
+    }
+
+    /// What is given, and what Claude Code itself needs to stay quiet and in its place.
+    fn environment(&self, assignment: &Assignment) -> Vec<(String, String)> {
+        let mut env = assignment.env.clone();
+        let own_tmp = env.iter().find(|(name, _)| name == "TMPDIR").map(|(_, value)| value.clone());
+        let mut default = |name: &str, value: String| {
+            if !env.iter().any(|(known, _)| known == name) {
+                env.push((name.to_owned(), value));
+            }
+        };
+        default("DISABLE_AUTOUPDATER", "1".to_owned());
+        default("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1".to_owned());
+        own_tmp.into_iter().for_each(|dir| default("CLAUDE_CODE_TMPDIR", dir));
+        if self.options.running_as_root {
+            default("IS_SANDBOX", "1".to_owned());
+        }
+        env
+    }
+}
+
+impl Agent for Claude {
+    fn name(&self) -> &str {
+        "claude"
+    }
+
+    fn start(&self, assignment: &Assignment) -> Result<Box<dyn AgentSession>, AgentError> {
+        let spec = self.spec(assignment)?;
+        let child = self.options.supervisor.spawn(&spec).map_err(|error| refused(&error))?;
+        Ok(Box::new(Session::new(child, ClaudeStream::new(), assignment.grace)))
+    }
+}
+
+impl Reader for ClaudeStream {
+    fn line(&mut self, line: &[u8], events: &mut Events) {
+        self.push(line, events);
+    }
+}
+
+fn refused(error: &SpawnError) -> AgentError {
+    if error.is_missing_program() {
+        return AgentError::NotFound(format!("{error}: {REMEDY}"));
+    }
+    AgentError::Start(error.to_string())
+}
+
+fn is_executable(path: &Path) -> bool {
+    path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::time::Duration;
+
+    fn options(home: Option<&Path>, path: Option<&Path>) -> ClaudeOptions {
+        ClaudeOptions {
+            supervisor: Supervisor::new("/unused".into()),
+            command: None,
+            args: Vec::new(),
+            home: home.map(Path::to_owned),
+            path: path.map(|dir| dir.as_os_str().to_owned()),
+            running_as_root: false,
+        }
+    }
+
+    fn assignment() -> Assignment {
+        Assignment {
+            issue: "ENG-1".into(),
+            workspace: "/w".into(),
+            prompt_file: "/p/prompt.md".into(),
+            model: None,
+            env: vec![("TMPDIR".into(), "/private".into())],
+            log: "/p/output.log".into(),
+            grace: Duration::from_secs(1),
+            max_turns: None,
+            resume: None,
+        }
+    }
+
+    #[test]
+    fn the_users_own_installation_comes_before_a_wrapper_on_path() {
+        let dir = tempfile::tempdir().unwrap();
+        let (home, wrappers) = (dir.path().join("home"), dir.path().join("bin"));
+        let own = home.join(".local/bin/claude");
+        for program in [&own, &wrappers.join("claude")] {
+            fs::create_dir_all(program.parent().unwrap()).unwrap();
+            fs::write(program, "").unwrap();
+            fs::set_permissions(program, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let find = || Claude::new(options(Some(&home), Some(&wrappers))).find().unwrap();
+        assert_eq!(find(), own);
+        fs::set_permissions(&own, fs::Permissions::from_mode(0o644)).unwrap();
+        assert_ne!(find(), own, "a file that cannot be executed is no installation");
+    }
+
+    #[test]
+    fn model_turns_and_session_become_arguments_and_the_prompt_does_not() {
+        let mut options = options(None, None);
+        options.command = Some("/opt/claude".into());
+        options.args = vec!["--bare".into()];
+        options.running_as_root = true;
+        let mut assignment = assignment();
+        assignment.model = Some("opus".into());
+        assignment.max_turns = Some(40);
+        assignment.resume = Some("fabbf67f-1f41".into());
+        let spec = Claude::new(options).spec(&assignment).unwrap();
+        assert_eq!(spec.program, "/opt/claude");
+        assert_eq!(
+            spec.args.iter().map(|arg| arg.to_str().unwrap()).collect::<Vec<_>>().join(" "),
+            "-p --output-format stream-json --verbose --dangerously-skip-permissions --model opus \
+             --max-turns 40 --resume fabbf67f-1f41 --bare"
+        );
+        assert_eq!(spec.stdin, Stdin::File("/p/prompt.md".into()));
+        for (name, value) in [
+            ("IS_SANDBOX", "1"),
+            ("DISABLE_AUTOUPDATER", "1"),
+            ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"),
+            ("CLAUDE_CODE_TMPDIR", "/private"),
+        ] {
+            assert!(spec.env.contains(&(name.into(), value.into())), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_session_id_that_is_an_option_is_refused() {
+        let mut options = options(None, None);
+        options.command = Some("/opt/claude".into());
+        for id in ["", "--dangerous x", "a b"] {
+            let mut assignment = assignment();
+            assignment.resume = Some(id.into());
+            assert!(Claude::new(options.clone()).spec(&assignment).is_err(), "{id:?}");
+        }
+    }
+}

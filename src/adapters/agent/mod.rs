@@ -1,4 +1,13 @@
-//! Coding agents: Claude Code, any command.
+//! Coding agents: Claude Code, any command. Each reads its own stream into [`AgentEvent`]s; what
+//! they share is how a supervised child becomes a session.
 
 pub mod claude;
 pub mod command;
+mod limit;
+mod session;
+
+use crate::model::AgentEvent;
+use std::collections::VecDeque;
+
+/// Events in order, a buffer that is used again.
+pub type Events = VecDeque<AgentEvent>;

@@ -275,6 +275,10 @@ impl Child {
 
     /// Sleeps until there is output, a report or room for input; takes the reports.
     fn wait(&mut self, wait: Duration) {
+        // One may have come together with the word that the child runs.
+        if self.take_reports() {
+            return;
+        }
         let timeout = Timespec::try_from(wait).ok();
         let mut sources = vec![PollFd::new(&self.control, PollFlags::IN)];
         sources.extend(self.output.as_ref().map(|output| PollFd::new(output, PollFlags::IN)));
@@ -284,16 +288,21 @@ impl Child {
             return;
         }
         self.write_pending();
-        match self.reports.fill(&mut self.control, |_| ()) {
-            Ok(0) => self.end = Some(End::Lost),
-            Ok(_) => {
-                while let Some(report) = self.next_report() {
-                    self.end = Some(End::Told(report));
-                }
-            }
-            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
-            Err(_) => self.end = Some(End::Lost),
+        let read = self.reports.fill(&mut self.control, |_| ());
+        let passing = |error: &io::Error| {
+            matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+        };
+        if !self.take_reports() && !matches!(read, Ok(1..)) && !matches!(&read, Err(e) if passing(e)) {
+            self.end = Some(End::Lost);
         }
+    }
+
+    /// True when the end was told.
+    fn take_reports(&mut self) -> bool {
+        while let Some(report) = self.next_report() {
+            self.end = Some(End::Told(report));
+        }
+        self.end.is_some()
     }
 
     fn write_pending(&mut self) {

@@ -136,19 +136,16 @@ impl Watch {
     fn watch(mut self) -> io::Result<()> {
         let (mut stage, mut listening, mut reported) = (Stage::Running, true, false);
         loop {
+            let was_alive = self.status.is_none();
             let empty = self.reap();
             if empty {
                 return if reported { Ok(()) } else { self.report(0) };
             }
-            if let (Stage::Running, Some(_)) = (stage, self.status) {
-                stage = self.terminate(self.grace.min(LEFTOVER_GRACE));
+            if was_alive && self.status.is_some() {
+                stage = self.terminate(stage, self.grace.min(LEFTOVER_GRACE));
             }
             if let Some(grace) = self.orders(&mut listening) {
-                stage = match stage {
-                    Stage::Running => self.terminate(grace),
-                    Stage::Terminating(until) => Stage::Terminating(until.min(Instant::now() + grace)),
-                    killing @ Stage::Killing(_) => killing,
-                };
+                stage = self.terminate(stage, grace);
             }
             if let Stage::Terminating(until) = stage
                 && until <= Instant::now()
@@ -182,9 +179,24 @@ impl Watch {
         }
     }
 
-    fn terminate(&self, grace: Duration) -> Stage {
-        self.signal(Signal::TERM);
-        Stage::Terminating(Instant::now() + grace)
+    /// A grace can be shortened, never prolonged.
+    fn terminate(&self, stage: Stage, grace: Duration) -> Stage {
+        let until = Instant::now() + grace;
+        match stage {
+            Stage::Running => {
+                self.signal(Signal::TERM);
+                Stage::Terminating(until)
+            }
+            Stage::Terminating(earlier) => {
+                // Not repeated while the child lives: many programs take a second SIGTERM for
+                // impatience. A leftover may have missed the first one while it was forked.
+                if self.status.is_some() {
+                    self.signal(Signal::TERM);
+                }
+                Stage::Terminating(until.min(earlier))
+            }
+            Stage::Killing(since) => Stage::Killing(since),
+        }
     }
 
     fn signal(&self, signal: Signal) -> usize {

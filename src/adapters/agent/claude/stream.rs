@@ -1,0 +1,393 @@
+//! What Claude Code prints with `--output-format stream-json`, line by line.
+//!
+//! Tolerant: unknown types come and go, `type` is not always the first key, and a field of another
+//! shape than expected costs that field only. Values are borrowed from the line and what is not
+//! needed is not parsed.
+
+use super::super::Events;
+use super::super::limit;
+use crate::model::{AgentEvent, AgentFault, AgentResult, Phase, Time, ToolCall, Usage};
+use chrono::DateTime;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashSet};
+
+/// Inputs of tools are cut there, in characters.
+const PREVIEW: usize = 2000;
+
+/// The reader of one run's stream.
+#[derive(Debug, Default)]
+pub struct ClaudeStream {
+    /// Ids of the model's answers so far; each comes once per content block.
+    answers: HashSet<String>,
+    /// Denied calls already told.
+    denied: HashSet<String>,
+    /// When the provider's limit, if it was reached, is lifted.
+    resets_at: Option<Time>,
+}
+
+#[derive(Deserialize)]
+struct Entry<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Cow<'a, str>,
+    #[serde(borrow, default)]
+    subtype: Field<'a>,
+    #[serde(borrow, default)]
+    session_id: Field<'a>,
+    #[serde(borrow, default)]
+    model: Field<'a>,
+    #[serde(borrow, default)]
+    message: Field<'a>,
+    #[serde(borrow, default)]
+    parent_tool_use_id: Field<'a>,
+    #[serde(borrow, default)]
+    rate_limit_info: Field<'a>,
+    #[serde(borrow, default)]
+    attempt: Field<'a>,
+    #[serde(borrow, default)]
+    max_retries: Field<'a>,
+    #[serde(borrow, default)]
+    error_status: Field<'a>,
+    #[serde(borrow, default)]
+    error: Field<'a>,
+    #[serde(borrow, default)]
+    status: Field<'a>,
+    #[serde(borrow, default)]
+    tool_name: Field<'a>,
+    #[serde(borrow, default)]
+    tool_use_id: Field<'a>,
+    #[serde(borrow, default)]
+    is_error: Field<'a>,
+    #[serde(borrow, default)]
+    result: Field<'a>,
+    #[serde(borrow, default)]
+    errors: Field<'a>,
+    #[serde(borrow, default)]
+    total_cost_usd: Field<'a>,
+    #[serde(borrow, default)]
+    usage: Field<'a>,
+    #[serde(borrow, default, rename = "modelUsage")]
+    model_usage: Field<'a>,
+    #[serde(borrow, default)]
+    permission_denials: Field<'a>,
+    #[serde(borrow, default)]
+    api_error_status: Field<'a>,
+    #[serde(borrow, default)]
+    api_error_type: Field<'a>,
+}
+
+/// A value not looked at yet.
+#[derive(Deserialize, Default, Clone, Copy)]
+#[serde(transparent)]
+struct Field<'a>(#[serde(borrow)] Option<&'a RawValue>);
+
+impl<'a> Field<'a> {
+    /// The value, when it is there and of that shape.
+    fn get<T: Deserialize<'a>>(self) -> Option<T> {
+        serde_json::from_str(self.0?.get()).ok()
+    }
+
+    fn text(self) -> Option<Cow<'a, str>> {
+        self.get::<Text>().map(|text| text.0)
+    }
+
+    fn is_some(self) -> bool {
+        self.0.is_some_and(|raw| raw.get() != "null")
+    }
+}
+
+/// Borrowed unless it holds an escape.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+#[derive(Deserialize)]
+struct Message<'a> {
+    #[serde(borrow, default)]
+    id: Field<'a>,
+    #[serde(borrow, default)]
+    model: Field<'a>,
+    #[serde(borrow, default)]
+    content: Field<'a>,
+}
+
+#[derive(Deserialize)]
+struct Block<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Cow<'a, str>,
+    #[serde(borrow, default)]
+    text: Field<'a>,
+    #[serde(borrow, default)]
+    name: Field<'a>,
+    #[serde(borrow, default)]
+    input: Field<'a>,
+    #[serde(borrow, default)]
+    is_error: Field<'a>,
+}
+
+#[derive(Deserialize)]
+struct ToolInput<'a> {
+    #[serde(borrow, default)]
+    command: Field<'a>,
+    #[serde(borrow, default)]
+    file_path: Field<'a>,
+    #[serde(borrow, default)]
+    notebook_path: Field<'a>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LimitInfo<'a> {
+    #[serde(borrow)]
+    status: Cow<'a, str>,
+    resets_at: Option<i64>,
+    #[serde(borrow)]
+    rate_limit_type: Option<Cow<'a, str>>,
+    utilization: Option<f64>,
+    #[serde(default)]
+    is_using_overage: bool,
+}
+
+#[derive(Deserialize)]
+struct Denial<'a> {
+    #[serde(borrow)]
+    tool_name: Cow<'a, str>,
+    #[serde(borrow, default)]
+    tool_use_id: Field<'a>,
+}
+
+/// Of one round.
+#[derive(Deserialize)]
+struct RoundUsage {
+    #[serde(default)]
+    input_tokens: u64,
+    #[serde(default)]
+    output_tokens: u64,
+    #[serde(default)]
+    cache_creation_input_tokens: u64,
+    #[serde(default)]
+    cache_read_input_tokens: u64,
+}
+
+/// Of the whole session, per model.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ModelUsage {
+    #[serde(default)]
+    input_tokens: u64,
+    #[serde(default)]
+    output_tokens: u64,
+    #[serde(default)]
+    cache_creation_input_tokens: u64,
+    #[serde(default)]
+    cache_read_input_tokens: u64,
+}
+
+impl ClaudeStream {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds what the line says to `events`; a line that says nothing adds nothing.
+    pub fn push(&mut self, line: &[u8], events: &mut Events) {
+        let Ok(text) = std::str::from_utf8(line) else {
+            return self.push_text(&String::from_utf8_lossy(line), events);
+        };
+        self.push_text(text, events);
+    }
+
+    fn push_text(&mut self, line: &str, events: &mut Events) {
+        let Ok(entry) = serde_json::from_str::<Entry>(line) else { return };
+        match &*entry.kind {
+            "assistant" => self.answer(&entry, events),
+            "user" => tool_results(&entry, events),
+            "system" => self.system(&entry, events),
+            "rate_limit_event" => self.limit(&entry, events),
+            "result" => self.result(&entry, events),
+            _ => {}
+        }
+    }
+
+    fn system(&mut self, entry: &Entry, events: &mut Events) {
+        match entry.subtype.text().as_deref() {
+            Some("init") => {
+                let owned = |field: Field| field.text().map(Cow::into_owned);
+                events.push_back(AgentEvent::Session {
+                    id: owned(entry.session_id),
+                    model: owned(entry.model),
+                });
+            }
+            Some("api_retry") => {
+                let number = |field: Field| field.get::<u64>().unwrap_or(0);
+                let why = entry.error.text().unwrap_or(Cow::Borrowed("no answer"));
+                events.push_back(AgentEvent::Retrying {
+                    detail: format!(
+                        "{why} ({}), retry {} of {}",
+                        number(entry.error_status),
+                        number(entry.attempt),
+                        number(entry.max_retries)
+                    ),
+                });
+            }
+            Some("permission_denied") => {
+                let tool = entry.tool_name.text().unwrap_or_default();
+                self.denied(&tool, entry.tool_use_id, events);
+            }
+            Some("task_notification") => events.push_back(AgentEvent::ToolResult {
+                is_error: entry.status.text().is_some_and(|status| status != "completed"),
+            }),
+            _ => {}
+        }
+    }
+
+    fn answer(&mut self, entry: &Entry, events: &mut Events) {
+        let Some(message) = entry.message.get::<Message>() else { return };
+        // What the program itself puts in the model's place is no turn, nor is a subagent's.
+        let is_synthetic = message.model.text().is_some_and(|model| model == "<synthetic>");
+        if let Some(id) = message.id.text()
+            && !is_synthetic
+            && !entry.parent_tool_use_id.is_some()
+            && !self.answers.contains(&*id)
+        {
+            self.answers.insert(id.into_owned());
+            events.push_back(AgentEvent::Turn);
+        }
+        for block in message.content.get::<Vec<Block>>().unwrap_or_default() {
+            match &*block.kind {
+                "text" => {
+                    let text = block.text.text().unwrap_or_default();
+                    events.push_back(AgentEvent::Text(text.into_owned()));
+                }
+                "tool_use" | "server_tool_use" => events.push_back(AgentEvent::Tool(tool_call(&block))),
+                _ => {}
+            }
+        }
+    }
+
+    fn limit(&mut self, entry: &Entry, events: &mut Events) {
+        let Some(info) = entry.rate_limit_info.get::<LimitInfo>() else { return };
+        let reached = info.status == "rejected" && !info.is_using_overage;
+        let resets_at = info.resets_at.and_then(|seconds| DateTime::from_timestamp(seconds, 0));
+        if reached {
+            self.resets_at = resets_at;
+        }
+        let mut detail = info.rate_limit_type.as_deref().unwrap_or("limit").replace('_', "-");
+        detail.push_str(&format!(": {}", info.status));
+        if let Some(used) = info.utilization {
+            detail.push_str(&format!(", {:.0}% used", used * 100.0));
+        }
+        events.push_back(AgentEvent::RateLimit { reached, resets_at, detail });
+    }
+
+    fn result(&mut self, entry: &Entry, events: &mut Events) {
+        for denial in entry.permission_denials.get::<Vec<Denial>>().unwrap_or_default() {
+            self.denied(&denial.tool_name, denial.tool_use_id, events);
+        }
+        let message = match entry.result.text() {
+            Some(text) => text.into_owned(),
+            None => entry.errors.get::<Vec<Text>>().map(joined).unwrap_or_default(),
+        };
+        let usage = usage(entry);
+        if let Some(usage) = usage {
+            events.push_back(AgentEvent::Usage(usage));
+        }
+        events.push_back(AgentEvent::Finished(AgentResult {
+            fault: self.fault(entry, &message),
+            message,
+            usage,
+            turns: Some(self.answers.len() as u64),
+        }));
+    }
+
+    /// `is_error` counts, not `subtype`: errors of the API come as `subtype: success`.
+    fn fault(&self, entry: &Entry, message: &str) -> Option<AgentFault> {
+        let subtype = entry.subtype.text().unwrap_or_default();
+        let is_error = entry.is_error.get().unwrap_or(false) || subtype.starts_with("error");
+        let limit = || Some(AgentFault::Limit { resets_at: self.resets_at.or_else(|| told_reset(message)) });
+        if !is_error {
+            return if limit::is_limit_notice(message) { limit() } else { None };
+        }
+        let status = entry.api_error_status.get::<u16>();
+        let kind = entry.api_error_type.text();
+        match (&*subtype, status, kind.as_deref()) {
+            ("error_max_turns", ..) => Some(AgentFault::MaxTurns),
+            ("error_max_budget_usd", ..) => Some(AgentFault::Budget),
+            (_, Some(429 | 529), _) | (_, _, Some("rate_limit_error" | "overloaded_error")) => limit(),
+            (_, Some(_), _) => Some(AgentFault::Error),
+            _ if limit::tells_of_limit(message) || limit::is_limit_notice(message) => limit(),
+            _ => Some(AgentFault::Error),
+        }
+    }
+
+    fn denied(&mut self, tool: &str, id: Field, events: &mut Events) {
+        let is_new = id.text().is_none_or(|id| self.denied.insert(id.into_owned()));
+        if is_new {
+            events.push_back(AgentEvent::Denied { tool: tool.to_owned() });
+        }
+    }
+}
+
+fn tool_results(entry: &Entry, events: &mut Events) {
+    let content = entry.message.get::<Message>().map(|message| message.content);
+    let blocks = content.and_then(|content| content.get::<Vec<Block>>()).unwrap_or_default();
+    for block in blocks.iter().filter(|block| block.kind == "tool_result") {
+        events.push_back(AgentEvent::ToolResult { is_error: block.is_error.get().unwrap_or(false) });
+    }
+}
+
+fn tool_call(block: &Block) -> ToolCall {
+    let name = block.name.text().unwrap_or_default().into_owned();
+    let input = block.input.get::<ToolInput>();
+    let command = input.as_ref().and_then(|input| input.command.text());
+    let lower = name.to_lowercase();
+    let writes = (lower.contains("edit") || lower.contains("write")) && !lower.contains("todo");
+    let edited = input.as_ref().filter(|_| writes);
+    let file = edited.and_then(|input| input.file_path.text().or_else(|| input.notebook_path.text()));
+    let preview = block.input.0.map(|raw| cut(raw.get())).unwrap_or_default();
+    ToolCall {
+        phase: Phase::of_tool(&name, command.as_deref()),
+        name,
+        file: file.map(Cow::into_owned),
+        preview,
+    }
+}
+
+/// The session's running total; a round's own count only where there is nothing better.
+fn usage(entry: &Entry) -> Option<Usage> {
+    let usd = entry.total_cost_usd.get();
+    let models = entry.model_usage.get::<BTreeMap<Cow<str>, ModelUsage>>().unwrap_or_default();
+    if models.is_empty() {
+        let round = entry.usage.get::<RoundUsage>()?;
+        return Some(Usage {
+            input_tokens: round.input_tokens,
+            output_tokens: round.output_tokens,
+            cache_creation_tokens: round.cache_creation_input_tokens,
+            cache_read_tokens: round.cache_read_input_tokens,
+            usd,
+        });
+    }
+    let mut total = Usage { usd, ..Usage::default() };
+    for model in models.values() {
+        total.input_tokens = total.input_tokens.saturating_add(model.input_tokens);
+        total.output_tokens = total.output_tokens.saturating_add(model.output_tokens);
+        total.cache_creation_tokens =
+            total.cache_creation_tokens.saturating_add(model.cache_creation_input_tokens);
+        total.cache_read_tokens = total.cache_read_tokens.saturating_add(model.cache_read_input_tokens);
+    }
+    Some(total)
+}
+
+/// `Claude AI usage limit reached|1795345909`, the older way to tell.
+fn told_reset(message: &str) -> Option<Time> {
+    let (_, seconds) = message.trim().rsplit_once('|')?;
+    DateTime::from_timestamp(seconds.trim().parse().ok()?, 0)
+}
+
+fn joined(errors: Vec<Text>) -> String {
+    errors.iter().map(|text| &*text.0).collect::<Vec<_>>().join("; ")
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(PREVIEW).collect()
+}

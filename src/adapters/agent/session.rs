@@ -1,0 +1,69 @@
+//! A supervised child whose lines are read into events: the part every agent's session shares.
+
+use super::Events;
+use crate::model::{AgentEvent, Ending, StopReason};
+use crate::ports::{AgentSession, Step};
+use crate::system::process::{Child, Line};
+use std::time::Duration;
+
+/// When the run itself ends, the work still has to be saved: the agent gets no more than that.
+const HURRIED_GRACE: Duration = Duration::from_secs(2);
+
+/// One agent's language.
+pub(super) trait Reader: Send {
+    /// What a line says; nothing is noise.
+    fn line(&mut self, line: &[u8], events: &mut Events);
+
+    /// What the ending adds.
+    fn ended(&mut self, _ending: &Ending, _events: &mut Events) {}
+}
+
+pub(super) struct Session<R> {
+    child: Child,
+    reader: R,
+    events: Events,
+    grace: Duration,
+    ending: Option<Ending>,
+}
+
+impl<R: Reader> Session<R> {
+    pub fn new(child: Child, reader: R, grace: Duration) -> Self {
+        Self { child, reader, events: Events::new(), grace, ending: None }
+    }
+}
+
+impl<R: Reader> AgentSession for Session<R> {
+    fn next(&mut self, wait: Duration) -> Step {
+        if let Some(event) = self.events.pop_front() {
+            return Step::Event(event);
+        }
+        if let Some(ending) = &self.ending {
+            return Step::Ended(ending.clone());
+        }
+        match self.child.next_line(wait) {
+            Line::Text(line) => self.reader.line(line, &mut self.events),
+            Line::Skipped(_) => {}
+            Line::Quiet => return Step::Waiting,
+            Line::Ended(ending) => {
+                self.reader.ended(&ending, &mut self.events);
+                self.ending = Some(ending.clone());
+                return self.events.pop_front().map_or(Step::Ended(ending), Step::Event);
+            }
+        }
+        Step::Event(self.events.pop_front().unwrap_or(AgentEvent::Noise))
+    }
+
+    fn stop(&mut self, reason: StopReason) {
+        let grace = match reason {
+            StopReason::Interrupted | StopReason::Deadline => self.grace.min(HURRIED_GRACE),
+            StopReason::ResultStands
+            | StopReason::Startup
+            | StopReason::Turn
+            | StopReason::Stalled
+            | StopReason::MaxTurns
+            | StopReason::Budget
+            | StopReason::TicketChanged => self.grace,
+        };
+        self.child.stop_within(reason, grace);
+    }
+}
