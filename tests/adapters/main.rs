@@ -6,6 +6,7 @@
 mod support;
 
 mod agents;
+mod gates;
 mod github;
 mod linear;
 mod local;
