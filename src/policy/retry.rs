@@ -163,3 +163,207 @@ fn failed(
 fn is_the_works_own(failure: Failure) -> bool {
     !matches!(failure, Failure::Publish | Failure::HookFailed | Failure::Workspace)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Phase;
+    use crate::policy::samples::{BACKOFF, at, attempt, limits, record};
+
+    fn after(record: &IssueRecord, attempt: &Attempt) -> IssueRecord {
+        record_after(record, attempt, &limits(), &BACKOFF, at(0))
+    }
+
+    fn failure(failure: Failure, phase: Phase) -> Attempt {
+        Attempt { phase, ..attempt(Outcome::Failure, Some(failure), "it went wrong") }
+    }
+
+    fn next(record: &IssueRecord, attempt: &Attempt, tried: u32) -> Next {
+        within_cycle(&after(record, attempt), attempt, tried, &limits(), &BACKOFF)
+    }
+
+    #[track_caller]
+    fn assert_stops(next: Next, part: &str) {
+        match next {
+            Next::Stop(why) => assert!(why.contains(part), "{why:?} lacks {part:?}"),
+            retry => panic!("{retry:?} instead of a stop: {part}"),
+        }
+    }
+
+    #[test]
+    fn a_first_failure_is_tried_again_with_advice_after_a_wait() {
+        let fresh = record(IssueStatus::Running);
+        for class in [
+            Failure::AgentExit,
+            Failure::TimedOut,
+            Failure::Stalled,
+            Failure::GateFailed,
+            Failure::GuardRefused,
+            Failure::Protocol,
+        ] {
+            let Next::Retry { after, .. } = next(&fresh, &failure(class, Phase::Testing), 1) else {
+                panic!("{class:?} is not tried again");
+            };
+            assert_eq!(after, Duration::from_secs(1));
+        }
+        let Next::Retry { adjustments, .. } = next(&fresh, &failure(Failure::TimedOut, Phase::Testing), 1)
+        else {
+            panic!("not tried again");
+        };
+        assert_eq!(adjustments.len(), 1);
+    }
+
+    #[test]
+    fn what_an_agent_cannot_mend_is_not_tried_again_in_the_cycle() {
+        for (class, why) in [
+            (Failure::RateLimited, "limit"),
+            (Failure::Budget, "budget"),
+            (Failure::Publish, "published"),
+            (Failure::HookFailed, "hook"),
+            (Failure::Workspace, "workspace"),
+        ] {
+            assert_stops(next(&record(IssueStatus::Running), &failure(class, Phase::Testing), 1), why);
+        }
+    }
+
+    #[test]
+    fn a_cycle_s_attempts_are_bounded() {
+        let tried = record(IssueStatus::Failed);
+        assert_stops(
+            next(&tried, &failure(Failure::AgentExit, Phase::Testing), 2),
+            "2 of 2 attempts of this cycle are used",
+        );
+    }
+
+    #[test]
+    fn the_wait_doubles_up_to_its_bound() {
+        let limits = Limits { max_attempts: 100, max_failures: 100, ..limits() };
+        for (tried, seconds) in [(1, 1), (2, 2), (3, 4), (9, 256), (10, 300), (99, 300)] {
+            let fresh = record(IssueStatus::Failed);
+            let next =
+                within_cycle(&fresh, &failure(Failure::AgentExit, Phase::Testing), tried, &limits, &BACKOFF);
+            assert!(
+                matches!(next, Next::Retry { after, .. } if after == Duration::from_secs(seconds)),
+                "{tried}: {next:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_failures_are_tried_again() {
+        for outcome in [Outcome::Success, Outcome::NoChanges, Outcome::Interrupted] {
+            let attempt = attempt(outcome, None, "");
+            assert_stops(next(&record(IssueStatus::Running), &attempt, 1), outcome.word());
+        }
+    }
+
+    #[test]
+    fn two_failures_in_one_phase_block() {
+        let once = after(&record(IssueStatus::Running), &failure(Failure::AgentExit, Phase::Testing));
+        assert_eq!((once.status, once.failures()), (IssueStatus::Failed, 1));
+        let elsewhere = after(&once, &failure(Failure::AgentExit, Phase::Reading));
+        assert_eq!(elsewhere.status, IssueStatus::Failed);
+        let second = Attempt { number: 2, ..failure(Failure::GateFailed, Phase::Testing) };
+        let twice = after(&once, &second);
+        assert_eq!((twice.status, twice.attempts), (IssueStatus::Blocked, 2));
+        assert_eq!(
+            twice.blocked_reason.as_deref(),
+            Some("failed 2 times while testing, likely a structural problem")
+        );
+        assert_eq!(twice.next_attempt_at, None);
+        assert_stops(next(&once, &second, 1), "structural");
+    }
+
+    #[test]
+    fn surroundings_that_fail_twice_are_no_structural_problem() {
+        for class in [Failure::Publish, Failure::HookFailed, Failure::Workspace] {
+            let failed = failure(class, Phase::Committing);
+            let twice = after(&after(&record(IssueStatus::Running), &failed), &failed);
+            assert_eq!(twice.status, IssueStatus::Failed, "{class:?}");
+            assert_eq!(after(&twice, &failed).status, IssueStatus::Blocked, "{class:?}");
+        }
+    }
+
+    #[test]
+    fn the_last_failure_allowed_blocks() {
+        let phases = [Phase::Reading, Phase::Planning, Phase::Testing];
+        let spent = phases.iter().fold(record(IssueStatus::Running), |record, phase| {
+            after(&record, &failure(Failure::AgentExit, *phase))
+        });
+        assert_eq!(spent.status, IssueStatus::Blocked);
+        assert_eq!(spent.blocked_reason.as_deref(), Some("failed 3 times"));
+    }
+
+    #[test]
+    fn the_wait_between_cycles_grows_with_the_failures() {
+        let once = after(&record(IssueStatus::Running), &failure(Failure::AgentExit, Phase::Testing));
+        assert_eq!(once.next_attempt_at, Some(at(1)));
+        let twice = after(&once, &failure(Failure::AgentExit, Phase::Reading));
+        assert_eq!(twice.next_attempt_at, Some(at(2)));
+    }
+
+    #[test]
+    fn a_limit_spends_nothing() {
+        let before = record(IssueStatus::Running);
+        for attempt in [
+            failure(Failure::RateLimited, Phase::Testing),
+            attempt(Outcome::Failure, Some(Failure::AgentExit), "API Error: 429 Too Many Requests"),
+            attempt(Outcome::Partial, None, "You've hit your 5-hour limit"),
+        ] {
+            let next = after(&before, &attempt);
+            assert_eq!((next.attempts, next.failures()), (0, 0), "{attempt:?}");
+            assert_eq!((next.next_attempt_at, next.blocked_reason), (None, None));
+            assert_eq!(next.status, IssueStatus::Failed);
+        }
+    }
+
+    #[test]
+    fn text_tells_of_a_limit_only_where_nothing_better_spoke() {
+        let tail = "test: answers 429 Too Many Requests";
+        for (failure, class) in [
+            (Some(Failure::AgentExit), Failure::RateLimited),
+            (Some(Failure::Protocol), Failure::RateLimited),
+            (None, Failure::RateLimited),
+            (Some(Failure::GateFailed), Failure::GateFailed),
+            (Some(Failure::TimedOut), Failure::TimedOut),
+            (Some(Failure::Publish), Failure::Publish),
+        ] {
+            assert_eq!(class_of(&attempt(Outcome::Failure, failure, tail)), Some(class), "{failure:?}");
+        }
+        let place = attempt(Outcome::Failure, Some(Failure::AgentExit), "app.js:429:7 disk at capacity");
+        assert_eq!(class_of(&place), Some(Failure::AgentExit));
+        assert_eq!(class_of(&attempt(Outcome::Success, None, tail)), None);
+    }
+
+    #[test]
+    fn a_later_success_clears_earlier_failures() {
+        let failed = after(&record(IssueStatus::Running), &failure(Failure::AgentExit, Phase::Testing));
+        let ended = after(&failed, &Attempt { number: 2, ..attempt(Outcome::Success, None, "") });
+        assert_eq!((ended.status, ended.failures(), ended.attempts), (IssueStatus::InReview, 0, 2));
+        assert_eq!(ended.next_attempt_at, None);
+        let idle = after(&failed, &attempt(Outcome::NoChanges, None, ""));
+        assert_eq!((idle.status, idle.failures()), (IssueStatus::NoChanges, 0));
+    }
+
+    #[test]
+    fn an_interruption_is_no_failure_until_there_are_too_many() {
+        let stopped = attempt(Outcome::Interrupted, None, "");
+        let mut record = record(IssueStatus::Running);
+        for times in 1..=3 {
+            record = after(&record, &stopped);
+            assert_eq!((record.interruptions, record.failures(), record.attempts), (times, 0, 0));
+            assert_eq!(record.status, IssueStatus::Running);
+        }
+        record = after(&record, &stopped);
+        assert_eq!(record.status, IssueStatus::Blocked);
+        assert_eq!(record.blocked_reason.as_deref(), Some("interrupted 4 times"));
+    }
+
+    #[test]
+    fn starting_over_forgives_and_remembers() {
+        let failed = after(&record(IssueStatus::Running), &failure(Failure::AgentExit, Phase::Testing));
+        let over = renewed(&IssueRecord { interruptions: 2, ..failed });
+        assert_eq!((over.failures(), over.interruptions, over.attempts), (0, 0, 1));
+        assert_eq!(over.next_attempt_at, None);
+    }
+}

@@ -105,3 +105,106 @@ fn number(chars: &mut Peekable<Chars>) -> String {
     }
     digits
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Priority;
+    use crate::policy::samples::{at, in_state, issue, limits};
+
+    fn ranked(issues: &[Issue]) -> Vec<&Issue> {
+        let mut ranked: Vec<&Issue> = issues.iter().collect();
+        ranked.sort_by(|a, b| by_rank(a, b));
+        ranked
+    }
+
+    fn keys(issues: &[&Issue]) -> Vec<String> {
+        issues.iter().map(|issue| issue.identifier.clone()).collect()
+    }
+
+    fn reasons(filled: &Filled) -> Vec<(String, SkipReason)> {
+        filled.skipped.iter().map(|(issue, skip)| (issue.identifier.clone(), skip.reason)).collect()
+    }
+
+    fn some(count: usize) -> Vec<Issue> {
+        (1..=count).map(|n| issue(&format!("E-{n}"))).collect()
+    }
+
+    fn busy(states: &[&str]) -> Vec<Option<String>> {
+        states.iter().map(|state| Some((*state).to_owned())).collect()
+    }
+
+    #[test]
+    fn urgent_comes_first_and_no_priority_last() {
+        let of = |key: &str, number| Issue { priority: Priority::from_number(number), ..issue(key) };
+        let issues =
+            [of("none", 0), of("low", 4), of("high", 2), of("odd", 9), of("urgent", 1), of("normal", 3)];
+        assert_eq!(keys(&ranked(&issues)), ["urgent", "high", "normal", "low", "none", "odd"]);
+    }
+
+    #[test]
+    fn among_equals_the_oldest_comes_first_and_then_the_lower_number() {
+        let of = |key: &str, created| Issue { created_at: created, ..issue(key) };
+        let issues = [
+            of("E-10", Some(at(5))),
+            of("E-9", Some(at(5))),
+            of("E-2", None),
+            of("E-099", Some(at(5))),
+            of("E-100", Some(at(1))),
+        ];
+        assert_eq!(keys(&ranked(&issues)), ["E-100", "E-9", "E-10", "E-099", "E-2"]);
+    }
+
+    #[test]
+    fn identifiers_sort_as_people_count() {
+        let mut keys = ["B-1", "A-10", "A-9", "A-09b", "A-9a", "A", "A-18446744073709551616"];
+        keys.sort_by(|a, b| natural(a, b));
+        assert_eq!(keys, ["A", "A-9", "A-9a", "A-09b", "A-10", "A-18446744073709551616", "B-1"]);
+        assert_eq!(natural("A-01", "A-1"), Ordering::Less);
+        assert_eq!(natural("A-1", "A-1"), Ordering::Equal);
+    }
+
+    #[test]
+    fn a_cycle_works_through_more_than_it_runs_at_once() {
+        let issues = some(9);
+        let filled = fill(&ranked(&issues), &Limits { max_concurrent: 2, ..limits() }, &[]);
+        assert_eq!((filled.selected.len(), filled.at_once), (9, 2));
+        assert_eq!(reasons(&filled), []);
+    }
+
+    #[test]
+    fn other_runs_take_from_what_runs_at_once() {
+        let issues = some(2);
+        let limits = Limits { max_concurrent: 3, ..limits() };
+        assert_eq!(fill(&ranked(&issues), &limits, &[None, None]).at_once, 1);
+        let filled = fill(&ranked(&issues), &limits, &[None, None, None]);
+        assert_eq!((filled.selected.len(), filled.at_once), (0, 0));
+        assert_eq!(
+            reasons(&filled),
+            [("E-1".to_owned(), SkipReason::NoSlot), ("E-2".to_owned(), SkipReason::NoSlot)]
+        );
+        assert_eq!(filled.skipped[0].1.detail, "other runs work on 3 issues, 3 are allowed at once");
+    }
+
+    #[test]
+    fn a_cycle_takes_no_more_than_its_cap_and_the_best_of_them() {
+        let issues = some(3);
+        let filled = fill(&ranked(&issues), &Limits { per_cycle: Some(2), ..limits() }, &[]);
+        assert_eq!(keys(&filled.selected), ["E-1", "E-2"]);
+        assert_eq!(reasons(&filled), [("E-3".to_owned(), SkipReason::NoSlot)]);
+    }
+
+    #[test]
+    fn a_state_s_limit_counts_what_other_runs_hold() {
+        let mut issues = some(4);
+        issues[3].state = in_state("Rework");
+        let limits = Limits { per_state: vec![("todo".to_owned(), 2), ("Never".to_owned(), 0)], ..limits() };
+        let filled = fill(&ranked(&issues), &limits, &busy(&["Todo", "Rework"]));
+        assert_eq!(keys(&filled.selected), ["E-1", "E-4"]);
+        assert_eq!(
+            reasons(&filled),
+            [("E-2".to_owned(), SkipReason::StateLimit), ("E-3".to_owned(), SkipReason::StateLimit)]
+        );
+        assert_eq!(filled.skipped[0].1.detail, "2 in Todo taken, 2 allowed");
+    }
+}

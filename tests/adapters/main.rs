@@ -7,6 +7,7 @@ mod support;
 
 mod agents;
 mod fake_github;
+mod gates;
 mod github;
 mod http;
 mod linear;

@@ -48,13 +48,13 @@ fn first_line(child: &mut Child) -> String {
     }
 }
 
-fn is_alive(pid: &str) -> bool {
+pub fn is_alive(pid: &str) -> bool {
     // A zombie has ended; only its parent, gone or about to go, has not looked.
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     !stat.is_empty() && !stat.contains(") Z ")
 }
 
-fn pid_in(file: &Path) -> String {
+pub fn pid_in(file: &Path) -> String {
     let begun = Instant::now();
     loop {
         let text = fs::read_to_string(file).unwrap_or_default();

@@ -254,6 +254,7 @@ mod tests {
             "--flag",
             "\u{202e}right to left\u{2066}",
             "\u{1b}]0;owned\u{7}\u{0}",
+            "\u{1b}]0;owned\u{7}\u{0}x",
             "Fixes #1, closes o/r#2, resolves GH-3 @everyone [skip ci]",
             &long,
         ] {

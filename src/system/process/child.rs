@@ -109,17 +109,20 @@ fn append_to(path: &Path) -> Result<File, SpawnError> {
 
 fn open_input(stdin: &Stdin) -> Result<(Option<PipeWriter>, Stdio), SpawnError> {
     match stdin {
-        Stdin::Null => Ok((None, Stdio::null())),
-        Stdin::File(path) => {
-            let file = File::open(path).map_err(|error| SpawnError::File { path: path.clone(), error })?;
-            Ok((None, file.into()))
-        }
+        // Not `Stdio::null()`: it travels as the supervisor's standard error, and would be open for
+        // writing only.
+        Stdin::Null => Ok((None, open_file(Path::new("/dev/null"))?.into())),
+        Stdin::File(path) => Ok((None, open_file(path)?.into())),
         Stdin::Pipe => {
             let (reader, writer) = io::pipe().map_err(SpawnError::Supervisor)?;
             rustix::io::ioctl_fionbio(&writer, true).map_err(|error| SpawnError::Supervisor(error.into()))?;
             Ok((Some(writer), reader.into()))
         }
     }
+}
+
+fn open_file(path: &Path) -> Result<File, SpawnError> {
+    File::open(path).map_err(|error| SpawnError::File { path: path.to_owned(), error })
 }
 
 fn program_error(spec: &Spec, error: io::Error) -> SpawnError {

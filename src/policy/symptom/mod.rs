@@ -1,0 +1,181 @@
+//! What the end of an error's text tells: a provider's limit, and what to advise for the next
+//! attempt. Text is the last resort, used where no structured field spoke; it matches whole words,
+//! so that `app.js:429:7` or a full disk is not taken for a limit.
+
+mod limit;
+mod words;
+
+pub use limit::tells_of_limit;
+
+use crate::model::{Attempt, Failure};
+use words::{Phrases, Words};
+
+/// One sentence for each thing the failed attempt suggests, for the next prompt.
+pub fn adjustments(attempt: &Attempt) -> Vec<String> {
+    let words = Words::of(attempt.error_tail.as_deref().unwrap_or_default());
+    let failed: Vec<&str> = attempt.gates.iter().filter(|g| !g.passed).map(|g| g.name.as_str()).collect();
+    let failed = failed.join(", ");
+    let names = Words::of(&failed);
+    let mut advice = Vec::new();
+    if matches!(attempt.failure, Some(Failure::TimedOut | Failure::Stalled)) || words.have(TIMEOUT) {
+        advice.push(
+            "The last attempt ran out of time: work in smaller increments and commit early.".to_owned(),
+        );
+    }
+    if attempt.failure == Some(Failure::GuardRefused) {
+        advice.push(
+            "The last change was refused before it was published: leave the files and contents that the \
+             refusal names out of this one."
+                .to_owned(),
+        );
+    }
+    if !failed.is_empty() {
+        advice.push(format!("These checks failed on the last attempt and must pass on this one: {failed}."));
+    }
+    for (in_text, in_names, sentence) in [
+        (LINT, LINT_GATES, "Run the project's linter and formatter after each change."),
+        (TEST, TEST_GATES, "Run the tests as you go, not only at the end."),
+        (BUILD, BUILD_GATES, "Build or type-check after each change."),
+        (IMPORT, &[], "Check that every import path resolves and every dependency is declared."),
+    ] {
+        if words.have(in_text) || names.have(in_names) {
+            advice.push(sentence.to_owned());
+        }
+    }
+    advice
+}
+
+const TIMEOUT: Phrases =
+    &["timed out", "timeout", "time out", "deadline exceeded", "max turns", "maximum number of turns"];
+const LINT: Phrases = &[
+    "lint*",
+    "eslint",
+    "stylelint",
+    "golangci",
+    "clippy",
+    "prettier",
+    "rubocop",
+    "flake8",
+    "ruff",
+    "rustfmt",
+    "gofmt",
+    "formatting",
+    "not formatted",
+    "format check",
+    "code style",
+];
+const LINT_GATES: Phrases = &["lint*", "eslint", "clippy", "format*", "fmt", "style", "prettier", "ruff"];
+const TEST: Phrases = &[
+    "test fail*",
+    "tests fail*",
+    "failing test*",
+    "failed test*",
+    "fail test*",
+    "test result failed",
+    "tests * failed",
+    "assertion*",
+    "assertionerror",
+];
+const TEST_GATES: Phrases = &["test*", "spec*", "pytest", "unittest*", "e2e"];
+const BUILD: Phrases = &[
+    "build failed",
+    "build error*",
+    "failed to build",
+    "failed to compile",
+    "could not compile",
+    "compile error*",
+    "compilation error*",
+    "compilation failed",
+    "type error*",
+    "typeerror",
+    "error ts*",
+    "error e0*",
+    "mismatched type*",
+    "syntax error",
+    "syntaxerror",
+    "undefined reference",
+    "undefined symbol*",
+    "does not compile",
+];
+const BUILD_GATES: Phrases = &["build*", "compil*", "type*", "tsc", "check"];
+const IMPORT: Phrases = &[
+    "cannot find module",
+    "module not found",
+    "no module named",
+    "modulenotfounderror",
+    "importerror",
+    "unresolved import",
+    "unresolved module",
+    "cannot resolve",
+    "could not resolve",
+    "cannot find package",
+    "no required module provides",
+    "does not provide an export",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{GateResult, Outcome};
+    use crate::policy::samples;
+
+    fn advice(failure: Failure, tail: &str, failed_gates: &[&str]) -> Vec<String> {
+        let mut attempt = samples::attempt(Outcome::Failure, Some(failure), tail);
+        attempt.gates = failed_gates
+            .iter()
+            .map(|name| GateResult { name: (*name).to_owned(), passed: false, duration_ms: 1 })
+            .collect();
+        adjustments(&attempt)
+    }
+
+    #[test]
+    fn advice_follows_from_what_failed() {
+        const SLOW: &str = "smaller increments";
+        const LINTED: &str = "linter";
+        const TESTED: &str = "Run the tests";
+        const BUILT: &str = "type-check";
+        const FOUND: &str = "import path";
+        const GATES: &str = "These checks failed";
+        let cases: &[(Failure, &str, &[&str], &[&str])] = &[
+            (Failure::TimedOut, "", &[], &[SLOW]),
+            (Failure::Stalled, "", &[], &[SLOW]),
+            (Failure::AgentExit, "the operation timed out", &[], &[SLOW]),
+            (Failure::AgentExit, "error_max_turns", &[], &[SLOW]),
+            (Failure::AgentExit, "eslint found 3 problems", &[], &[LINTED]),
+            (Failure::AgentExit, "the code is not formatted", &[], &[LINTED]),
+            (Failure::AgentExit, "test result: FAILED. 1 passed", &[], &[TESTED]),
+            (Failure::AgentExit, "2 tests failed", &[], &[TESTED]),
+            (Failure::AgentExit, "AssertionError: 1 != 2", &[], &[TESTED]),
+            (Failure::AgentExit, "error TS2304: cannot find name", &[], &[BUILT]),
+            (Failure::AgentExit, "error[E0308]: mismatched types", &[], &[BUILT]),
+            (Failure::AgentExit, "build failed", &[], &[BUILT]),
+            (Failure::AgentExit, "Cannot find module './x'", &[], &[FOUND]),
+            (Failure::AgentExit, "ModuleNotFoundError: No module named 'x'", &[], &[FOUND]),
+            (Failure::AgentExit, "unresolved import `crate::x`", &[], &[FOUND]),
+            (Failure::AgentExit, "it just went wrong", &[], &[]),
+            (Failure::AgentExit, "contestants and splinters", &[], &[]),
+            (Failure::GateFailed, "", &["unit"], &[GATES]),
+            (Failure::GateFailed, "", &["test"], &[GATES, TESTED]),
+            (Failure::GateFailed, "", &["lint", "build-all"], &[GATES, LINTED, BUILT]),
+            (Failure::GuardRefused, "", &[], &["refused"]),
+            (Failure::AgentExit, "timed out while tests failed", &[], &[SLOW, TESTED]),
+        ];
+        for (failure, tail, gates, expected) in cases {
+            let advice = advice(*failure, tail, gates);
+            assert_eq!(advice.len(), expected.len(), "{failure:?} {tail:?} {gates:?}: {advice:?}");
+            for (sentence, part) in advice.iter().zip(*expected) {
+                assert!(sentence.contains(part), "{sentence:?} lacks {part:?}");
+                assert!(sentence.ends_with('.') && sentence.matches(". ").count() == 0, "{sentence:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn failed_checks_are_named() {
+        let advice = advice(Failure::GateFailed, "", &["unit", "smoke"]);
+        assert_eq!(
+            advice,
+            ["These checks failed on the last attempt and must pass on this one: unit, smoke."]
+        );
+    }
+}
