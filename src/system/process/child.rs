@@ -186,6 +186,12 @@ impl Child {
         }
     }
 
+    /// Ends the child's standard input; what it has not taken yet is dropped.
+    pub fn close_input(&mut self) {
+        self.pending.clear();
+        self.input = None;
+    }
+
     /// Asks for the end of the whole tree (SIGTERM, the grace, SIGKILL) and returns at once. The
     /// first reason stays.
     pub fn stop(&mut self, reason: StopReason) {
@@ -312,11 +318,7 @@ impl Child {
                 Ok(count) => drop(self.pending.drain(..count)),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(_) => {
-                    self.pending.clear();
-                    self.input = None;
-                    return;
-                }
+                Err(_) => return self.close_input(),
             }
         }
     }
