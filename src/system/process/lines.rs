@@ -109,7 +109,9 @@ impl Lines {
         }
         if self.buffer.len() - self.end < read {
             let wanted = (self.buffer.len() * 2).clamp(2 * read, self.cap + 2 * read);
-            self.buffer.resize(wanted.max(self.end + read), 0);
+            let wanted = wanted.max(self.end + read);
+            self.buffer.reserve_exact(wanted - self.buffer.len());
+            self.buffer.resize(wanted, 0);
         }
     }
 
