@@ -3,24 +3,24 @@
 //! Reads on the caller's thread with a time limit; between two calls the child waits on a full
 //! pipe at worst. Dropping a child ends its tree and waits until it is gone.
 
+mod start;
+
+pub(super) use start::spawn;
+
 use super::lines::{Lines, Piece};
-use super::wire::{self, Failed, Report};
-use super::{SUPERVISE, SpawnError, Spec, Stderr, Stdin, tree};
+use super::tree;
+use super::wire::{self, Report};
 use crate::model::{Ending, StopReason};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::Pid;
 use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Read, Seek, SeekFrom, Write};
-use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// How much of standard error is kept for the ending.
 const STDERR_TAIL: u64 = 4096;
-/// A supervisor that has not started its child by then never will.
-const START_LIMIT: Duration = Duration::from_secs(30);
 
 /// A child under supervision.
 #[derive(Debug)]
@@ -189,6 +189,12 @@ impl Child {
         }
     }
 
+    /// Ends the child's standard input; what it has not taken yet is dropped.
+    pub fn close_input(&mut self) {
+        self.pending.clear();
+        self.input = None;
+    }
+
     /// Asks for the end of the whole tree (SIGTERM, the grace, SIGKILL) and returns at once. The
     /// first reason stays.
     pub fn stop(&mut self, reason: StopReason) {
@@ -202,50 +208,6 @@ impl Child {
             // A supervisor that is gone already has ended the tree.
             let _gone = self.control.write_all(wire::stop_line(grace).as_bytes());
         }
-    }
-
-    /// Hands over the job and waits for the word that it runs.
-    fn begin(&mut self, job: &[u8], spec: &Spec) -> Result<(), SpawnError> {
-        let told = self.hand_over(job).map_err(SpawnError::Supervisor)?;
-        let failed = |errno| match errno {
-            0 => io::Error::other("could not be started"),
-            errno => io::Error::from_raw_os_error(errno),
-        };
-        match told {
-            Report::Started { pid } => {
-                self.pid = pid;
-                Ok(())
-            }
-            Report::Failed { what: Failed::Program, errno } => Err(program_error(spec, failed(errno))),
-            Report::Failed { what: Failed::Directory, errno } => {
-                Err(SpawnError::Directory { path: spec.cwd.clone(), error: failed(errno) })
-            }
-            Report::Failed { what: Failed::Stderr, errno } => {
-                let path = self.stderr.clone().unwrap_or_default();
-                Err(SpawnError::File { path, error: failed(errno) })
-            }
-            Report::Exited { .. } | Report::Signaled { .. } => {
-                Err(SpawnError::Supervisor(io::Error::other("it told an end before a beginning")))
-            }
-        }
-    }
-
-    fn hand_over(&mut self, job: &[u8]) -> io::Result<Report> {
-        self.control.write_all(job)?;
-        self.control.set_read_timeout(Some(START_LIMIT))?;
-        let told = loop {
-            if let Some(report) = self.next_report() {
-                break report;
-            }
-            if self.reports.fill(&mut self.control, |_| ())? == 0 {
-                return Err(io::Error::other("it ended without a word"));
-            }
-        };
-        self.control.set_nonblocking(true)?;
-        if let Some(output) = &self.output {
-            rustix::io::ioctl_fionbio(output, true)?;
-        }
-        Ok(told)
     }
 
     fn next_report(&mut self) -> Option<Report> {
@@ -315,11 +277,7 @@ impl Child {
                 Ok(count) => drop(self.pending.drain(..count)),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(_) => {
-                    self.pending.clear();
-                    self.input = None;
-                    return;
-                }
+                Err(_) => return self.close_input(),
             }
         }
     }
