@@ -8,4 +8,5 @@ mod support;
 mod agents;
 mod github;
 mod linear;
+mod linear_schema;
 mod local;
