@@ -1,6 +1,7 @@
 //! The Linear adapter against a Linear with behaviour.
 
-use crate::support::linear::{API_KEY, FakeLinear, OAUTH_TOKEN, Ticket};
+use crate::support::linear::world::Ticket;
+use crate::support::linear::{API_KEY, FakeLinear, OAUTH_TOKEN};
 use crate::support::server::Reply;
 use conductor::adapters::tracker::linear::{Linear, LinearOptions};
 use conductor::model::settings::{AssigneeRule, TrackerRules};

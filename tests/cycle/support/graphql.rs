@@ -1,5 +1,5 @@
-//! GraphQL for the tests: a schema, documents and variables held against it, and the cut of a
-//! large schema. What a server answers is the server's business.
+//! GraphQL for the tests: a schema, and documents and variables held against it. What a server
+//! answers is the server's business.
 
 use graphql_parser::query::{
     Definition, Directive, Document, Field, FragmentDefinition, OperationDefinition, Selection, SelectionSet,
@@ -389,69 +389,4 @@ pub fn literal(value: &Value<'_, Text>, variables: &Json) -> Json {
             values.iter().map(|(key, value)| (key.clone(), literal(value, variables))).collect()
         }
     }
-}
-
-/// The part of a schema that is made of these types: what leads to others is left out, as are
-/// descriptions. Of `Query` and `Mutation` only the named fields stay.
-pub fn cut(text: &str, types: &[&str], roots: &[&str]) -> String {
-    use schema::{Definition, TypeDefinition};
-    let mut document = schema::parse_schema::<Text>(text).expect("a schema");
-    let scalars: BTreeSet<String> = document
-        .definitions
-        .iter()
-        .filter_map(|definition| match definition {
-            Definition::TypeDefinition(TypeDefinition::Scalar(scalar)) => Some(scalar.name.clone()),
-            _ => None,
-        })
-        .chain(["Int", "Float", "String", "Boolean", "ID"].map(str::to_owned))
-        .collect();
-    let stays = |kind: &Type<'_, Text>| scalars.contains(base(kind)) || types.contains(&base(kind));
-    let inputs = |fields: &mut Vec<schema::InputValue<'_, Text>>| {
-        fields.retain(|field| stays(&field.value_type));
-        for field in fields {
-            field.description = None;
-            field.directives.clear();
-        }
-    };
-    document.definitions.retain_mut(|definition| match definition {
-        Definition::TypeDefinition(TypeDefinition::Scalar(scalar)) => {
-            scalar.description = None;
-            scalar.directives.clear();
-            true
-        }
-        Definition::TypeDefinition(TypeDefinition::Object(object)) => {
-            let is_root = ["Query", "Mutation"].contains(&object.name.as_str());
-            object.fields.retain(|field| match is_root {
-                true => roots.contains(&field.name.as_str()),
-                false => stays(&field.field_type),
-            });
-            for field in &mut object.fields {
-                field.description = None;
-                field.directives.clear();
-                inputs(&mut field.arguments);
-            }
-            object.description = None;
-            object.implements_interfaces.clear();
-            is_root || types.contains(&object.name.as_str())
-        }
-        Definition::TypeDefinition(TypeDefinition::InputObject(object)) => {
-            inputs(&mut object.fields);
-            object.description = None;
-            types.contains(&object.name.as_str())
-        }
-        Definition::TypeDefinition(TypeDefinition::Enum(words)) => {
-            words.description = None;
-            words.values.iter_mut().for_each(|value| value.description = None);
-            types.contains(&words.name.as_str())
-        }
-        _ => false,
-    });
-    let whole = document.to_string();
-    // A scalar nothing speaks of any more.
-    let unused = |line: &str| {
-        line.strip_prefix("scalar ")
-            .is_some_and(|name| !whole.contains(&format!(": {name}")) && !whole.contains(&format!("[{name}")))
-    };
-    let lines = whole.lines().filter(|line| !unused(line)).collect::<Vec<_>>().join("\n");
-    lines.replace("\n\n\n", "\n\n") + "\n"
 }

@@ -3,9 +3,8 @@
 //! relations, attachments and comments that tests may change at any moment.
 
 mod execute;
-mod world;
-
-pub use world::{Ticket, World};
+mod rows;
+pub mod world;
 
 use super::graphql::{self, Schema};
 use super::server::{Received, Reply, Server, lock};
@@ -13,6 +12,7 @@ use execute::Fault;
 use graphql_parser::query::{Definition, Document, OperationDefinition, parse_query};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use world::World;
 
 /// The key a fake takes.
 pub const API_KEY: &str = "lin_api_0123456789abcdefghijklmnopqrstuvwxyzABCD";
