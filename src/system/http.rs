@@ -6,12 +6,15 @@
 
 mod address;
 mod answer;
+mod error;
+mod request;
 
 pub use address::{encode_path, encode_query, is_loopback, same_origin};
 pub use answer::{Response, epoch_seconds};
+pub use error::HttpError;
+pub use request::{Method, Request};
 
 use address::Target;
-use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -52,101 +55,6 @@ impl Default for HttpOptions {
         }
     }
 }
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Method {
-    Get,
-    Post,
-    Put,
-    Patch,
-    Delete,
-}
-
-impl Method {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Get => "GET",
-            Self::Post => "POST",
-            Self::Put => "PUT",
-            Self::Patch => "PATCH",
-            Self::Delete => "DELETE",
-        }
-    }
-}
-
-/// One request. `Debug` shows neither header values nor the body.
-#[derive(Clone)]
-pub struct Request {
-    pub method: Method,
-    pub url: String,
-    pub headers: Vec<(String, String)>,
-    pub body: Option<Vec<u8>>,
-    /// Sending it twice does no harm, so it is sent again after a lost connection or a 5xx.
-    pub repeatable: bool,
-}
-
-impl Request {
-    pub fn get(url: impl Into<String>) -> Self {
-        Self { method: Method::Get, url: url.into(), headers: Vec::new(), body: None, repeatable: true }
-    }
-
-    pub fn post(url: impl Into<String>, body: Vec<u8>) -> Self {
-        Self {
-            method: Method::Post,
-            url: url.into(),
-            headers: Vec::new(),
-            body: Some(body),
-            repeatable: false,
-        }
-    }
-
-    #[must_use]
-    pub fn header(mut self, name: &str, value: impl Into<String>) -> Self {
-        self.headers.push((name.to_owned(), value.into()));
-        self
-    }
-
-    /// Says that sending it twice does no harm (a GraphQL query, adding labels).
-    #[must_use]
-    pub fn repeatable(mut self) -> Self {
-        self.repeatable = true;
-        self
-    }
-}
-
-impl fmt::Debug for Request {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.method.word(), address::shown(&self.url))
-    }
-}
-
-/// Why there is no answer. No variant carries a credential.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum HttpError {
-    /// The address is not one a request may go to.
-    Address(String),
-    /// No connection came about: nothing was sent.
-    Connect(String),
-    /// It was, or may have been, sent, and no answer came: what it did is unknown.
-    Lost(String),
-    /// The answer is longer than [`HttpOptions::max_body`].
-    TooLarge(String),
-    /// [`HttpClient::interrupt`] ended it: what it did is unknown.
-    Interrupted,
-}
-
-impl fmt::Display for HttpError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Address(text) | Self::Connect(text) | Self::Lost(text) | Self::TooLarge(text) => {
-                f.write_str(text)
-            }
-            Self::Interrupted => f.write_str("request interrupted"),
-        }
-    }
-}
-
-impl std::error::Error for HttpError {}
 
 /// Connections to one service, shared by threads. Nothing is set up before it is needed: TLS and
 /// its certificates only for an `https://` request.
@@ -269,8 +177,11 @@ impl HttpClient {
         let result = result.map_err(|trouble| match trouble {
             _ if interrupted => HttpError::Interrupted,
             Trouble::Interrupted => HttpError::Interrupted,
-            Trouble::Http(error) => classified(&error, target, &self.options),
+            Trouble::Http(error) => error::classified(&error, target, &self.options),
         });
+        if !matches!(result, Err(HttpError::Connect(_) | HttpError::Address(_))) {
+            self.sent.fetch_add(1, Ordering::Relaxed);
+        }
         let status = result.as_ref().map_or(0, |response| response.status);
         let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         tracing::debug!(?request, status, elapsed_ms, "http");
@@ -283,7 +194,6 @@ impl HttpClient {
         for (name, value) in &request.headers {
             builder = builder.header(name, value);
         }
-        self.sent.fetch_add(1, Ordering::Relaxed);
         let answer = match &request.body {
             Some(body) => agent.run(builder.body(body.as_slice()).map_err(ureq::Error::Http)?)?,
             None => agent.run(builder.body(()).map_err(ureq::Error::Http)?)?,
@@ -355,32 +265,6 @@ enum Trouble {
 impl From<ureq::Error> for Trouble {
     fn from(error: ureq::Error) -> Self {
         Self::Http(error)
-    }
-}
-
-/// What an error of ureq's means for the question "was it sent?".
-fn classified(error: &ureq::Error, target: &Target, options: &HttpOptions) -> HttpError {
-    use ureq::{Error, Timeout};
-    let host = target.shown();
-    match error {
-        Error::Timeout(Timeout::Resolve | Timeout::Connect) => {
-            HttpError::Connect(format!("{host}: no connection within {:?}", options.connect_timeout))
-        }
-        Error::Timeout(_) => HttpError::Lost(format!("{host}: no answer within {:?}", options.timeout)),
-        Error::HostNotFound => HttpError::Connect(format!("{host}: no such host")),
-        Error::Io(io) if io.kind() == std::io::ErrorKind::ConnectionRefused => {
-            HttpError::Connect(format!("{host}: connection refused"))
-        }
-        Error::BodyExceedsLimit(limit) => {
-            HttpError::TooLarge(format!("{host}: the answer is longer than {limit} bytes"))
-        }
-        // A header value that cannot be sent; the text would show it.
-        Error::Http(_) => HttpError::Address(format!("{host}: a header is not valid text")),
-        Error::BadUri(_) => HttpError::Address(format!("{host}: not a valid address")),
-        Error::Rustls(_) | Error::Tls(_) | Error::ConnectionFailed | Error::ConnectProxyFailed(_) => {
-            HttpError::Connect(format!("{host}: {error}"))
-        }
-        other => HttpError::Lost(format!("{host}: {other}")),
     }
 }
 

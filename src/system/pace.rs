@@ -34,3 +34,23 @@ impl Drop for Turn<'_> {
         *self.last = Some(Instant::now());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::system::http::HttpOptions;
+
+    #[test]
+    fn the_first_turn_is_free_and_the_next_keeps_the_gap_from_its_end() {
+        let client = HttpClient::new(HttpOptions::default());
+        let pace = Pace::default();
+        let hour = Duration::from_secs(3600);
+        drop(pace.turn(hour, &client).unwrap());
+        let ended = Instant::now();
+        let gap = Duration::from_millis(50);
+        drop(pace.turn(gap, &client).unwrap());
+        // The end of the first turn was just before `ended`.
+        assert!(ended.elapsed() >= gap - Duration::from_millis(5));
+        drop(pace.turn(Duration::ZERO, &client).unwrap());
+    }
+}

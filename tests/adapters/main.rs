@@ -6,7 +6,10 @@
 mod support;
 
 mod agents;
+mod fake_github;
 mod github;
+mod http;
 mod linear;
 mod linear_schema;
 mod local;
+mod local_forge;

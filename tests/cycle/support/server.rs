@@ -123,6 +123,8 @@ struct Fault {
     when: Box<Matcher>,
     left: usize,
     reply: Reply,
+    /// The request is acted on all the same; only its answer is replaced.
+    acted_on: bool,
 }
 
 struct Shared {
@@ -199,7 +201,14 @@ impl Server {
         reply: Reply,
         when: impl Fn(&Received) -> bool + Send + Sync + 'static,
     ) {
-        lock(&self.shared.faults).push(Fault { when: Box::new(when), left: times, reply });
+        let fault = Fault { when: Box::new(when), left: times, reply, acted_on: false };
+        lock(&self.shared.faults).push(fault);
+    }
+
+    /// The next `times` requests that match are acted on, and their answers get lost on the way.
+    pub fn lose_answers(&self, times: usize, when: impl Fn(&Received) -> bool + Send + Sync + 'static) {
+        let fault = Fault { when: Box::new(when), left: times, reply: Reply::Drop, acted_on: true };
+        lock(&self.shared.faults).push(fault);
     }
 }
 
@@ -245,12 +254,17 @@ fn serve(stream: &TcpStream, shared: &Shared) -> std::io::Result<()> {
     while let Some(request) = read_request(&mut reader, stream)? {
         let last = request.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
         let no_body = request.method == "HEAD";
-        let reply = injected(shared, &request);
-        let mut all = lock(&shared.received);
-        all.push(request.clone());
-        drop(all);
+        let fault = injected(shared, &request);
+        lock(&shared.received).push(request.clone());
         shared.arrived.notify_all();
-        let reply = reply.unwrap_or_else(|| (shared.handler)(&request));
+        let reply = match fault {
+            Some((reply, false)) => reply,
+            Some((reply, true)) => {
+                (shared.handler)(&request);
+                reply
+            }
+            None => (shared.handler)(&request),
+        };
         if !perform(reply, stream, no_body)? || last {
             break;
         }
@@ -258,11 +272,12 @@ fn serve(stream: &TcpStream, shared: &Shared) -> std::io::Result<()> {
     Ok(())
 }
 
-fn injected(shared: &Shared, request: &Received) -> Option<Reply> {
+fn injected(shared: &Shared, request: &Received) -> Option<(Reply, bool)> {
     let mut faults = lock(&shared.faults);
     let position = faults.iter().position(|fault| fault.left > 0 && (fault.when)(request))?;
-    faults[position].left -= 1;
-    Some(faults[position].reply.clone())
+    let fault = &mut faults[position];
+    fault.left -= 1;
+    Some((fault.reply.clone(), fault.acted_on))
 }
 
 /// False when the connection is done.
