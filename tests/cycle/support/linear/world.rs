@@ -333,6 +333,9 @@ impl World {
     }
 
     pub(super) fn comment(&mut self, id: Option<&str>, issue: &str, body: &str) -> Result<usize, String> {
+        if id.is_some_and(|id| !is_uuid_v4(id)) {
+            return Err("Argument Validation Error: id must be a UUID".to_owned());
+        }
         if id.is_some_and(|id| self.comments.iter().any(|row| row.id == id)) {
             return Err("Entity Comment already exists".to_owned());
         }
@@ -362,4 +365,14 @@ impl World {
 pub fn written(at: i64) -> Value {
     let at = chrono::DateTime::from_timestamp_millis(at).expect("a moment");
     json!(at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true))
+}
+
+fn is_uuid_v4(text: &str) -> bool {
+    text.len() == 36
+        && text.char_indices().all(|(at, c)| match at {
+            8 | 13 | 18 | 23 => c == '-',
+            14 => c == '4',
+            19 => "89ab".contains(c),
+            _ => c.is_ascii_hexdigit(),
+        })
 }
