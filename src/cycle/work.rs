@@ -78,17 +78,24 @@ impl Cycle<'_> {
         self.tell(issue, News::Claimed { title: issue.title.clone() });
         let dir = self.settings.run_dir.join(safe_key(&issue.identifier));
         let mut warnings = Vec::new();
-        if let Err(error) = self.watch.time("move ticket", Some(&issue.identifier), || {
-            self.world.tracker.move_to(issue, &self.settings.tracker.in_progress_state)
-        }) {
-            warnings.push(format!(
-                "the ticket could not be moved to {}: {error}",
-                self.settings.tracker.in_progress_state
-            ));
-        }
-        let opened = self.watch.time("workspace", Some(&issue.identifier), || {
-            self.world.workspaces.create(&issue.identifier, &claimed.claim.branch, &claimed.claim.base_sha)
+        let in_progress = &self.settings.tracker.in_progress_state;
+        let name = Some(issue.identifier.as_str());
+        let (moved, opened) = std::thread::scope(|scope| {
+            let moved = scope.spawn(|| {
+                self.watch.time("move ticket", name, || self.world.tracker.move_to(issue, in_progress))
+            });
+            let opened = self.watch.time("workspace", name, || {
+                self.world.workspaces.create(
+                    &issue.identifier,
+                    &claimed.claim.branch,
+                    &claimed.claim.base_sha,
+                )
+            });
+            (moved.join(), opened)
         });
+        if let Ok(Err(error)) = moved {
+            warnings.push(format!("the ticket could not be moved to {in_progress}: {error}"));
+        }
         let (worked, workspace) = match opened {
             Ok(workspace) => {
                 let job = Job { claimed, workspace, dir: dir.clone() };
