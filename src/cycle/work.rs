@@ -200,7 +200,7 @@ impl Cycle<'_> {
     }
 
     /// What all attempts together make of the record.
-    fn after(&self, claimed: &ClaimedIssue, tried: &[Tried]) -> IssueRecord {
+    pub(super) fn after(&self, claimed: &ClaimedIssue, tried: &[Tried]) -> IssueRecord {
         let now = self.now();
         let mut record = tried.iter().fold(claimed.record.clone(), |record, tried| {
             retry::record_after(&record, &tried.attempt, &self.settings.limits, &self.settings.retry, now)
