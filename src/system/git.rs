@@ -270,17 +270,18 @@ impl Call {
             Some(file) => call.stdout_file(file),
             None => call.stdout_capture(),
         };
+        // With duct what is said first of a variable stands: the call's own come before what is cleared.
+        for (name, value) in &self.env {
+            call = call.env(name, value);
+        }
+        for name in CLEARED {
+            call = call.env_remove(name);
+        }
         call = call.env("LC_ALL", "C").env("GIT_TERMINAL_PROMPT", "0").env("GIT_OPTIONAL_LOCKS", "0");
         call = call.before_spawn(|command| {
             own_group(command);
             Ok(())
         });
-        for name in CLEARED {
-            call = call.env_remove(name);
-        }
-        for (name, value) in &self.env {
-            call = call.env(name, value);
-        }
         call = match self.stdin {
             Some(bytes) => call.stdin_bytes(bytes),
             None => call.stdin_null(),

@@ -2,6 +2,9 @@
 
 #![allow(dead_code)]
 
+pub mod agent;
+pub mod conductor;
 pub mod github;
 pub mod linear;
+pub mod repo;
 pub mod server;
