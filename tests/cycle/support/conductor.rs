@@ -256,7 +256,10 @@ impl World {
         let state = self.state();
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let outcomes = state["outcomes"].as_array().cloned().unwrap_or_default();
-        outcomes.iter().map(|one| (text(&one["issue"]), text(&one["outcome"]), text(&one["failure"]))).collect()
+        outcomes
+            .iter()
+            .map(|one| (text(&one["issue"]), text(&one["outcome"]), text(&one["failure"])))
+            .collect()
     }
 
     pub fn claims(&self) -> Vec<String> {
@@ -271,7 +274,12 @@ impl World {
 
     /// Replaces the state document, as another run would.
     pub fn write_state(&self, state: &Value) {
-        repo::commit(&self.origin(), "conductor/state", "by another run", &[("state.json", &state.to_string())]);
+        repo::commit(
+            &self.origin(),
+            "conductor/state",
+            "by another run",
+            &[("state.json", &state.to_string())],
+        );
     }
 
     /// Branches of the origin beside `main` and the state.

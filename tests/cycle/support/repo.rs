@@ -60,11 +60,8 @@ pub fn commit(bare: &Path, branch: &str, message: &str, files: &[(&str, &str)]) 
     for (path, text) in files {
         stream.push_str(&format!("M 100644 inline {path}\ndata {}\n{text}\n", text.len()));
     }
-    let mut child = command(bare)
-        .args(["fast-import", "--quiet", "--force"])
-        .stdin(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child =
+        command(bare).args(["fast-import", "--quiet", "--force"]).stdin(Stdio::piped()).spawn().unwrap();
     std::io::Write::write_all(&mut child.stdin.take().unwrap(), stream.as_bytes()).unwrap();
     assert!(child.wait().unwrap().success());
     sha(bare, &name).unwrap()
@@ -79,7 +76,11 @@ pub fn sha(folder: &Path, name: &str) -> Option<String> {
 /// Every ref of a repository.
 pub fn refs(folder: &Path) -> BTreeMap<String, String> {
     let listed = git(folder, &["for-each-ref", "--format=%(refname) %(objectname)"]);
-    listed.lines().filter_map(|line| line.split_once(' ')).map(|(k, v)| (k.to_owned(), v.to_owned())).collect()
+    listed
+        .lines()
+        .filter_map(|line| line.split_once(' '))
+        .map(|(k, v)| (k.to_owned(), v.to_owned()))
+        .collect()
 }
 
 /// A file of a commit.
