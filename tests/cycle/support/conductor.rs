@@ -205,8 +205,11 @@ impl World {
         let mut command = Command::new(env!("CARGO_BIN_EXE_conductor"));
         command.args(arguments).current_dir(folder).env_clear().envs(&self.env);
         command.stdin(Stdio::null()).stdout(file("out")).stderr(file("err"));
+        // Scripts that kill the program wait for this; an earlier one's number is not its own.
+        let pid = self.path().join("pid");
+        drop(fs::remove_file(&pid));
         let child = command.spawn().unwrap();
-        fs::write(self.path().join("pid"), child.id().to_string()).unwrap();
+        fs::write(pid, child.id().to_string()).unwrap();
         Running { child: Some(child), out: out("out"), err: out("err") }
     }
 
@@ -325,7 +328,18 @@ impl World {
         processes_of(self.path())
     }
 
-    /// Ends the claim `key` has on a host far away, an hour from now.
+    /// What kills the program of the latest run, from inside a server.
+    pub fn killer(&self) -> impl Fn() + Send + Sync + 'static {
+        let file = self.path().join("pid");
+        move || {
+            let pid = || fs::read_to_string(&file).ok()?.parse().ok();
+            assert!(comes_true(|| pid().is_some()));
+            let pid = rustix::process::Pid::from_raw(pid().unwrap()).unwrap();
+            rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+        }
+    }
+
+    /// The claim of a run far away, which ends an hour from now.
     pub fn foreign_claim(&self, key: &str) -> Value {
         let now = chrono::Utc::now();
         json!({
