@@ -5,6 +5,7 @@
 pub mod agent;
 pub mod conductor;
 pub mod github;
+pub mod graphql;
 pub mod linear;
 pub mod repo;
 pub mod server;
