@@ -5,6 +5,7 @@
 
 use super::agent::{Script, prelude};
 use super::github::FakeGitHub;
+use super::linear::{API_KEY, FakeLinear};
 use super::repo;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ pub struct World {
     config: Value,
     env: BTreeMap<String, String>,
     github: Option<FakeGitHub>,
+    linear: Option<FakeLinear>,
     runs: std::cell::Cell<u32>,
 }
 
@@ -53,7 +55,7 @@ impl World {
             ("LC_ALL", "C.UTF-8".to_owned()),
         ];
         let env = env.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        let world = Self { config, env, github: None, runs: 0.into(), folder };
+        let world = Self { config, env, github: None, linear: None, runs: 0.into(), folder };
         world.agent(&Script::works());
         world
     }
@@ -64,6 +66,19 @@ impl World {
         let github = FakeGitHub::start(&world.origin(), "acme/app", TOKEN);
         world.point_at(&github.api_url(), &github.remote_url());
         world.github = Some(github);
+        world
+    }
+
+    /// A GitHub, and a Linear for its tracker.
+    pub fn with_linear() -> Self {
+        let mut world = Self::with_github();
+        let linear = FakeLinear::start();
+        world.set(
+            "tracker",
+            json!({"kind": "linear", "endpoint": linear.endpoint(), "api_key": "$LINEAR_API_KEY"}),
+        );
+        world.env("LINEAR_API_KEY", API_KEY);
+        world.linear = Some(linear);
         world
     }
 
@@ -92,6 +107,10 @@ impl World {
 
     pub fn github(&self) -> &FakeGitHub {
         self.github.as_ref().expect("World::with_github")
+    }
+
+    pub fn linear(&self) -> &FakeLinear {
+        self.linear.as_ref().expect("World::with_linear")
     }
 
     /// Sets a dotted key of the configuration.
@@ -248,10 +267,12 @@ impl World {
         serde_json::from_str(&repo::file_at(&self.origin(), "conductor/state", "state.json")).unwrap()
     }
 
-    /// What is remembered of an issue of the local tracker.
+    /// What is remembered of an issue; null when nothing is.
     #[track_caller]
     pub fn record(&self, key: &str) -> Value {
-        self.state()["issues"][key].clone()
+        let state = self.state();
+        let issues = state["issues"].as_object().cloned().unwrap_or_default();
+        issues.into_iter().map(|(_, record)| record).find(|record| record["identifier"] == key).unwrap_or_default()
     }
 
     /// `(issue, outcome, failure)` of every attempt, oldest first.
@@ -265,8 +286,11 @@ impl World {
             .collect()
     }
 
+    /// The issues that are claimed.
     pub fn claims(&self) -> Vec<String> {
-        self.state()["claims"].as_object().unwrap().keys().cloned().collect()
+        let state = self.state();
+        let claims = state["claims"].as_object().cloned().unwrap_or_default();
+        claims.values().map(|claim| claim["identifier"].as_str().unwrap().to_owned()).collect()
     }
 
     /// Subjects of the state's commits, newest first.
