@@ -135,19 +135,18 @@ impl Repository {
         let mut divergence = Divergence::default();
         for record in text.split('\0').filter(|record| !record.is_empty()) {
             match record.split_at_checked(1) {
-                Some((">", rest)) => {
-                    let (id, message) = rest.split_once(' ').unwrap_or((rest, ""));
-                    let (author, message) = message.split_once('\n').unwrap_or((message, ""));
-                    divergence.ahead.push(CommitInfo {
-                        sha: Sha::new(id),
-                        author: author.to_owned(),
-                        message: message.trim_end().to_owned(),
-                    });
-                }
+                Some((">", rest)) => divergence.ahead.push(parse_commit(rest)),
                 _ => divergence.behind += 1,
             }
         }
         Ok(divergence)
+    }
+
+    /// A commit and what it builds on, newest first; at most the newest 2,000.
+    pub fn commits(&self, head: &Sha) -> Result<Vec<CommitInfo>, GitError> {
+        let args = ["log", "-z", "--max-count=2000", "--format=%H %an <%ae>%n%B", head.as_str(), "--"];
+        let text = self.git(args).text()?;
+        Ok(text.split('\0').filter(|record| !record.is_empty()).map(parse_commit).collect())
     }
 
     /// The files that differ.
@@ -179,6 +178,13 @@ impl Repository {
         spool.take(most).read_to_end(&mut text).map_err(io)?;
         Ok(Patches { text, size })
     }
+}
+
+/// `<id> <author>`, and the message from the next line on.
+fn parse_commit(record: &str) -> CommitInfo {
+    let (id, message) = record.split_once(' ').unwrap_or((record, ""));
+    let (author, message) = message.split_once('\n').unwrap_or((message, ""));
+    CommitInfo { sha: Sha::new(id), author: author.to_owned(), message: message.trim_end().to_owned() }
 }
 
 fn sha(text: String) -> Sha {
