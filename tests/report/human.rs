@@ -33,6 +33,15 @@ skipped 2 no_slot: ENG-45; ENG-46
 }
 
 #[test]
+fn a_column_with_nothing_in_it_is_left_out() {
+    let mut free = report(CycleStatus::Completed);
+    free.dispatched = vec![succeeded("ENG-42", "Add a retry")];
+    free.dispatched[0].usage.usd = None;
+    let text = plain(&free, None);
+    assert!(text.starts_with("outcome  issue   title         time  tokens  pull request\n"), "{text}");
+}
+
+#[test]
 fn outcomes_are_coloured_and_a_plain_sink_takes_the_colour_out() {
     let report = ordinary();
     let coloured = rendered(|out| human::render(&report, None, out));
@@ -70,6 +79,7 @@ fn a_dry_run_says_that_nothing_was_changed() {
     would.pull_request = None;
     dry.dispatched.push(would);
     let text = plain(&dry, None);
+    assert!(text.starts_with("outcome    issue   title"), "{text}");
     assert!(text.contains("\nwould run  ENG-42  Add a retry"), "{text}");
     assert!(
         text.ends_with("dry run: 1 ticket would be worked on, 0 skipped; nothing was changed\n"),

@@ -19,8 +19,6 @@ use std::time::Duration;
 const PACE: Duration = Duration::from_millis(110);
 /// Bytes of text that a token stands for, roughly.
 const TOKEN: u64 = 4;
-/// US dollars per million tokens read and written, as a model might cost.
-const PRICE: (f64, f64) = (3.0, 15.0);
 
 pub(in crate::cli) fn run(_: &InternalArgs) -> Result<ExitCode, Failure> {
     let Some(prompt_file) = std::env::var_os(PROMPT_FILE).map(PathBuf::from) else {
@@ -35,7 +33,7 @@ pub(in crate::cli) fn run(_: &InternalArgs) -> Result<ExitCode, Failure> {
 }
 
 fn work(prompt_file: &Path, here: &Path) -> anyhow::Result<()> {
-    let mut agent = ScriptedAgent { workspace: here, usage: Usage { usd: Some(0.0), ..Usage::default() } };
+    let mut agent = ScriptedAgent { workspace: here, usage: Usage::default() };
     agent.say(&json!({"type": "session", "id": "demo", "model": "scripted"}))?;
     let prompt = fs::read_to_string(prompt_file)?;
     agent.spend(prompt.len(), 0);
@@ -122,11 +120,8 @@ impl ScriptedAgent<'_> {
     }
 
     fn spend(&mut self, read: usize, written: usize) {
-        let (read, written) = (read as u64 / TOKEN, written as u64 / TOKEN);
-        self.usage.input_tokens += read;
-        self.usage.output_tokens += written;
-        let cost = (read as f64 * PRICE.0 + written as f64 * PRICE.1) / 1e6;
-        self.usage.usd = self.usage.usd.map(|usd| usd + cost);
+        self.usage.input_tokens += read as u64 / TOKEN;
+        self.usage.output_tokens += written as u64 / TOKEN;
     }
 
     /// One line of the dialect, with the usage so far before it, at a pace that can be followed.

@@ -20,11 +20,11 @@ pub(super) fn review(world: &World, report: &CycleReport) -> Result<Vec<String>,
                 merge(world, pull.number, &BranchName::new(&issue.branch))?;
                 change(&world.pulls.join(format!("{}.md", pull.number)), "state: open", "state: merged")?;
                 change(&world.tickets.join(format!("{key}.md")), "state: In Review", "state: Done")?;
-                done.push(format!("merge #{}, move {key} to Done", pull.number));
+                done.push(format!("  merges pull request #{} and moves {key} to Done", pull.number));
             }
             (None, Some(Outcome::NoChanges)) => {
                 change(&world.tickets.join(format!("{key}.md")), "state: Todo", "state: Canceled")?;
-                done.push(format!("cancel {key}: there was nothing to do"));
+                done.push(format!("  cancels {key}: there was nothing to do"));
             }
             _ => {}
         }
