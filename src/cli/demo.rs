@@ -69,7 +69,7 @@ fn play(global: &GlobalArgs, surrounding: Surrounding, place: &Place) -> Result<
     let mut code = code;
     if code == ExitCode::SUCCESS {
         let done = person::review(&world, &reports[0])?;
-        stage.heading("Then a person");
+        stage.heading("Then a person reviews");
         stage.say(&done);
         stage.heading("The second cycle: conductor once");
         let (second, its_code) = stage.cycle()?;

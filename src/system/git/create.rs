@@ -11,7 +11,12 @@ impl Repository {
         let first = format!("--initial-branch={branch}");
         let call = Call::new(parent(path), ["init", "--quiet", "--bare", "--template=", &first, "--"]);
         plain(call).arg(path).done()?;
-        Self::open(path)
+        let repository = Self::open(path)?;
+        // A push to it runs git there, which none of our own settings reach.
+        for (key, value) in [("core.hooksPath", "/dev/null"), ("receive.autogc", "false")] {
+            repository.git(["config", "--local", key, value]).done()?;
+        }
+        Ok(repository)
     }
 
     /// A clone of this repository in the new folder `path`; its remote is called `origin`.
