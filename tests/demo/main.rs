@@ -76,6 +76,8 @@ fn two_cycles_bring_six_tickets_to_their_ends_and_leave_nothing_behind() {
     assert!(first.contains("3 succeeded, 1 without changes, 2 skipped"), "{first}");
     assert!(first.contains("1 blocked_by: TALLY-3 (TALLY-2 is Todo)"), "{first}");
     assert!(rest.contains("2 succeeded"), "{rest}");
+    let retried = first.lines().find(|line| line.starts_with("success     TALLY-4")).unwrap();
+    assert!(first.contains("attempts") && retried.split_whitespace().any(|word| word == "2"), "{retried}");
     // The urgent one comes first.
     let order: Vec<&str> = first.lines().filter_map(|line| line.split_whitespace().nth(1)).collect();
     assert_eq!(order.iter().find(|word| word.starts_with("TALLY-")), Some(&"TALLY-1"), "{first}");

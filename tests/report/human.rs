@@ -13,9 +13,9 @@ fn plain(report: &CycleReport, width: Option<usize>) -> String {
 #[test]
 fn a_cycle_is_a_table_the_failures_and_a_closing_line() {
     let expected = "\
-outcome  issue   title                        time  tokens   cost  pull request
-success  ENG-42  Add a retry to the fetcher  1m 1s   45.0k  $0.42  https://forge.example/o/r/pull/17
-failure  ENG-43  Sort the list               1m 1s   45.0k  $0.42
+outcome  issue   title                       attempts   time  tokens   cost  pull request
+success  ENG-42  Add a retry to the fetcher            1m 1s   45.0k  $0.42  https://forge.example/o/r/pull/17
+failure  ENG-43  Sort the list                      2  1m 1s   45.0k  $0.42
 
 ENG-43: failure (gate_failed) while testing, 2 attempts
   | running tests
