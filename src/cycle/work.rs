@@ -77,6 +77,7 @@ impl Cycle<'_> {
         let begun = self.watch.elapsed();
         self.tell(issue, News::Claimed { title: issue.title.clone() });
         let dir = self.settings.run_dir.join(safe_key(&issue.identifier));
+        self.records.begin(issue, claimed.claim.attempt);
         let mut warnings = Vec::new();
         if let Err(error) = self.watch.time("move ticket", Some(&issue.identifier), || {
             self.world.tracker.move_to(issue, &self.settings.tracker.in_progress_state)
@@ -91,6 +92,7 @@ impl Cycle<'_> {
         });
         let (worked, workspace) = match opened {
             Ok(workspace) => {
+                self.records.entered(issue, workspace.path());
                 let job = Job { claimed, workspace, dir: dir.clone() };
                 (self.attempts(&job, stops, warnings), Some(job))
             }
@@ -257,6 +259,7 @@ impl Cycle<'_> {
             trouble = error.and_then(|error| self.settle(claimed, &mut done, error));
         });
         let dispatched = self.dispatched(claimed, &done, begun);
+        self.records.end(&claimed.issue, done.outcome());
         self.tell(
             &claimed.issue,
             News::Finished {
