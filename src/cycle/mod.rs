@@ -174,7 +174,8 @@ pub fn run(
     let ledger = watch.time("load state", None, || {
         Ledger::open(world.store.as_ref(), world.clock.as_ref(), &settings.identity.run_id)
     })?;
-    let cycle = Cycle { world, settings, ledger, watch: &watch, interrupt, records: Records::new(world, settings) };
+    let cycle =
+        Cycle { world, settings, ledger, watch: &watch, interrupt, records: Records::new(world, settings) };
     let told = match rate_limit::deferred_until(&cycle.ledger.state().rate_limit, started_at) {
         Some(until) => Told::deferred(until),
         None => cycle.turn(request)?,

@@ -189,6 +189,6 @@ impl<'c> Notes<'c> {
     }
 
     fn shown(&self, told: &str, most: usize) -> String {
-        text::cut(&self.cycle.world.checks.redact(told), most).into_owned()
+        text::cut(&self.cycle.world.guards.redact(told), most).into_owned()
     }
 }

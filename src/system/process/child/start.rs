@@ -69,13 +69,16 @@ pub(in crate::system::process) fn spawn(
     Ok(child)
 }
 
+fn open_to_read(path: &Path) -> Result<Stdio, SpawnError> {
+    let file = File::open(path).map_err(|error| SpawnError::File { path: path.to_owned(), error })?;
+    Ok(file.into())
+}
+
 fn open_input(stdin: &Stdin) -> Result<(Option<PipeWriter>, Stdio), SpawnError> {
     match stdin {
-        Stdin::Null => Ok((None, Stdio::null())),
-        Stdin::File(path) => {
-            let file = File::open(path).map_err(|error| SpawnError::File { path: path.clone(), error })?;
-            Ok((None, file.into()))
-        }
+        // Handed on as another stream of the supervisor: `Stdio::null` would be open for writing only.
+        Stdin::Null => Ok((None, open_to_read(Path::new("/dev/null"))?)),
+        Stdin::File(path) => Ok((None, open_to_read(path)?)),
         Stdin::Pipe => {
             let (reader, writer) = io::pipe().map_err(SpawnError::Supervisor)?;
             rustix::io::ioctl_fionbio(&writer, true).map_err(|error| SpawnError::Supervisor(error.into()))?;
