@@ -249,6 +249,13 @@ fn agent(config: &Config, surrounding: &Surrounding, supervisor: &Supervisor) ->
     }
 }
 
+/// The state's store by itself, for commands that only read.
+pub(super) fn open_store(config: &Config) -> Result<Box<dyn StateStore>, Failure> {
+    let repository = Repository::open(&config.repository.path).map_err(|error| of_git(&error))?;
+    let remote = remote(config, &repository)?;
+    Ok(store(config, &repository, &remote))
+}
+
 fn store(config: &Config, repository: &Repository, remote: &Remote) -> Box<dyn StateStore> {
     let state = &config.state;
     match state.store {
@@ -324,7 +331,7 @@ fn workspace_root(config: &Config, surrounding: &Surrounding, repository: &Repos
     root.clone()
 }
 
-fn of_git(error: &GitError) -> Failure {
+pub(super) fn of_git(error: &GitError) -> Failure {
     let code = if error.kind == GitErrorKind::NoGit { super::failure::FAULT } else { USAGE };
     Failure::new(code, format!("repository: {error}"))
 }

@@ -11,6 +11,7 @@ pub mod progress;
 pub mod report;
 pub mod secret;
 pub mod settings;
+pub mod spending;
 pub mod state;
 pub mod text;
 pub mod trace;
