@@ -102,6 +102,8 @@ pub enum Command {
     Once(OnceArgs),
     /// One whole cycle in a throwaway world: local tracker, bare origin, scripted agent
     Demo(DemoArgs),
+    /// Claims, work in review, waiting and blocked tickets, limits, last outcomes
+    Status,
     /// What a ticket's agent printed, in the latest run of this machine
     Logs(LogsArgs),
     /// What a ticket's agent did, turn by turn, in the latest run of this machine
@@ -234,7 +236,7 @@ mod tests {
             &["once", "--deadline", "0s"],
             &["once", "--workflow", "x"],
             &["once", "-v", "-q"],
-            &["status"],
+            &["logs"],
             &["once", "--output", "xml"],
         ];
         for words in wrong {

@@ -5,7 +5,7 @@ use super::args::GlobalArgs;
 use super::failure::{Failure, USAGE};
 use super::wire::{self, Surrounding, directory};
 use crate::config::{self, Config, LoadOptions, Overrides};
-use crate::model::live::LiveIssue;
+use crate::model::live::{LiveIssue, LiveRun};
 use crate::model::{State, safe_key};
 use crate::system::git::Repository;
 use crate::system::host;
@@ -26,11 +26,7 @@ impl IssueFolder {
     /// Whether the run still works on it.
     pub fn is_live(&self) -> bool {
         self.status().is_some_and(|status| {
-            status.outcome.is_none()
-                && match (host::process_started(status.run_pid), &status.run_pid_started) {
-                    (Some(now), Some(then)) => now == *then,
-                    (found, _) => found.is_some(),
-                }
+            status.outcome.is_none() && is_alive(status.run_pid, status.run_pid_started.as_deref())
         })
     }
 }
@@ -78,6 +74,21 @@ pub(super) fn latest(
     }
     let text = format!("{key}: no run of this machine has worked on it (looked in {})", runs.display());
     Err(Failure::new(USAGE, text))
+}
+
+/// The run that works in this repository on this machine now; a file left by one that was killed
+/// is none.
+pub(super) fn live_run(global: &GlobalArgs, surrounding: &Surrounding) -> Result<Option<LiveRun>, Failure> {
+    let file = repository(global, surrounding)?.common_dir().join("conductor/status.json");
+    let live: Option<LiveRun> = std::fs::read(file).ok().and_then(|text| serde_json::from_slice(&text).ok());
+    Ok(live.filter(|live| is_alive(live.pid, live.pid_started.as_deref())))
+}
+
+fn is_alive(pid: u32, started: Option<&str>) -> bool {
+    match (host::process_started(pid), started) {
+        (Some(now), Some(then)) => now == then,
+        (found, _) => found.is_some(),
+    }
 }
 
 /// A log can be read without the credentials a configuration asks for: without a configuration

@@ -8,6 +8,7 @@ mod logs;
 mod look;
 mod once;
 mod signals;
+mod status;
 mod terminal;
 mod trace;
 mod usage;
@@ -28,6 +29,7 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match &cli.command {
         Command::Once(args) => once::run(&cli.global, args),
+        Command::Status => status::run(&cli.global),
         Command::Usage(args) => usage::run(&cli.global, args),
         Command::Logs(args) => logs::run(&cli.global, args),
         Command::Trace(args) => trace::run(&cli.global, args),

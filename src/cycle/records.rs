@@ -55,6 +55,7 @@ impl<'c> Records<'c> {
         let status = LiveRun {
             run_id: identity.run_id.clone(),
             pid: identity.pid,
+            pid_started: identity.pid_started.clone(),
             started_at: now,
             updated_at: now,
             running: Vec::new(),

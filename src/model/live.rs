@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 pub struct LiveRun {
     pub run_id: RunId,
     pub pid: u32,
+    pub pid_started: Option<String>,
     pub started_at: Time,
     pub updated_at: Time,
     pub running: Vec<LiveIssue>,
