@@ -62,6 +62,7 @@ impl Cycle<'_> {
             trouble = error.and_then(|error| self.settle(claimed, &mut done, error));
         });
         let dispatched = self.dispatched(claimed, &done, begun);
+        self.records.end(&claimed.issue, done.outcome());
         self.tell(
             &claimed.issue,
             News::Finished {

@@ -114,7 +114,7 @@ impl Cycle<'_> {
             Ok(assignment) => assignment,
             Err(error) => return Tried::without_agent(number, Failure::Workspace, error),
         };
-        let run = match self.watch.time("agent", name, || self.run_agent(job, &assignment, stops)) {
+        let run = match self.watch.time("agent", name, || self.run_agent(job, number, &assignment, stops)) {
             Ok(run) => run,
             Err(error) => {
                 return Tried::without_agent(
