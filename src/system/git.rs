@@ -14,11 +14,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+mod history;
 mod lock;
 mod objects;
 mod remote;
 mod worktree;
 
+pub use history::Since;
 pub use objects::{ChangedFile, CommitAuthor, CommitInfo, Divergence, Entry, Object, Patches, parse_tree};
 pub use remote::{Credential, FetchSpec, RefPush, RefResult, Remote};
 pub use worktree::{Registered, Worktree, WorktreeStatus};
