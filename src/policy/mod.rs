@@ -4,6 +4,7 @@ pub mod eligibility;
 pub mod environment;
 pub mod ongoing;
 pub mod outcome;
+pub mod preflight;
 pub mod prompt;
 pub mod pull_request;
 pub mod rate_limit;
