@@ -1,5 +1,7 @@
 //! Decisions: values in, verdict out, no I/O.
 
+pub mod complexity;
+pub mod difficulty;
 pub mod eligibility;
 pub mod environment;
 pub mod ongoing;

@@ -19,7 +19,8 @@ const MAX_IMPORTERS: usize = 20;
 /// Commits read of branches in review.
 const MAX_BRANCH_COMMITS: usize = 2000;
 /// Names that say nothing about what is imported.
-const NAMELESS: &[&str] = &["index", "main", "mod", "lib", "init", "__init__", "test", "tests", "utils", "types"];
+const NAMELESS: &[&str] =
+    &["index", "main", "mod", "lib", "init", "__init__", "test", "tests", "utils", "types"];
 /// Files of these endings import each other.
 const FAMILIES: &[&[&str]] = &[
     &["ts", "tsx", "js", "jsx", "mjs", "cjs", "mts", "cts", "vue", "svelte", "astro"],
@@ -75,7 +76,8 @@ impl Workspaces {
         at: &Sha,
         files: &BTreeSet<String>,
     ) -> Result<BTreeMap<String, BTreeSet<String>>, WorkspaceError> {
-        let sought: Vec<Sought<'_>> = files.iter().filter_map(|file| Sought::of(file)).take(MAX_SOUGHT).collect();
+        let sought: Vec<Sought<'_>> =
+            files.iter().filter_map(|file| Sought::of(file)).take(MAX_SOUGHT).collect();
         if sought.is_empty() {
             return Ok(BTreeMap::new());
         }

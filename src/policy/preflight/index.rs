@@ -87,9 +87,8 @@ impl Index {
 
     /// The tracked files whose path ends in that one; none when they are more than `most`.
     pub fn ending_in(&self, path: &str, most: usize) -> Vec<&str> {
-        let is_end = |file: &&str| {
-            file.strip_suffix(path).is_some_and(|rest| rest.is_empty() || rest.ends_with('/'))
-        };
+        let is_end =
+            |file: &&str| file.strip_suffix(path).is_some_and(|rest| rest.is_empty() || rest.ends_with('/'));
         let mut rarest: Option<&Vec<Id>> = None;
         each_word(path, |word| {
             let postings = self.words.get(word).map_or(const { &Vec::new() }, |postings| &postings.paths);

@@ -90,7 +90,10 @@ impl Predictor<'_> {
 }
 
 /// Words that every ticket carries, and the labels it must carry: they tell nobody from anybody.
-pub fn common_words<'a>(issues: impl IntoIterator<Item = &'a Issue>, required: &[String]) -> HashSet<Keyword> {
+pub fn common_words<'a>(
+    issues: impl IntoIterator<Item = &'a Issue>,
+    required: &[String],
+) -> HashSet<Keyword> {
     let mut count = 0;
     let mut in_titles: HashMap<Keyword, usize> = HashMap::new();
     let mut in_labels: HashMap<String, usize> = HashMap::new();
@@ -105,7 +108,8 @@ pub fn common_words<'a>(issues: impl IntoIterator<Item = &'a Issue>, required: &
     let on_all = |label: &String, carriers: usize| {
         (count > 1 && carriers == count) || required.iter().any(|required| same_name(required, label))
     };
-    let labels = in_labels.iter().filter(|(label, carriers)| on_all(label, **carriers)).map(|(label, _)| label);
+    let labels =
+        in_labels.iter().filter(|(label, carriers)| on_all(label, **carriers)).map(|(label, _)| label);
     let mut common: HashSet<Keyword> = labels.flat_map(|label| words::keywords(label)).collect();
     if count >= MANY {
         common.extend(in_titles.into_iter().filter(|(_, carriers)| *carriers == count).map(|(word, _)| word));
@@ -184,7 +188,11 @@ pub fn sentence(overlap: &Overlap) -> String {
         more => format!(" and {more} more"),
     };
     let Overlap { with, relation, confidence, .. } = overlap;
-    format!("{with}, {}, probably changes {}{more} too (confidence {confidence})", relation.words(), told.join(", "))
+    format!(
+        "{with}, {}, probably changes {}{more} too (confidence {confidence})",
+        relation.words(),
+        told.join(", ")
+    )
 }
 
 #[cfg(test)]

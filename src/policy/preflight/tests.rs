@@ -66,7 +66,8 @@ fn a_keyword_predicts_at_most_its_twenty_most_frequent_files_and_ten_paths() {
 
 #[test]
 fn paths_that_hold_a_word_are_the_weakest_prediction() {
-    let index = index(&[], &["app/login_form.tsx", "app/LoginForm.test.tsx", "app/form.tsx", "catalog/login.rs"]);
+    let index =
+        index(&[], &["app/login_form.tsx", "app/LoginForm.test.tsx", "app/form.tsx", "catalog/login.rs"]);
     let found = predicted(&index, &ticket("A", "Broken login-form", ""));
     assert_eq!(
         found,
@@ -96,7 +97,10 @@ fn what_is_everywhere_tells_nothing() {
 
 #[test]
 fn a_ticket_names_files_in_many_ways() {
-    let index = index(&[], &["src/a.rs", "src/deep/parser.py", "lib/mod.rs", "x/mod.rs", "y/mod.rs", "z/mod.rs", "Makefile"]);
+    let index = index(
+        &[],
+        &["src/a.rs", "src/deep/parser.py", "lib/mod.rs", "x/mod.rs", "y/mod.rs", "z/mod.rs", "Makefile"],
+    );
     let cases: [(&str, &[&str]); 14] = [
         ("see src/a.rs.", &["src/a.rs"]),
         ("at `src/a.rs:12:5`, line", &["src/a.rs"]),
@@ -136,13 +140,12 @@ fn words_that_every_ticket_carries_count_for_nothing() {
         ..ticket(key, title, "")
     };
     let index = index(&[], &["agent/x.rs", "payments/y.rs", "refunds/z.rs"]);
-    let two = [
-        labelled("A", "Payments crash", &["Agent", "team"]),
-        labelled("B", "Payments hang", &["agent"]),
-    ];
+    let two =
+        [labelled("A", "Payments crash", &["Agent", "team"]), labelled("B", "Payments hang", &["agent"])];
     let common = common_words(&two, &["team".to_owned()]);
     let predictor = Predictor { index: &index, common, importers: BTreeMap::new() };
-    let found = |issue: &Issue| predictor.predict(issue).files().map(|(f, _)| f.to_owned()).collect::<Vec<_>>();
+    let found =
+        |issue: &Issue| predictor.predict(issue).files().map(|(f, _)| f.to_owned()).collect::<Vec<_>>();
     assert_eq!(found(&two[0]), ["payments/y.rs"], "two may really share a word of their titles");
     let third = labelled("C", "Payments: refunds", &[]);
     let common = common_words(two.iter().chain([&third]), &["agent".to_owned()]);
@@ -175,7 +178,10 @@ fn an_overlap_names_whom_and_up_to_three_files() {
     let mut taken = Taken::default();
     let holder = |issue: &str, relation| Holder { issue: issue.to_owned(), relation };
     taken.add(holder("E-1", Relation::Running), &of(&[("z", Source::History), ("q", Source::Likeness)]));
-    taken.add(holder("E-2", Relation::InReview), &Prediction::of_changes(["a", "b", "c", "d"].map(String::from).into()));
+    taken.add(
+        holder("E-2", Relation::InReview),
+        &Prediction::of_changes(["a", "b", "c", "d"].map(String::from).into()),
+    );
     let met = taken.overlaps(&of(&[
         ("a", Source::Likeness),
         ("b", Source::Likeness),
@@ -184,7 +190,10 @@ fn an_overlap_names_whom_and_up_to_three_files() {
         ("z", Source::History),
         ("q", Source::History),
     ]));
-    assert_eq!(met.iter().map(|o| (o.with.as_str(), o.confidence)).collect::<Vec<_>>(), [("E-2", 0.9), ("E-1", 0.7)]);
+    assert_eq!(
+        met.iter().map(|o| (o.with.as_str(), o.confidence)).collect::<Vec<_>>(),
+        [("E-2", 0.9), ("E-1", 0.7)]
+    );
     assert_eq!(met[1].files, ["z", "q"], "the surest first");
     assert_eq!(
         sentence(&met[0]),

@@ -135,7 +135,9 @@ impl Repository {
                 let (side, message) = text.split_at_checked(1).unwrap_or((text, b""));
                 since.was_rewritten |= side == b"<";
                 let message = message.get(..MAX_MESSAGE).unwrap_or(message);
-                since.commits.push(PastCommit { message: lossy(message).trim().to_owned(), files: Vec::new() });
+                since
+                    .commits
+                    .push(PastCommit { message: lossy(message).trim().to_owned(), files: Vec::new() });
             }
             Field::Path(path) => {
                 if let Some(commit) = since.commits.last_mut().filter(|c| c.files.len() <= MAX_FILES) {
