@@ -15,7 +15,8 @@ use crate::adapters::tracker::linear::{Linear, LinearOptions};
 use crate::adapters::tracker::local::LocalTracker;
 use crate::config::{AgentKind, Config, ForgeKind, TrackerKind};
 use crate::cycle::{Identity, Settings, Surroundings, World};
-use crate::gates::checks::Checks;
+use crate::gates::commands::Commands;
+use crate::guards::Guards;
 use crate::model::settings::StateStoreKind;
 use crate::model::{BranchName, Claim, Progress, RunId, Secret};
 use crate::policy::environment::CLAUDE_LOGIN;
@@ -86,6 +87,7 @@ pub(super) fn wire(
         workspace_root(config, surrounding, &repository),
     );
     let secrets = config.secrets();
+    let redactor = Arc::new(Redactor::new(&secrets));
     let identity = identity(surrounding, clock.as_ref());
     let settings = settings(config, surrounding, identity, &remote, workspaces.files(), secrets.clone());
     let host = settings.identity.host.clone();
@@ -96,15 +98,15 @@ pub(super) fn wire(
         store: store(config, &repository, &remote),
         clock,
         workspaces,
-        checks: Checks {
+        commands: Commands {
             supervisor,
-            redactor: Redactor::new(&secrets),
+            redactor: Arc::clone(&redactor),
             gates: config.gates.clone(),
-            guards: config.guards.clone(),
             hooks: config.hooks.clone(),
             checkout: config.repository.path.clone(),
             grace: config.agent.limits.grace_period,
         },
+        guards: Guards { rules: config.guards.clone(), redactor },
         is_alive: Box::new(move |claim| lives(claim, &host)),
         progress,
     };

@@ -175,7 +175,7 @@ impl Cycle<'_> {
         let branch = match pushed {
             Ok(branch) => branch,
             Err(error) => {
-                last.fail(Failure::Publish, self.world.checks.redact(&error));
+                last.fail(Failure::Publish, self.world.guards.redact(&error));
                 return self.unpublished(claimed, tried, self.saved(job, warnings));
             }
         };
@@ -206,7 +206,7 @@ impl Cycle<'_> {
                 }
             }
             Err(error) => {
-                last.fail(Failure::Publish, self.world.checks.redact(&error));
+                last.fail(Failure::Publish, self.world.guards.redact(&error));
                 Concluded { branch, pushed: Some(head), ..self.unpublished(claimed, tried, warnings) }
             }
         }
@@ -321,7 +321,7 @@ impl Cycle<'_> {
             attempts: u32::try_from(done.tried.len()).unwrap_or(u32::MAX),
             pull_request: done.handed.as_ref().map(HandedOver::reported),
             duration_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
-            warnings: done.warnings.iter().map(|warning| self.world.checks.redact(warning)).collect(),
+            warnings: done.warnings.iter().map(|warning| self.world.guards.redact(warning)).collect(),
             ..blank(&claimed.issue)
         };
         for tried in &done.tried {
