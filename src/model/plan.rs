@@ -1,7 +1,7 @@
 //! What the next cycle would do with every candidate, and why, as data. The shape is a contract
 //! (`plan --format json`).
 
-use super::Time;
+use super::{Priority, Time};
 use super::report::SkipReason;
 use serde::Serialize;
 
@@ -12,8 +12,6 @@ pub struct Plan {
     pub deferred_until: Option<Time>,
     /// In the order in which they would be taken, then the others.
     pub candidates: Vec<PlannedIssue>,
-    /// What could not be looked at; the plan holds without it.
-    pub warnings: Vec<String>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -27,16 +25,17 @@ pub struct PlannedIssue {
     pub detail: Option<String>,
     /// Its place among the eligible ones, from 1.
     pub rank: Option<usize>,
-    pub priority: super::Priority,
+    /// `None`, as most of what follows, for a ticket that cannot be read.
+    pub priority: Option<Priority>,
     /// `None` when its details could not be read.
     pub complexity: Option<Complexity>,
     pub difficulty: Option<Difficulty>,
     /// `None`: the agent chooses.
     pub model: Option<String>,
-    pub model_reason: String,
+    pub model_reason: Option<String>,
     pub overlaps: Vec<Overlap>,
     /// The number its next attempt would have.
-    pub attempt: u32,
+    pub attempt: Option<u32>,
     /// What the prompt would say because of the last failure.
     pub advice: Vec<String>,
 }

@@ -64,9 +64,9 @@ impl Workspaces {
         Ok(self.repository.touched_since(base, heads, MAX_BRANCH_COMMITS)?)
     }
 
-    /// Where the remote's branch is, as far as this repository knows without asking.
+    /// The remote-tracking branches as the checkout's owner last fetched them, by full name.
     pub fn known_branches(&self) -> Result<HashMap<String, Sha>, WorkspaceError> {
-        Ok(self.repository.refs("refs/")?)
+        Ok(self.repository.refs("refs/remotes/")?)
     }
 
     /// File → the tracked files that seem to import it: a line with a word for importing and the
