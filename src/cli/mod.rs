@@ -5,6 +5,7 @@ pub mod args;
 mod demo;
 mod failure;
 mod once;
+mod plan;
 mod signals;
 mod terminal;
 mod wire;
@@ -24,6 +25,7 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match &cli.command {
         Command::Once(args) => once::run(&cli.global, args),
+        Command::Plan(args) => plan::run(&cli.global, args),
         Command::Demo(args) => demo::run(&cli.global, args),
         Command::DemoAgent(args) => demo::agent::run(args),
         Command::Completions { shell } => completions(*shell),

@@ -17,7 +17,11 @@ use std::sync::Arc;
 
 pub(super) fn run(global: &GlobalArgs, args: &OnceArgs) -> Result<ExitCode, Failure> {
     let surrounding = Surrounding::read()?;
-    let config = load(global, args, &surrounding)?;
+    let overrides = Overrides {
+        max_concurrent: args.max_concurrent.map(std::num::NonZeroUsize::get),
+        deadline: args.deadline,
+    };
+    let config = load(global, overrides, &surrounding)?;
     let display = Arc::new(terminal::progress(global));
     let secrets = config.secrets();
     terminal::log(global, Arc::clone(&display), Redactor::new(&secrets));
@@ -45,15 +49,16 @@ pub(super) fn run(global: &GlobalArgs, args: &OnceArgs) -> Result<ExitCode, Fail
     finish(global, args, ran, &actions, &interrupt)
 }
 
-fn load(global: &GlobalArgs, args: &OnceArgs, surrounding: &Surrounding) -> Result<Config, Failure> {
+pub(super) fn load(
+    global: &GlobalArgs,
+    overrides: Overrides,
+    surrounding: &Surrounding,
+) -> Result<Config, Failure> {
     let options = LoadOptions {
         explicit: global.config.clone(),
         directory: directory(global.directory.as_deref())?,
         env: &|name| surrounding.variable(name),
-        overrides: Overrides {
-            max_concurrent: args.max_concurrent.map(std::num::NonZeroUsize::get),
-            deadline: args.deadline,
-        },
+        overrides,
         home: surrounding.home(),
         temp_dir: surrounding.temp.clone(),
     };

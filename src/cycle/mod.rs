@@ -30,7 +30,8 @@ use crate::guards::Guards;
 use crate::model::progress::Progress;
 use crate::model::report::{CycleStatus, Dispatched, Recovered, Requests, Skipped};
 use crate::model::settings::{
-    AgentLimits, Backoff, KeepWorkspace, Limits, ModelRules, PreflightSettings, PullRequestSettings, TrackerRules,
+    AgentLimits, Backoff, KeepWorkspace, Limits, ModelRules, PreflightSettings, PullRequestSettings,
+    TrackerRules,
 };
 use crate::model::{Claim, CycleReport, IssueId, Outcome, RunId, Time};
 use crate::policy::rate_limit;
@@ -212,7 +213,8 @@ impl Cycle<'_> {
         told.skipped.append(&mut selection.skipped);
         if request.dry_run {
             told.status = Some(CycleStatus::DryRun);
-            told.dispatched = selection.issues.iter().map(|issue| self.would_dispatch(issue, &selection)).collect();
+            told.dispatched =
+                selection.issues.iter().map(|issue| self.would_dispatch(issue, &selection)).collect();
             return Ok(told);
         }
         if !selection.issues.is_empty() && self.interrupt.signal().is_none() {

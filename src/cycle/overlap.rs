@@ -44,7 +44,8 @@ impl Lookout<'_> {
             .filter(|overlap| overlap.confidence >= self.threshold)
             .map(|overlap| Skip::new(SkipReason::Overlap, sentence(overlap)));
         if objection.is_none() {
-            self.taken.add(Holder { issue: issue.identifier.clone(), relation: Relation::Selected }, &prediction);
+            self.taken
+                .add(Holder { issue: issue.identifier.clone(), relation: Relation::Selected }, &prediction);
         }
         self.met.insert(issue.id.clone(), overlaps);
         objection
@@ -75,7 +76,7 @@ impl Cycle<'_> {
         state: &State,
         request: &Request,
     ) -> HashMap<IssueId, Issue> {
-        if !request.dry_run && !self.compares(eligible, state, request) {
+        if eligible.is_empty() || !(request.dry_run || self.compares(eligible, state, request)) {
             return HashMap::new();
         }
         let running = self.live_claims(state).filter_map(|id| polled.recorded.get(id));
@@ -127,8 +128,12 @@ impl Cycle<'_> {
         let running: Vec<(&IssueId, Option<&Issue>)> =
             self.live_claims(state).map(|id| (id, detailed(id))).collect();
         let mut named = BTreeSet::new();
-        for issue in eligible.iter().filter_map(|issue| detailed(&issue.id)).chain(running.iter().filter_map(|r| r.1)) {
-            named.extend(named_files(issue, &past.index).into_iter().filter(|file| past.index.is_tracked(file)));
+        for issue in
+            eligible.iter().filter_map(|issue| detailed(&issue.id)).chain(running.iter().filter_map(|r| r.1))
+        {
+            named.extend(
+                named_files(issue, &past.index).into_iter().filter(|file| past.index.is_tracked(file)),
+            );
         }
         let predictor = Predictor {
             index: &past.index,
@@ -153,16 +158,19 @@ impl Cycle<'_> {
     }
 
     fn live_claims<'s>(&self, state: &'s State) -> impl Iterator<Item = &'s IssueId> {
-        state.claims.iter().filter(|(_, claim)| self.is_anothers(claim) && !self.is_dead(claim)).map(|(id, _)| id)
+        state
+            .claims
+            .iter()
+            .filter(|(_, claim)| self.is_anothers(claim) && !self.is_dead(claim))
+            .map(|(id, _)| id)
     }
 
     fn importers(&self, past: &Past, files: &BTreeSet<String>) -> BTreeMap<String, BTreeSet<String>> {
         if files.is_empty() {
             return BTreeMap::new();
         }
-        let found = self
-            .watch
-            .time("find importers", None, || self.world.workspaces.importers(&past.base, files));
+        let found =
+            self.watch.time("find importers", None, || self.world.workspaces.importers(&past.base, files));
         found.unwrap_or_else(|error| {
             tracing::debug!("importers were not looked for: {error}");
             BTreeMap::new()
@@ -179,7 +187,8 @@ impl Cycle<'_> {
         let branches = workspaces.known_branches().unwrap_or_default();
         for (id, record) in in_review(state).take(MAX_IN_REVIEW) {
             let branch = record.branch.as_ref().map(|branch| format!("/{branch}"));
-            let fetched = branches.iter().filter(|(name, _)| branch.as_ref().is_some_and(|b| name.ends_with(b)));
+            let fetched =
+                branches.iter().filter(|(name, _)| branch.as_ref().is_some_and(|b| name.ends_with(b)));
             let known = fetched.map(|(_, sha)| sha).chain(&record.head_sha);
             heads.extend(known.map(|sha| (id.clone(), sha.clone())));
         }

@@ -48,7 +48,8 @@ impl Cycle<'_> {
     fn read_the_rest(&self, polled: &Polled, selection: &mut Selection) {
         let pool = polled.named.as_ref().unwrap_or(&polled.active);
         let missing = |issue: &&Issue| !issue.has_details && !selection.details.contains_key(&issue.id);
-        let ids: Vec<IssueId> = pool.iter().filter(missing).take(MAX_SHOWN).map(|issue| issue.id.clone()).collect();
+        let ids: Vec<IssueId> =
+            pool.iter().filter(missing).take(MAX_SHOWN).map(|issue| issue.id.clone()).collect();
         if ids.is_empty() {
             return;
         }

@@ -3,9 +3,9 @@
 
 use super::overlap::Lookout;
 use super::{Cycle, CycleError, Request, claim};
+use crate::model::plan::{Complexity, Overlap};
 use crate::model::report::{Dispatched, SkipReason, Skipped};
 use crate::model::{Claim, Issue, IssueId, IssueStatus, PullRequestState, State, Usage};
-use crate::model::plan::{Complexity, Overlap};
 use crate::policy::eligibility::{self, Rules, Skip, Verdict};
 use crate::policy::{complexity, slots};
 use std::collections::{HashMap, HashSet};
@@ -55,7 +55,7 @@ impl Cycle<'_> {
         also.extend(watched.map(|(id, _)| id.clone()).take(MAX_WATCHED));
         // What other runs work on is compared with.
         let live = state.claims.keys().filter(|id| !dead.iter().any(|(dead, _)| dead == *id));
-        also.extend(live.cloned().take(MAX_WATCHED));
+        also.extend(live.take(MAX_WATCHED).cloned());
         let candidates = self.world.tracker.candidates(&also)?;
         let named = if request.issues.is_empty() {
             None
@@ -144,8 +144,7 @@ impl Cycle<'_> {
     /// What an attempt at the issue asks for, and the model it is given.
     pub(super) fn model_for(&self, issue: &Issue, attempt: u32) -> (Option<Complexity>, complexity::Choice) {
         let rules = &self.settings.model;
-        let complexity =
-            issue.has_details.then(|| complexity::assess(issue, attempt, &rules.weights));
+        let complexity = issue.has_details.then(|| complexity::assess(issue, attempt, &rules.weights));
         let choice = complexity::choose(complexity.as_ref(), rules);
         (complexity, choice)
     }

@@ -1,8 +1,8 @@
 //! What the next cycle would do with every candidate, and why, as data. The shape is a contract
 //! (`plan --format json`).
 
-use super::{Priority, Time};
 use super::report::SkipReason;
+use super::{Priority, Time};
 use serde::Serialize;
 
 #[derive(Debug, Clone, Serialize)]

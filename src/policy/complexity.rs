@@ -107,19 +107,6 @@ pub fn choose(complexity: Option<&Complexity>, rules: &ModelRules) -> Choice {
     Choice { model: Some(model.clone()), reason: format!("complexity {score} is {}", class.word()) }
 }
 
-/// The terms in words: `label_complex +2 (feature), priority_high +1`.
-pub fn sentence(complexity: &Complexity) -> String {
-    let terms: Vec<String> = complexity
-        .terms
-        .iter()
-        .map(|Term { name, points, because }| match because {
-            Some(because) => format!("{name} {points:+} ({because})"),
-            None => format!("{name} {points:+}"),
-        })
-        .collect();
-    terms.join(", ")
-}
-
 fn class_of(score: i32) -> ComplexityClass {
     match score {
         COMPLEX_FROM.. => ComplexityClass::Complex,

@@ -8,5 +8,6 @@
 pub mod github;
 pub mod human;
 pub mod json;
+pub mod plan;
 pub mod progress;
 pub mod text;

@@ -88,7 +88,8 @@ fn weights_by_name_replace_the_defaults() {
     let weights = Weights([("label_simple".to_owned(), 5), ("description_under_200".to_owned(), 0)].into());
     let found = assess(&issue, 1, &weights);
     assert_eq!((found.score, found.class), (5, Complex));
-    assert_eq!(sentence(&found), "label_simple +5 (bug)");
+    let term = Term { name: "label_simple", points: 5, because: Some("bug".to_owned()) };
+    assert_eq!(found.terms, [term], "a term that counts for nothing is not told");
 }
 
 #[test]

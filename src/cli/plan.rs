@@ -1,0 +1,39 @@
+//! `conductor plan`: what the next cycle would do, and why.
+
+use super::args::{GlobalArgs, OutputFormat, PlanArgs, PlanFormat};
+use super::failure::Failure;
+use super::once::load;
+use super::terminal;
+use super::wire::{Surrounding, wire};
+use crate::config::Overrides;
+use crate::cycle::{self, Request};
+use crate::report::plan;
+use crate::system::redact::Redactor;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+pub(super) fn run(global: &GlobalArgs, args: &PlanArgs) -> Result<ExitCode, Failure> {
+    let surrounding = Surrounding::read()?;
+    let overrides = Overrides {
+        max_concurrent: args.max_concurrent.map(std::num::NonZeroUsize::get),
+        ..Overrides::default()
+    };
+    let config = load(global, overrides, &surrounding)?;
+    terminal::log(global, Arc::new(terminal::progress(global)), Redactor::new(&config.secrets()));
+    let wired = wire(&config, &surrounding, Box::new(|_| {}))?;
+    let request = Request { issues: args.issues.clone(), force: args.force, dry_run: true };
+    let planned = cycle::plan(&wired.world, &wired.settings, &request)?;
+    let format = args.format.unwrap_or(match global.output {
+        OutputFormat::Json => PlanFormat::Json,
+        OutputFormat::Human => PlanFormat::Human,
+    });
+    let out = &mut terminal::stdout(global);
+    let written = match format {
+        PlanFormat::Human => plan::render(&planned, out),
+        PlanFormat::Json => plan::render_json(&planned, out),
+        PlanFormat::Matrix => plan::render_matrix(&planned, out),
+    };
+    // A reader that is gone is no fault of the plan.
+    drop(written);
+    Ok(ExitCode::SUCCESS)
+}
