@@ -17,11 +17,7 @@ use std::sync::Arc;
 
 pub(super) fn run(global: &GlobalArgs, args: &OnceArgs) -> Result<ExitCode, Failure> {
     let surrounding = Surrounding::read()?;
-    let overrides = Overrides {
-        max_concurrent: args.max_concurrent.map(std::num::NonZeroUsize::get),
-        deadline: args.deadline,
-    };
-    let config = load(global, overrides, &surrounding)?;
+    let config = load(global, args, &surrounding)?;
     let display = Arc::new(terminal::progress(global));
     let secrets = config.secrets();
     terminal::log(global, Arc::clone(&display), Redactor::new(&secrets));
@@ -51,14 +47,17 @@ pub(super) fn run(global: &GlobalArgs, args: &OnceArgs) -> Result<ExitCode, Fail
 
 pub(super) fn load(
     global: &GlobalArgs,
-    overrides: Overrides,
+    args: &OnceArgs,
     surrounding: &Surrounding,
 ) -> Result<Config, Failure> {
     let options = LoadOptions {
         explicit: global.config.clone(),
         directory: directory(global.directory.as_deref())?,
         env: &|name| surrounding.variable(name),
-        overrides,
+        overrides: Overrides {
+            max_concurrent: args.max_concurrent.map(std::num::NonZeroUsize::get),
+            deadline: args.deadline,
+        },
         home: surrounding.home(),
         temp_dir: surrounding.temp.clone(),
     };
@@ -90,14 +89,14 @@ fn finish(
     if let Some(trouble) = &ran.trouble {
         terminal::say_error(global, &trouble.to_string());
     }
-    Ok(exit_code(&ran, interrupt, actions))
+    Ok(exit_code(&ran, interrupt, actions.never_fails))
 }
 
-fn exit_code(ran: &Ran, interrupt: &Interrupt, actions: &Actions) -> ExitCode {
+pub(super) fn exit_code(ran: &Ran, interrupt: &Interrupt, never_fails: bool) -> ExitCode {
     if let Some(signal) = interrupt.signal() {
         return signalled(signal);
     }
-    let failed = cycle::has_failures(&ran.report) && !actions.never_fails;
+    let failed = cycle::has_failures(&ran.report) && !never_fails;
     match (&ran.trouble, ran.report.status) {
         (Some(trouble), _) => ExitCode::from(code_of(trouble)),
         (None, CycleStatus::Deferred) => ExitCode::from(DEFERRED),

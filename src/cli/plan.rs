@@ -1,11 +1,10 @@
 //! `conductor plan`: what the next cycle would do, and why.
 
-use super::args::{GlobalArgs, OutputFormat, PlanArgs, PlanFormat};
+use super::args::{GlobalArgs, OnceArgs, OutputFormat, PlanArgs, PlanFormat};
 use super::failure::Failure;
 use super::once::load;
 use super::terminal;
 use super::wire::{Surrounding, wire};
-use crate::config::Overrides;
 use crate::cycle::{self, Request};
 use crate::report::plan;
 use crate::system::redact::Redactor;
@@ -14,11 +13,8 @@ use std::sync::Arc;
 
 pub(super) fn run(global: &GlobalArgs, args: &PlanArgs) -> Result<ExitCode, Failure> {
     let surrounding = Surrounding::read()?;
-    let overrides = Overrides {
-        max_concurrent: args.max_concurrent.map(std::num::NonZeroUsize::get),
-        ..Overrides::default()
-    };
-    let config = load(global, overrides, &surrounding)?;
+    let as_once = OnceArgs { max_concurrent: args.max_concurrent, ..OnceArgs::default() };
+    let config = load(global, &as_once, &surrounding)?;
     terminal::log(global, Arc::new(terminal::progress(global)), Redactor::new(&config.secrets()));
     let wired = wire(&config, &surrounding, Box::new(|_| {}))?;
     let request = Request { issues: args.issues.clone(), force: args.force, dry_run: true };
