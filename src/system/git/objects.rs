@@ -162,6 +162,12 @@ impl Repository {
         Ok(parse_range(&bytes, mark.as_bytes(), size, most))
     }
 
+    /// The newest commit both have; `None` when they have none in common, or one is unknown.
+    pub fn merge_base(&self, a: &Sha, b: &Sha) -> Result<Option<Sha>, GitError> {
+        let output = self.git(["merge-base", a.as_str(), b.as_str()]).output()?;
+        Ok(output.success.then(|| sha(output.text())))
+    }
+
     /// The files that differ.
     pub fn diff(&self, base: &Sha, head: &str) -> Result<Vec<ChangedFile>, GitError> {
         let args =
