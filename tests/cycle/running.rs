@@ -26,7 +26,8 @@ fn the_prompt_reaches_the_agent_whole_on_its_input_and_in_a_file() {
 fn the_agent_is_told_its_run_and_works_in_a_worktree_of_its_own() {
     let world = World::new();
     world.ticket("T-1");
-    let script = "env > \"$world/env\"; pwd > \"$world/pwd\"; git rev-parse --abbrev-ref HEAD > \"$world/branch\"";
+    let script =
+        "env > \"$world/env\"; pwd > \"$world/pwd\"; git rev-parse --abbrev-ref HEAD > \"$world/branch\"";
     world.agent(&Script::new().sh(script).then(Script::works()));
     let run = world.once(&[]).exits(0);
     let read = |name: &str| std::fs::read_to_string(world.path().join(name)).unwrap();
@@ -57,7 +58,10 @@ fn an_agent_that_changes_nothing_gets_no_pull_request() {
     let run = world.once(&[]).exits(0);
     assert_eq!(run.dispatched("T-1")["outcome"], "no_changes");
     assert_eq!((world.pulls().len(), world.branches().len()), (0, 0));
-    assert_eq!((&world.record("T-1")["status"], world.ticket_state("T-1").as_str()), (&json!("no_changes"), "Todo"));
+    assert_eq!(
+        (&world.record("T-1")["status"], world.ticket_state("T-1").as_str()),
+        (&json!("no_changes"), "Todo")
+    );
     // Not again for ever: the ticket has to change first.
     let again = world.once(&[]).exits(0);
     assert_eq!((again.skipped("T-1").0.as_str(), world.started().len()), ("blocked", 1));
@@ -80,7 +84,8 @@ fn a_failed_attempt_is_followed_by_a_better_one_in_a_clean_workspace() {
     let world = World::new();
     world.ticket("T-1");
     let first = Script::new().write("half.txt", "half").write("src/app.txt", "broken").exit(7);
-    let second = Script::new().sh("cat > \"$world/prompt-2\"; ls > \"$world/seen\"; cat src/app.txt >> \"$world/seen\"");
+    let second = Script::new()
+        .sh("cat > \"$world/prompt-2\"; ls > \"$world/seen\"; cat src/app.txt >> \"$world/seen\"");
     world.agent(&Script::new().at_attempt(1, first).at_attempt(2, second).then(Script::works()));
     let run = world.once(&[]).exits(0);
     let told = run.dispatched("T-1");
@@ -88,7 +93,8 @@ fn a_failed_attempt_is_followed_by_a_better_one_in_a_clean_workspace() {
     assert_eq!(std::fs::read_to_string(world.path().join("seen")).unwrap(), "README.md\nsrc\none\n");
     // What the first one did is kept aside, and the second was told of it.
     assert_eq!(repo::file_at(&world.checkout(), "refs/conductor/wip/T-1", "half.txt"), "half");
-    assert!(std::fs::read_to_string(world.path().join("prompt-2")).unwrap().contains("exited with code 7"));
+    let prompt = std::fs::read_to_string(world.path().join("prompt-2")).unwrap();
+    assert!(prompt.contains("exited with code 7"), "{prompt}");
     let outcomes: Vec<String> = world.outcomes().into_iter().map(|(_, outcome, _)| outcome).collect();
     assert_eq!(outcomes, ["partial", "success"]);
     assert!(!repo::git(&world.origin(), &["ls-tree", "-r", "--name-only", "conductor/T-1"]).contains("half"));
@@ -118,7 +124,8 @@ fn a_child_of_a_timed_out_attempt_is_gone_before_the_next_one_starts() {
     world.set("agent.turn_timeout", json!("500ms"));
     world.ticket("T-1");
     // Deaf to SIGTERM, in a session of its own.
-    let stay = "setsid sh -c 'trap \"\" TERM; echo $$ > \"'\"$world\"'/child\"; while :; do sleep 0.05; done' &";
+    let stay =
+        "setsid sh -c 'trap \"\" TERM; echo $$ > \"'\"$world\"'/child\"; while :; do sleep 0.05; done' &";
     let wait = "while ! [ -s \"$world/child\" ]; do sleep 0.02; done; sleep 600";
     let first = Script::new().sh(stay).sh(wait);
     let second = Script::new().sh("kill -0 \"$(cat \"$world/child\")\" 2>/dev/null || tell gone");
@@ -167,7 +174,10 @@ fn is_interrupted(signal: Signal, code: i32) {
     let run = run.wait().exits(code);
     assert!(asked.elapsed() < Duration::from_secs(6), "{:?}", asked.elapsed());
     assert_eq!(world.processes(), Vec::<String>::new());
-    assert_eq!((run.status().as_str(), &run.dispatched("T-1")["outcome"]), ("interrupted", &json!("interrupted")));
+    assert_eq!(
+        (run.status().as_str(), &run.dispatched("T-1")["outcome"]),
+        ("interrupted", &json!("interrupted"))
+    );
     assert_eq!(world.outcomes(), [("T-1".to_owned(), "interrupted".to_owned(), String::new())]);
     assert_eq!((world.claims().len(), world.ticket_state("T-1").as_str()), (0, "Todo"));
     assert_eq!(repo::file_at(&world.checkout(), "refs/conductor/wip/T-1", "half.txt"), "half");
@@ -281,7 +291,8 @@ fn a_ticket_that_is_deleted_during_the_run_is_let_go() {
 #[test]
 fn a_ticket_that_changed_after_the_poll_is_given_back() {
     let world = World::with_linear();
-    let ids = ["Stays", "Goes"].map(|title| world.linear().world().add(Ticket { title, ..Ticket::default() }));
+    let ids =
+        ["Stays", "Goes"].map(|title| world.linear().world().add(Ticket { title, ..Ticket::default() }));
     let goes = ids[1].clone();
     let mut once = false;
     world.linear().before("Refresh", move |linear, _| {
