@@ -5,4 +5,5 @@
 mod claiming;
 mod publishing;
 mod recovering;
+mod running;
 mod support;
