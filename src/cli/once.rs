@@ -2,7 +2,7 @@
 
 use super::args::{GlobalArgs, OnceArgs, OutputFormat};
 use super::failure::{ATTEMPT_FAILED, DEFERRED, FAULT, Failure, code_of};
-use super::wire::{Surrounding, directory, wire};
+use super::wire::{Surrounding, directory, secrets, wire};
 use super::{signals, terminal};
 use crate::config::{self, Config, LoadOptions, Overrides};
 use crate::cycle::{self, Interrupt, Ran, Request};
@@ -19,7 +19,7 @@ pub(super) fn run(global: &GlobalArgs, args: &OnceArgs) -> Result<ExitCode, Fail
     let surrounding = Surrounding::read()?;
     let config = load(global, args, &surrounding)?;
     let display = Arc::new(terminal::progress(global));
-    let secrets = config.secrets();
+    let secrets = secrets(&config, &surrounding);
     terminal::log(global, Arc::clone(&display), Redactor::new(&secrets));
     let actions = Actions::of(&surrounding, global);
     actions.open();

@@ -18,6 +18,8 @@ const SENSITIVE: &[&str] =
     &["TOKEN", "SECRET", "KEY", "PASSWORD", "PASSWD", "PASSPHRASE", "CREDENTIAL", "ASKPASS"];
 /// Or one of these between underscores.
 const SENSITIVE_WORDS: &[&str] = &["AUTH", "PASS", "PAT", "PWD"];
+/// A sensitive name with such an end says where a credential is.
+const PLACES: &[&str] = &["ASKPASS", "_DIR", "_FILE", "_HOME", "_NAME", "_PATH", "_SOCK", "_URI", "_URL"];
 /// Not for children: other sessions' marks, ways to the user's keys, files through which a step
 /// of a GitHub workflow changes the steps after it, places that are not theirs.
 const NOT_THEIRS: &[&str] = &[
@@ -86,6 +88,20 @@ pub fn child_environment(
     env.into_iter().map(|(name, value)| (name, value.replace('\0', ""))).collect()
 }
 
+/// The credentials an environment holds, by the names of its variables; to be hidden wherever a
+/// child prints them. Names of files and addresses are none: hiding those would hide ordinary text.
+pub fn credentials(base: &[(String, String)]) -> Vec<Secret> {
+    let is_credential = |name: &str, value: &str| {
+        let upper = name.to_ascii_uppercase();
+        let is_place = PLACES.iter().any(|end| upper.ends_with(end)) || value.contains("://");
+        is_sensitive(&upper) && !is_theirs_to_miss(&upper) && !is_place
+    };
+    base.iter()
+        .filter(|(name, value)| is_credential(name, value))
+        .map(|(_, value)| Secret::new(value))
+        .collect()
+}
+
 fn passes(name: &str, value: &str, rules: &EnvironmentRules<'_>) -> bool {
     if name.is_empty() || name.contains(['=', '\0']) {
         return false;
@@ -135,19 +151,21 @@ fn places(rules: &EnvironmentRules<'_>) -> Vec<(String, String)> {
     temporary.chain(rules.home.map(|home| ("HOME".to_owned(), text(home)))).collect()
 }
 
-/// Git that asks nobody, knows no helper and does not send the checkout's own credential.
+/// Git that asks nobody, knows no helper, keeps no house and does not send the checkout's own credential.
 /// Overrides on the command level of the configuration, which every file comes before.
 fn git_variables(extraheader_keys: &[String]) -> Vec<(String, String)> {
-    let keys = ["credential.helper"].into_iter().chain(extraheader_keys.iter().map(String::as_str));
+    let cleared = extraheader_keys.iter().map(|key| (key.as_str(), ""));
+    // Housekeeping would go on in the background after the agent has ended.
+    let settings = [("credential.helper", ""), ("gc.auto", "0"), ("maintenance.auto", "false")];
     let mut variables = vec![
         ("GIT_TERMINAL_PROMPT".to_owned(), "0".to_owned()),
         // Empty, not absent: that also silences `core.askPass`.
         ("GIT_ASKPASS".to_owned(), String::new()),
     ];
     let mut count = 0;
-    for key in keys {
+    for (key, value) in settings.into_iter().chain(cleared) {
         variables.push((format!("GIT_CONFIG_KEY_{count}"), key.to_owned()));
-        variables.push((format!("GIT_CONFIG_VALUE_{count}"), String::new()));
+        variables.push((format!("GIT_CONFIG_VALUE_{count}"), value.to_owned()));
         count += 1;
     }
     variables.push(("GIT_CONFIG_COUNT".to_owned(), count.to_string()));
@@ -289,11 +307,15 @@ mod tests {
         let env = child(&[], &EnvironmentRules { extraheader_keys: &keys, ..Default::default() });
         let expected = [
             ("GIT_ASKPASS", ""),
-            ("GIT_CONFIG_COUNT", "2"),
+            ("GIT_CONFIG_COUNT", "4"),
             ("GIT_CONFIG_KEY_0", "credential.helper"),
-            ("GIT_CONFIG_KEY_1", "http.https://github.com/.extraheader"),
+            ("GIT_CONFIG_KEY_1", "gc.auto"),
+            ("GIT_CONFIG_KEY_2", "maintenance.auto"),
+            ("GIT_CONFIG_KEY_3", "http.https://github.com/.extraheader"),
             ("GIT_CONFIG_VALUE_0", ""),
-            ("GIT_CONFIG_VALUE_1", ""),
+            ("GIT_CONFIG_VALUE_1", "0"),
+            ("GIT_CONFIG_VALUE_2", "false"),
+            ("GIT_CONFIG_VALUE_3", ""),
             ("GIT_TERMINAL_PROMPT", "0"),
         ];
         let git: Vec<_> = env.iter().filter(|(name, _)| name.starts_with("GIT_")).collect();
@@ -348,5 +370,24 @@ mod tests {
         };
         let env = child_environment(&[], &EnvironmentRules::default(), &run);
         assert!(env.iter().all(|(name, value)| !name.contains('\0') && !value.contains('\0')));
+    }
+
+    #[test]
+    fn credentials_are_known_by_their_names_and_places_are_none() {
+        let base = [
+            ("DEPLOY_TOKEN", "abcdefgh1"),
+            ("ANTHROPIC_API_KEY", "abcdefgh2"),
+            ("MYSQL_PWD", "abcdefgh3"),
+            ("PWD", "/home/me/project"),
+            ("SSH_AUTH_SOCK", "/tmp/agent.1"),
+            ("AWS_SHARED_CREDENTIALS_FILE", "/home/me/.aws/credentials"),
+            ("TOKEN_ENDPOINT", "https://example.org/token"),
+            ("GIT_CONFIG_KEY_0", "credential.helper"),
+            ("PATH", "/usr/bin"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let found = credentials(&base);
+        let values: Vec<&str> = found.iter().map(Secret::reveal).collect();
+        assert_eq!(values, ["abcdefgh1", "abcdefgh2", "abcdefgh3"]);
     }
 }

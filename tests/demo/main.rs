@@ -1,6 +1,6 @@
 //! `conductor demo`, as somebody runs it who has nothing yet: no repository, no home, no identity.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use serde_json::Value;
 use std::collections::BTreeMap;
