@@ -249,6 +249,8 @@ pub struct Snapshot {
     pub state: State,
     /// The store's own mark of this version; `None` when there is no document yet.
     pub version: Option<String>,
+    /// The remote's base branch, where loading the document told it too.
+    pub base: Option<Sha>,
 }
 
 /// A branch or ref to move on the remote, or, when `expect` is `to`, to prove to be there.

@@ -118,30 +118,51 @@ impl Workspaces {
         Ok(self.remote.branches()?)
     }
 
-    /// A clean workspace on `branch` at `base`. Whatever an earlier run left at its place is saved
-    /// under the ticket's wip ref first.
+    /// A clean workspace on `branch` at `base`, or, where an interrupted run saved its work, at
+    /// `start`. Whatever an earlier run left at its place is saved under the ticket's wip ref
+    /// first.
     pub fn create(
         &self,
         identifier: &str,
         branch: &BranchName,
         base: &Sha,
+        start: Option<&Sha>,
     ) -> Result<Workspace, WorkspaceError> {
         let key = safe_key(identifier);
         let path = self.contained(&key)?;
+        let begun = match start {
+            // What the saved work does not build on any more is no start.
+            Some(start) => self.repository.merge_base(base, start)?.map(|base| (base, start)),
+            None => None,
+        };
+        let (base, start) = begun.unwrap_or_else(|| (base.clone(), base));
+        let made =
+            |worktree| Workspace { worktree, key: key.clone(), branch: branch.clone(), base: base.clone() };
         let mut occupied = path.symlink_metadata().is_ok();
         if !occupied {
-            match self.repository.add_worktree(&path, branch, base, false) {
-                Ok(worktree) => {
-                    return Ok(Workspace { worktree, key, branch: branch.clone(), base: base.clone() });
-                }
+            match self.repository.add_worktree(&path, branch, start, false) {
+                Ok(worktree) => return Ok(made(worktree)),
                 // Registered with its folder gone, or the branch is there: looked into below.
                 Err(error) if error.is_refusal() => occupied = path.symlink_metadata().is_ok(),
                 Err(error) => return Err(error.into()),
             }
         }
-        self.clear(&key, &path, branch, base, occupied)?;
-        let worktree = self.repository.add_worktree(&path, branch, base, true)?;
-        Ok(Workspace { worktree, key, branch: branch.clone(), base: base.clone() })
+        self.clear(&key, &path, branch, &base, occupied)?;
+        Ok(made(self.repository.add_worktree(&path, branch, start, true)?))
+    }
+
+    /// What an interrupted run saved of this ticket: on the remote, else on this machine.
+    pub fn saved(&self, identifier: &str) -> Result<Option<Sha>, WorkspaceError> {
+        let name = Self::wip_ref(identifier);
+        if let Some(saved) = self.remote.fetch_ref(&name)? {
+            return Ok(Some(saved));
+        }
+        Ok(self.repository.refs(&name)?.remove(&name))
+    }
+
+    /// What the remote has under the ticket's wip ref now.
+    pub fn saved_on_remote(&self, identifier: &str) -> Result<Option<Sha>, WorkspaceError> {
+        Ok(self.remote.lookup(&Self::wip_ref(identifier))?)
     }
 
     /// Pushes commits to a branch that must not be there yet, or must be at `expect`.
@@ -153,8 +174,7 @@ impl Workspaces {
     ) -> Result<Pushed, WorkspaceError> {
         self.restore_shared();
         let update = RefPush { name: branch.full_ref(), to: Some(head.clone()), expect: expect.cloned() };
-        let mut results = self.remote.push(&[update], false)?;
-        Ok(results.pop().unwrap_or(Pushed::Collateral))
+        Ok(self.remote.push_together(update)?)
     }
 
     /// Puts back what an agent changed in the configuration and hooks all worktrees share; names
@@ -165,16 +185,7 @@ impl Workspaces {
 
     /// Ends a workspace: the folder, its registration and its local branch.
     pub fn remove(&self, workspace: &Workspace) -> Result<(), WorkspaceError> {
-        let path = workspace.path();
-        if self.repository.remove_worktree(path).is_err() {
-            // Git refuses damaged ones; the folder is ours, its work is published or saved.
-            match std::fs::remove_dir_all(path) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(WorkspaceError::Io(format!("{}: {error}", path.display())));
-                }
-                _ => self.repository.remove_worktree(path)?,
-            }
-        }
+        self.repository.remove_worktree(&workspace.worktree)?;
         Ok(self.repository.delete_branch(&workspace.branch)?)
     }
 
@@ -188,7 +199,9 @@ impl Workspaces {
         } else {
             status.head
         };
-        if head == workspace.base {
+        if head == workspace.base
+            || self.repository.range(&workspace.base, head.as_str(), 0)?.ahead.is_empty()
+        {
             return Ok(None);
         }
         self.keep(&workspace.key, &head)?;
@@ -196,8 +209,8 @@ impl Workspaces {
     }
 
     /// The full name of the ref that keeps a ticket's unfinished work.
-    pub fn wip_ref(key: &str) -> String {
-        format!("refs/conductor/wip/{}", safe_key(key))
+    pub fn wip_ref(identifier: &str) -> String {
+        wip_ref(&safe_key(identifier))
     }
 
     /// Who commits when git has no identity; asked once, and only when something is committed.
@@ -267,14 +280,14 @@ impl Workspaces {
                 let left =
                     Workspace { worktree, key: key.to_owned(), branch: branch.clone(), base: base.clone() };
                 self.save(&left)?;
-                self.repository.remove_worktree(path)?;
+                self.repository.remove_worktree(&left.worktree)?;
             }
-            (false, Some(_)) => self.repository.remove_worktree(path)?,
+            (false, Some(_)) => self.repository.forget_worktree(path)?,
             (false, None) => {}
         }
         let name = branch.full_ref();
         if let Some(head) = self.repository.refs(&name)?.remove(&name)
-            && !self.repository.divergence(base, &head)?.ahead.is_empty()
+            && !self.repository.range(base, head.as_str(), 0)?.ahead.is_empty()
         {
             self.keep(key, &head)?;
         }
@@ -283,11 +296,11 @@ impl Workspaces {
 
     /// Points the wip ref at `head`; what it pointed to before stays reachable under its own name.
     fn keep(&self, key: &str, head: &Sha) -> Result<(), WorkspaceError> {
-        let name = Self::wip_ref(key);
+        let name = wip_ref(key);
         if let Some(before) = self.repository.refs(&name)?.remove(&name)
             && before != *head
         {
-            let old = format!("refs/conductor/wip-earlier/{}/{}", safe_key(key), before.short());
+            let old = format!("refs/conductor/wip-earlier/{key}/{}", before.short());
             self.repository.update_ref(&old, Some(&before))?;
         }
         Ok(self.repository.update_ref(&name, Some(head))?)
@@ -307,34 +320,41 @@ impl Workspace {
     /// `max_patch` bytes.
     pub fn finish(&self, all: &Workspaces, message: &str, max_patch: u64) -> Result<Work, WorkspaceError> {
         self.check_intact()?;
-        let status = self.worktree.status()?;
-        let head = if status.is_dirty {
-            self.worktree.commit_all(message, all.fallback_author())?
-        } else {
-            status.head
-        };
-        if head == self.base {
-            return Ok(Work::default());
-        }
-        let repository = &all.repository;
-        let (divergence, files, patches) = std::thread::scope(|scope| {
-            let divergence = scope.spawn(|| repository.divergence(&self.base, &head));
-            let files = scope.spawn(|| repository.diff(&self.base, &head));
-            let patches = repository.patches(&self.base, &head, max_patch);
-            (joined(divergence), joined(files), patches)
+        // Most agents commit: their commits are read while git looks for what is left over.
+        let (status, looked) = std::thread::scope(|scope| {
+            let looked = scope.spawn(|| self.look(all, &self.worktree.head_name(), max_patch));
+            (self.worktree.status(), looked.join().unwrap_or_else(|_| Err(unread())))
         });
-        let (divergence, files) = (divergence?, files?);
-        if divergence.behind == 0 && files.is_empty() {
+        let status = status?;
+        let (head, work) = if status.is_dirty {
+            let head = self.worktree.commit_all(message, all.fallback_author())?;
+            let work = self.look(all, head.as_str(), max_patch)?;
+            (head, work)
+        } else {
+            (status.head, looked?)
+        };
+        if head == self.base || (work.missing_base_commits == 0 && work.files.is_empty()) {
             // Commits that undo each other are nothing to review.
             return Ok(Work::default());
         }
+        let links = self.links(&all.repository, &head, &work.files)?;
+        Ok(Work { head: Some(head), links, ..work })
+    }
+
+    /// What `head` has beyond the base.
+    fn look(&self, all: &Workspaces, head: &str, max_patch: u64) -> Result<Work, GitError> {
+        let repository = &all.repository;
+        let (range, files) = std::thread::scope(|scope| {
+            let files = scope.spawn(|| repository.diff(&self.base, head));
+            (repository.range(&self.base, head, max_patch), files.join().unwrap_or_else(|_| Err(unread())))
+        });
+        let (range, files) = (range?, files?);
         Ok(Work {
-            links: self.links(repository, &head, &files)?,
-            head: Some(head),
-            commits: divergence.ahead,
+            commits: range.ahead,
             files,
-            patches: patches?,
-            missing_base_commits: divergence.behind,
+            patches: range.patches,
+            missing_base_commits: range.behind,
+            ..Work::default()
         })
     }
 
@@ -384,8 +404,12 @@ impl Workspace {
     }
 }
 
-fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, Result<T, GitError>>) -> Result<T, GitError> {
-    thread.join().unwrap_or_else(|_| Err(GitError::protocol("log", "reading the commits failed")))
+fn wip_ref(key: &str) -> String {
+    format!("refs/conductor/wip/{key}")
+}
+
+fn unread() -> GitError {
+    GitError::protocol("log", "reading the commits failed")
 }
 
 /// The folder that holds the workspaces of the repository at `common_dir` when none is configured.

@@ -21,7 +21,7 @@ use crate::model::settings::StateStoreKind;
 use crate::model::{BranchName, Claim, Progress, RunId, Secret};
 use crate::policy::environment::{CLAUDE_LOGIN, credentials};
 use crate::ports::{Agent, Clock, Forge, StateStore, Tracker};
-use crate::system::git::{Credential, GitError, GitErrorKind, Remote, Repository};
+use crate::system::git::{Credential, GitError, GitErrorKind, Remote, Repository, remote_url};
 use crate::system::host;
 use crate::system::http::{HttpClient, HttpOptions, is_loopback};
 use crate::system::process::Supervisor;
@@ -74,8 +74,7 @@ pub(super) fn wire(
     progress: Box<dyn Fn(Progress) + Send + Sync>,
 ) -> Result<Wired, Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let repository = Repository::open(&config.repository.path).map_err(|error| of_git(&error))?;
-    let remote = remote(config, &repository)?;
+    let (repository, remote) = open(config)?;
     let mut clients = Vec::new();
     let tracker = tracker(config, &mut clients);
     let forge = forge(config, &remote, &clock, &mut clients)?;
@@ -152,9 +151,23 @@ fn identity(surrounding: &Surrounding, clock: &dyn Clock) -> Identity {
     }
 }
 
-fn remote(config: &Config, repository: &Repository) -> Result<Remote, Failure> {
+/// Asks git where the repository and where the remote is, both at once.
+fn open(config: &Config) -> Result<(Repository, Remote), Failure> {
+    let path = &config.repository.path;
+    let (repository, url) = std::thread::scope(|scope| {
+        let url = scope.spawn(|| remote_url(path, &config.repository.remote));
+        let lost = || Err(GitError::protocol("ls-remote", "asking for the remote's URL failed"));
+        (Repository::open(path), url.join().unwrap_or_else(|_| lost()))
+    });
+    let repository = repository.map_err(|error| of_git(&error))?;
+    let url = url.map_err(|error| of_git(&error))?;
+    let remote = Remote::new(&repository, &config.repository.remote, url);
+    Ok((repository, authorised(config, remote)?))
+}
+
+/// Gives the remote the forge's token where it is the forge's remote.
+fn authorised(config: &Config, remote: Remote) -> Result<Remote, Failure> {
     let name = &config.repository.remote;
-    let remote = Remote::open(repository, name).map_err(|error| of_git(&error))?;
     let ForgeKind::Github { api_url, token, .. } = &config.forge else { return Ok(remote) };
     if !remote.is_http() {
         return Ok(remote);
@@ -251,8 +264,7 @@ fn agent(config: &Config, surrounding: &Surrounding, supervisor: &Supervisor) ->
 
 /// The state's store by itself, for commands that only read.
 pub(super) fn open_store(config: &Config) -> Result<Box<dyn StateStore>, Failure> {
-    let repository = Repository::open(&config.repository.path).map_err(|error| of_git(&error))?;
-    let remote = remote(config, &repository)?;
+    let (repository, remote) = open(config)?;
     Ok(store(config, &repository, &remote))
 }
 

@@ -99,7 +99,10 @@ impl Cycle<'_> {
         budget: Duration,
         skipped: &mut Vec<Skipped>,
     ) -> Result<Vec<(Issue, Claim)>, CycleError> {
-        let base = self.world.workspaces.base()?;
+        let base = match self.ledger.base() {
+            Some(base) => base,
+            None => self.world.workspaces.base()?,
+        };
         let names: Vec<&str> = selection.issues.iter().map(|issue| issue.identifier.as_str()).collect();
         let mut decided = Decided::default();
         let change = Change {

@@ -1,7 +1,7 @@
 //! The one compare-and-swap loop. Changes handed in while a commit is on its way are committed
 //! together by the next one; a lost race loads the fresh state and decides every change again.
 
-use crate::model::{Refusal, RunId, State, state::Writer};
+use crate::model::{Refusal, RunId, Sha, State, state::Writer};
 use crate::ports::{Clock, RefUpdate, Snapshot, StateStore, StoreError, SwapError};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -55,6 +55,11 @@ impl<'w> Ledger<'w> {
     /// The state as it was read or written last.
     pub fn state(&self) -> State {
         held(&self.snapshot).state.clone()
+    }
+
+    /// The remote's base branch, where the store told it.
+    pub fn base(&self) -> Option<Sha> {
+        held(&self.snapshot).base.clone()
     }
 
     /// Commits a change by itself.

@@ -7,6 +7,8 @@
 mod attempt;
 mod change;
 mod claim;
+mod close;
+mod keep;
 mod ledger;
 mod notes;
 mod publish;

@@ -19,8 +19,8 @@ mod objects;
 mod remote;
 mod worktree;
 
-pub use objects::{ChangedFile, CommitAuthor, CommitInfo, Divergence, Entry, Object, Patches, parse_tree};
-pub use remote::{Credential, FetchSpec, RefPush, RefResult, Remote};
+pub use objects::{ChangedFile, CommitAuthor, CommitInfo, Entry, Object, Patches, Range, parse_tree};
+pub use remote::{Credential, FetchSpec, RefPush, RefResult, Remote, remote_url};
 pub use worktree::{Registered, Worktree, WorktreeStatus};
 
 const LOCAL_TIMEOUT: Duration = Duration::from_secs(300);
@@ -44,8 +44,16 @@ const CLEARED: &[&str] = &[
 
 /// Configuration of every call: agents can write the repository's hooks and settings, ours never
 /// run them, and nothing is tidied up behind our back.
-const OWN_CONFIG: &[&str] =
-    &["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "gc.auto=0"];
+const OWN_CONFIG: &[&str] = &[
+    "-c",
+    "core.hooksPath=/dev/null",
+    "-c",
+    "core.fsmonitor=false",
+    "-c",
+    "gc.auto=0",
+    "-c",
+    "maintenance.auto=false",
+];
 
 /// A repository on this machine.
 #[derive(Debug, Clone)]
@@ -270,17 +278,18 @@ impl Call {
             Some(file) => call.stdout_file(file),
             None => call.stdout_capture(),
         };
+        // With duct what is said first of a variable stands: the call's own come before what is cleared.
+        for (name, value) in &self.env {
+            call = call.env(name, value);
+        }
+        for name in CLEARED {
+            call = call.env_remove(name);
+        }
         call = call.env("LC_ALL", "C").env("GIT_TERMINAL_PROMPT", "0").env("GIT_OPTIONAL_LOCKS", "0");
         call = call.before_spawn(|command| {
             own_group(command);
             Ok(())
         });
-        for name in CLEARED {
-            call = call.env_remove(name);
-        }
-        for (name, value) in &self.env {
-            call = call.env(name, value);
-        }
         call = match self.stdin {
             Some(bytes) => call.stdin_bytes(bytes),
             None => call.stdin_null(),
@@ -342,12 +351,15 @@ fn end_group(pid: u32) {
 #[cfg(not(unix))]
 fn end_group(_: u32) {}
 
-/// The end of what git said, for people: one line, no control characters.
+/// How git began and ended what it said, for people: one line, no control characters. The first line
+/// names the thing, the last ones the consequence.
 fn last_words(stderr: &[u8]) -> String {
     let text = String::from_utf8_lossy(stderr);
-    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    let start = lines.len().saturating_sub(4);
-    let joined = lines.get(start..).unwrap_or_default().join("; ");
+    let mut lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    if lines.len() > 4 {
+        lines.drain(1..lines.len() - 3);
+    }
+    let joined = lines.join("; ");
     let clean: String = joined.chars().map(|c| if c.is_control() { ' ' } else { c }).take(600).collect();
     if clean.is_empty() { "it failed without a message".to_owned() } else { clean }
 }

@@ -37,12 +37,18 @@ impl BranchStore {
 
     fn read(&self) -> Result<Snapshot, StoreError> {
         let name = self.remote.tracking_ref(&self.options.branch);
-        let wanted = [name.clone(), format!("{name}^{{tree}}"), format!("{name}:{}", self.options.file)];
+        let wanted = [
+            self.remote.tracking_ref(&self.options.base),
+            name.clone(),
+            format!("{name}^{{tree}}"),
+            format!("{name}:{}", self.options.file),
+        ];
         let objects = self.repository.objects(&wanted).map_err(unreachable)?;
-        let [commit, tree, document] = <[Option<Object>; 3]>::try_from(objects)
+        let [base, commit, tree, document] = <[Option<Object>; 4]>::try_from(objects)
             .map_err(|_| StoreError::Unreachable("git answered for another number of objects".to_owned()))?;
+        let base = base.map(|base| base.id);
         let Some((commit, tree)) = commit.zip(tree) else {
-            return Ok(Snapshot { state: State::empty(), version: None });
+            return Ok(Snapshot { state: State::empty(), version: None, base });
         };
         let described = |detail: String| {
             StoreError::Unreadable(format!(
@@ -56,7 +62,7 @@ impl BranchStore {
         let state = State::parse(&document.data).map_err(described)?;
         let version = commit.id.to_string();
         self.remember(&version, parse_tree(&tree).map_err(unreachable)?);
-        Ok(Snapshot { state, version: Some(version) })
+        Ok(Snapshot { state, version: Some(version), base })
     }
 
     fn remember(&self, version: &str, root: Vec<Entry>) {
@@ -167,7 +173,8 @@ impl StateStore for BranchStore {
         judge(&pushes, &results)?;
         let version = commit.to_string();
         self.remember(&version, root);
-        Ok(Snapshot { state: next.split_history(self.options.keep_outcomes).0, version: Some(version) })
+        let state = next.split_history(self.options.keep_outcomes).0;
+        Ok(Snapshot { state, version: Some(version), base: base.base.clone() })
     }
 }
 

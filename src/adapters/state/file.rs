@@ -27,7 +27,7 @@ impl FileStore {
         let text = match std::fs::read(&self.path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Ok(Snapshot { state: State::empty(), version: None });
+                return Ok(Snapshot { state: State::empty(), version: None, base: None });
             }
             Err(error) => return Err(self.out_of_reach(&error)),
         };
@@ -37,7 +37,8 @@ impl FileStore {
                 self.path.display()
             ))
         })?;
-        Ok(Snapshot { state, version: Some(short_hash(&String::from_utf8_lossy(&text))) })
+        let version = Some(short_hash(&String::from_utf8_lossy(&text)));
+        Ok(Snapshot { state, version, base: None })
     }
 
     fn lock(&self) -> Result<File, StoreError> {
@@ -105,7 +106,7 @@ impl StateStore for FileStore {
         }
         let (state, version) =
             self.write(next).map_err(|error| SwapError::Store(self.out_of_reach(&error)))?;
-        Ok(Snapshot { state, version: Some(version) })
+        Ok(Snapshot { state, version: Some(version), base: None })
     }
 }
 

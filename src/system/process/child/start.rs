@@ -125,8 +125,12 @@ impl Child {
             if let Some(report) = self.next_report() {
                 break report;
             }
-            if self.reports.fill(&mut self.control, |_| ())? == 0 {
-                return Err(io::Error::other("it ended without a word"));
+            match self.reports.fill(&mut self.control, |_| ()) {
+                Ok(0) => return Err(io::Error::other("it ended without a word")),
+                // A socket with a time limit is never resumed after a signal, such as another
+                // child's end.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                told => drop(told?),
             }
         };
         self.control.set_nonblocking(true)?;
