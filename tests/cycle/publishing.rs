@@ -40,7 +40,10 @@ fn two_tickets_of_linear_end_in_review_with_a_pull_request_on_github_each() {
         let head = world.head_of(&format!("conductor/{key}")).unwrap();
         assert_eq!(record["head_sha"], json!(head));
         assert_eq!(record["pull_request"]["number"], json!(pull.number));
-        assert_eq!((&record["status"], &run.dispatched(key)["head_sha"]), (&json!("in_review"), &json!(head)));
+        assert_eq!(
+            (&record["status"], &run.dispatched(key)["head_sha"]),
+            (&json!("in_review"), &json!(head))
+        );
         let url = record["pull_request"]["url"].as_str().unwrap().to_owned();
         let linear = world.linear().world();
         assert_eq!((linear.state_of(key), linear.links_of(key)), ("In Review", vec![url.as_str()]));
@@ -77,7 +80,10 @@ fn a_pull_request_says_what_was_done_and_by_whom() {
     let pulls = world.github().pulls();
     let [pull] = pulls.as_slice() else { panic!("{pulls:?}") };
     assert_eq!(pull.title, "T-1: The work of T-1");
-    assert_eq!((pull.draft, &pull.labels, &pull.reviewers), (true, &vec!["robot".to_owned()], &vec!["ann".to_owned()]));
+    assert_eq!(
+        (pull.draft, &pull.labels, &pull.reviewers),
+        (true, &vec!["robot".to_owned()], &vec!["ann".to_owned()])
+    );
     for words in ["T-1", "Do the work", "work.txt", "lint"] {
         assert!(pull.body.contains(words), "{words}: {}", pull.body);
     }
@@ -105,7 +111,10 @@ fn a_pull_request_that_is_there_already_is_adopted() {
     world.tell("go-on");
     let run = run.wait().exits(0);
     assert_eq!(run.dispatched("T-1")["pull_request"]["created"], false);
-    assert_eq!((world.github().pulls().len(), &world.record("T-1")["pull_request"]["number"]), (1, &json!(1)));
+    assert_eq!(
+        (world.github().pulls().len(), &world.record("T-1")["pull_request"]["number"]),
+        (1, &json!(1))
+    );
 }
 
 #[test]
@@ -244,7 +253,10 @@ fn what_the_agent_left_uncommitted_is_committed_and_published() {
     assert_eq!(repo::file_at(&world.origin(), &head, "src/app.txt"), "changed");
     let told = run.dispatched("T-1");
     assert_eq!((&told["commits"], &told["files_changed"]), (&json!(2), &json!(3)));
-    assert_eq!(repo::git(&world.origin(), &["log", "-1", "--format=%an <%ae>", &head]), "Ann <ann@example.org>");
+    assert_eq!(
+        repo::git(&world.origin(), &["log", "-1", "--format=%an <%ae>", &head]),
+        "Ann <ann@example.org>"
+    );
 }
 
 #[test]

@@ -272,7 +272,11 @@ impl World {
     pub fn record(&self, key: &str) -> Value {
         let state = self.state();
         let issues = state["issues"].as_object().cloned().unwrap_or_default();
-        issues.into_iter().map(|(_, record)| record).find(|record| record["identifier"] == key).unwrap_or_default()
+        issues
+            .into_iter()
+            .map(|(_, record)| record)
+            .find(|record| record["identifier"] == key)
+            .unwrap_or_default()
     }
 
     /// `(issue, outcome, failure)` of every attempt, oldest first.
