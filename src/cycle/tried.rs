@@ -217,7 +217,7 @@ impl Cycle<'_> {
             issue: job.issue().identifier.clone(),
             workspace: job.workspace.path().to_owned(),
             prompt_file,
-            model: self.settings.model.clone(),
+            model: self.model_for(job.issue(), number).1.model,
             env: self.agent_environment(job, number),
             log: job.dir.join("output.log"),
             grace: self.settings.agent.grace_period,

@@ -1,9 +1,12 @@
 //! Decisions: values in, verdict out, no I/O.
 
+pub mod complexity;
+pub mod difficulty;
 pub mod eligibility;
 pub mod environment;
 pub mod ongoing;
 pub mod outcome;
+pub mod preflight;
 pub mod prompt;
 pub mod pull_request;
 pub mod rate_limit;
