@@ -2,7 +2,7 @@
 
 use crate::support::{World, config, faults, local, local_fault};
 use conductor::config::{AgentKind, ForgeKind, TrackerKind};
-use conductor::model::settings::{AssigneeRule, KeepWorkspace, ProtectedPolicy, StateStoreKind};
+use conductor::model::settings::{AssigneeRule, KeepWorkspace, ProtectedPolicy, StateStoreKind, Weights};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 

@@ -14,7 +14,7 @@ fn world() -> World {
     repo::commit(
         &world.origin(),
         "main",
-        "Parse, print and check",
+        "Modules",
         &[("src/parse.rs", "1\n"), ("src/print.rs", "use crate::parse;\n"), ("src/check.rs", "3\n")],
     );
     world
@@ -46,7 +46,10 @@ fn two_tickets_at_one_file_are_not_dispatched_together_and_a_third_is() {
     assert_eq!(run.worked_on(), ["T-1", "T-3"]);
     let (reason, detail) = run.skipped("T-2");
     assert_eq!(reason, "overlap");
-    assert_eq!(detail, "T-1, which goes first, probably changes src/parse.rs too (confidence 0.9)");
+    assert_eq!(
+        detail,
+        "T-1, which goes first, probably changes src/parse.rs, src/print.rs too (confidence 0.9)"
+    );
 
     let waiting = world.once(&[]).exits(0);
     assert_eq!(waiting.status(), "idle");
@@ -156,7 +159,7 @@ fn a_plan_says_why_and_changes_nothing() {
     );
     assert_eq!(
         second["overlaps"],
-        json!([{"with": "T-1", "relation": "selected", "confidence": 0.9, "files": ["src/parse.rs"]}])
+        json!([{"with": "T-1", "relation": "selected", "confidence": 0.9, "files": ["src/parse.rs", "src/print.rs"]}])
     );
     let third = planned(&plan, "T-3");
     assert_eq!((&third["reason"], &third["rank"]), (&json!("label_excluded"), &Value::Null));
