@@ -211,7 +211,10 @@ impl World {
         if fs::read_to_string(&file).ok().as_ref() != Some(&text) {
             fs::write(&file, text).unwrap();
         }
-        let mut all = vec!["once", "--output", "json", "--config", file.to_str().unwrap()];
+        let mut all = vec!["once", "--config", file.to_str().unwrap()];
+        if !arguments.contains(&"--output") {
+            all.extend(["--output", "json"]);
+        }
         all.extend(arguments);
         self.spawn(&all, &folder)
     }
