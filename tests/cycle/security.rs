@@ -151,7 +151,7 @@ fn hostile_identifiers_get_safe_workspaces_and_branches_of_their_own() {
 fn hostile_file_names_of_local_tickets_are_worked_on_or_named() {
     let world = World::new();
     for name in ["A B", "é", "-rf", "x.lock", "$(touch pwned)", "a'b\"c", "T\n::error::1"] {
-        world.ticket(name);
+        world.ticket_file(name, "---\ntitle: Some work\nstate: Todo\n---\n");
     }
     let run = world.once(&["--max-concurrent", "10"]).exits(0);
     assert_eq!((run.worked_on().len(), world.branches().len()), (7, 7), "{run}");
