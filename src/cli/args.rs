@@ -12,7 +12,7 @@ use std::time::Duration;
 const EXAMPLES: &str = "\
 Examples:
   conductor demo                            watch one whole cycle; nothing to set up
-  conductor once --dry-run                  what the next cycle would do, and why
+  conductor plan                            what the next cycle would do, and why
   conductor once --issue ENG-42             work on one ticket now
   conductor once --output json              for cron and CI: one JSON document on stdout
 ";
@@ -100,8 +100,18 @@ pub enum Command {
     /// Run one cycle and exit
     #[command(after_help = EXIT_CODES)]
     Once(OnceArgs),
+    /// What the next cycle would do with every candidate, and why; changes nothing
+    Plan(PlanArgs),
     /// One whole cycle in a throwaway world: local tracker, bare origin, scripted agent
     Demo(DemoArgs),
+    /// Claims, work in review, waiting and blocked tickets, limits, last outcomes
+    Status,
+    /// What a ticket's agent printed, in the latest run of this machine
+    Logs(LogsArgs),
+    /// What a ticket's agent did, turn by turn, in the latest run of this machine
+    Trace(KeyArgs),
+    /// Tokens, money and budgets
+    Usage(UsageArgs),
     /// Print a completion script for a shell
     Completions { shell: Shell },
     /// One agent's supervisor; started by Conductor itself
@@ -117,7 +127,7 @@ pub struct OnceArgs {
     /// Look only at this issue; may be given several times
     #[arg(long = "issue", value_name = "KEY")]
     pub issues: Vec<String>,
-    /// With --issue: set aside state, labels, backoff and blockers, never another runner's live claim
+    /// With --issue: set aside state, labels, backoff, blocks and overlaps, never another runner's live claim
     #[arg(long, requires = "issues")]
     pub force: bool,
     /// Decide and report, but claim, start and write nothing
@@ -135,10 +145,60 @@ pub struct OnceArgs {
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct PlanArgs {
+    /// Look only at this issue; may be given several times
+    #[arg(long = "issue", value_name = "KEY")]
+    pub issues: Vec<String>,
+    /// With --issue: as `once --force` would
+    #[arg(long, requires = "issues")]
+    pub force: bool,
+    /// What the plan looks like [default: as --output says]
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<PlanFormat>,
+    /// Issues worked on at the same moment [default: limits.max_concurrent of the file]
+    #[arg(long, value_name = "N", env = "CONDUCTOR_MAX_CONCURRENT")]
+    pub max_concurrent: Option<NonZeroUsize>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PlanFormat {
+    /// For people
+    Human,
+    /// Exactly one JSON document
+    Json,
+    /// A GitHub Actions matrix of the chosen issues, for `once --issue`
+    Matrix,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 pub struct DemoArgs {
     /// Leave the demo's world in this directory, which must be empty or not exist
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub keep: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct LogsArgs {
+    /// The ticket
+    #[arg(value_name = "KEY")]
+    pub key: String,
+    /// Go on showing what is printed until the run has done with the ticket
+    #[arg(short, long)]
+    pub follow: bool,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct KeyArgs {
+    /// The ticket
+    #[arg(value_name = "KEY")]
+    pub key: String,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct UsageArgs {
+    /// Also read Claude's own session files of conductor's workspaces
+    #[arg(long)]
+    pub scan: bool,
 }
 
 /// Whatever a hidden command was given, untouched.
@@ -197,15 +257,17 @@ mod tests {
 
     #[test]
     fn what_makes_no_sense_is_a_usage_error_with_exit_code_2() {
-        let wrong: [&[&str]; 8] = [
+        let wrong: [&[&str]; 10] = [
             &["once", "--force"],
             &["once", "--max-concurrent", "0"],
             &["once", "--deadline", "30"],
             &["once", "--deadline", "0s"],
             &["once", "--workflow", "x"],
             &["once", "-v", "-q"],
-            &["status"],
+            &["logs"],
             &["once", "--output", "xml"],
+            &["plan", "--format", "xml"],
+            &["plan", "--force"],
         ];
         for words in wrong {
             assert_eq!(parse(words).unwrap_err().exit_code(), 2, "{words:?}");

@@ -10,9 +10,13 @@ mod claim;
 mod close;
 mod keep;
 mod ledger;
+mod notes;
+mod overlap;
+mod plan;
 mod publish;
 mod reconcile;
 mod record;
+mod records;
 mod select;
 mod stop;
 mod supervise;
@@ -21,6 +25,7 @@ mod timings;
 mod tried;
 mod work;
 
+pub use plan::plan;
 pub use stop::Interrupt;
 pub use surroundings::Surroundings;
 
@@ -29,14 +34,16 @@ use crate::guards::Guards;
 use crate::model::progress::Progress;
 use crate::model::report::{CycleStatus, Dispatched, Recovered, Requests, Skipped};
 use crate::model::settings::{
-    AgentLimits, Backoff, KeepWorkspace, Limits, PullRequestSettings, TrackerRules,
+    AgentLimits, Backoff, KeepWorkspace, Limits, ModelRules, PreflightSettings, PullRequestSettings,
+    TrackerRules,
 };
-use crate::model::{Claim, CycleReport, IssueId, Outcome, RunId, Time};
+use crate::model::{Claim, CycleReport, IssueId, Outcome, RunId, State, Time};
 use crate::policy::rate_limit;
 use crate::ports::{Agent, Clock, Forge, StateStore, StoreError, Tracker, TrackerError};
 use crate::workspace::{WorkspaceError, Workspaces};
 use chrono::TimeDelta;
-use ledger::Ledger;
+use ledger::{Change, Ledger, LedgerError};
+use records::Records;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -76,7 +83,8 @@ pub struct Settings {
     pub retry: Backoff,
     pub rate_limit: Backoff,
     pub agent: AgentLimits,
-    pub model: Option<String>,
+    pub model: ModelRules,
+    pub preflight: PreflightSettings,
     pub base_branch: String,
     pub branch_prefix: String,
     pub lease_skew: TimeDelta,
@@ -113,6 +121,8 @@ pub enum CycleError {
     Config(String),
     /// Tracker, forge or git remote out of reach or refusing, or the state unreadable.
     Unreachable(String),
+    /// The tracker's request allowance is used up; until when, where it said so.
+    Limited { until: Option<Time>, detail: String },
     /// A fault of Conductor's own.
     Internal(String),
 }
@@ -120,7 +130,10 @@ pub enum CycleError {
 impl fmt::Display for CycleError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Config(text) | Self::Unreachable(text) | Self::Internal(text) => f.write_str(text),
+            Self::Config(text)
+            | Self::Unreachable(text)
+            | Self::Limited { detail: text, .. }
+            | Self::Internal(text) => f.write_str(text),
         }
     }
 }
@@ -140,6 +153,7 @@ impl From<TrackerError> for CycleError {
     fn from(error: TrackerError) -> Self {
         match error {
             TrackerError::Config(text) => Self::Config(text),
+            TrackerError::RateLimited { until, .. } => Self::Limited { until, detail: error.to_string() },
             other => Self::Unreachable(other.to_string()),
         }
     }
@@ -158,6 +172,7 @@ struct Cycle<'w> {
     ledger: Ledger<'w>,
     watch: &'w Stopwatch<'w>,
     interrupt: &'w Interrupt,
+    records: Records<'w>,
 }
 
 /// Runs one cycle.
@@ -172,10 +187,14 @@ pub fn run(
     let ledger = watch.time("load state", None, || {
         Ledger::open(world.store.as_ref(), world.clock.as_ref(), &settings.identity.run_id)
     })?;
-    let cycle = Cycle { world, settings, ledger, watch: &watch, interrupt };
+    let cycle =
+        Cycle { world, settings, ledger, watch: &watch, interrupt, records: Records::new(world, settings) };
     let told = match rate_limit::deferred_until(&cycle.ledger.state().rate_limit, started_at) {
         Some(until) => Told::deferred(until),
-        None => cycle.turn(request)?,
+        None => match cycle.turn(request) {
+            Err(CycleError::Limited { until, detail }) if !request.dry_run => cycle.defer(until, detail)?,
+            told => told?,
+        },
     };
     Ok(cycle.report(started_at, told))
 }
@@ -198,17 +217,41 @@ impl Told {
 }
 
 impl Cycle<'_> {
+    /// Keeps a limit for all runners in the state, so that none of them asks before it is over.
+    fn defer(&self, until: Option<Time>, detail: String) -> Result<Told, CycleError> {
+        tracing::warn!("{detail}");
+        let (backoff, now) = (self.settings.rate_limit, self.now());
+        let change = Change {
+            what: "defer: the tracker's limit is reached".to_owned(),
+            refs: Vec::new(),
+            decide: Box::new(move |state| {
+                let rate_limit = rate_limit::after_hit(&state.rate_limit, until, &backoff, now);
+                Ok(State { rate_limit, ..state.clone() })
+            }),
+        };
+        if let Err(LedgerError::Store(error)) = self.ledger.commit_alone(change) {
+            return Err(error.into());
+        }
+        match rate_limit::deferred_until(&self.ledger.state().rate_limit, now) {
+            Some(until) => Ok(Told::deferred(until)),
+            None => Err(CycleError::Unreachable(detail)),
+        }
+    }
+
     fn turn(&self, request: &Request) -> Result<Told, CycleError> {
         let mut told = Told::default();
         let mut polled = self.watch.time("poll tracker", None, || self.poll(request))?;
-        if !request.dry_run {
+        if request.dry_run {
+            self.foresee(&mut polled)?;
+        } else {
             told.recovered = self.watch.time("recover", None, || self.reconcile(&mut polled))?;
         }
         let mut selection = self.select(&polled, request);
         told.skipped.append(&mut selection.skipped);
         if request.dry_run {
             told.status = Some(CycleStatus::DryRun);
-            told.dispatched = selection.issues.iter().map(|issue| self.would_dispatch(issue)).collect();
+            told.dispatched =
+                selection.issues.iter().map(|issue| self.would_dispatch(issue, &selection)).collect();
             return Ok(told);
         }
         if !selection.issues.is_empty() && self.interrupt.signal().is_none() {

@@ -50,6 +50,7 @@ impl Cycle<'_> {
         let begun = self.watch.elapsed();
         self.tell(issue, News::Claimed { title: issue.title.clone() });
         let dir = self.settings.run_dir.join(safe_key(&issue.identifier));
+        self.records.begin(issue, claimed.claim.attempt);
         let mut warnings = Vec::new();
         let in_progress = &self.settings.tracker.in_progress_state;
         let name = Some(issue.identifier.as_str());
@@ -65,6 +66,7 @@ impl Cycle<'_> {
         }
         let (worked, workspace) = match opened {
             Ok(workspace) => {
+                self.records.entered(issue, workspace.path());
                 let job = Job { claimed, workspace, dir: dir.clone() };
                 (self.attempts(&job, stops, warnings), Some(job))
             }

@@ -1,9 +1,12 @@
 //! Decisions: values in, verdict out, no I/O.
 
+pub mod complexity;
+pub mod difficulty;
 pub mod eligibility;
 pub mod environment;
 pub mod ongoing;
 pub mod outcome;
+pub mod preflight;
 pub mod prompt;
 pub mod pull_request;
 pub mod rate_limit;
@@ -11,4 +14,5 @@ pub mod retry;
 #[cfg(test)]
 mod samples;
 pub mod slots;
+pub mod spending;
 pub mod symptom;

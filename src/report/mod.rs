@@ -8,5 +8,10 @@
 pub mod github;
 pub mod human;
 pub mod json;
+pub mod log;
+pub mod plan;
 pub mod progress;
+pub mod status;
 pub mod text;
+pub mod trace;
+pub mod usage;

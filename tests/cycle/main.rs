@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod claiming;
+mod deciding;
 mod gating;
 mod publishing;
 mod recovering;

@@ -132,6 +132,13 @@ impl Repository {
             .map(sha)
     }
 
+    /// A commit and what it builds on, newest first; at most the newest 2,000.
+    pub fn commits(&self, head: &Sha) -> Result<Vec<CommitInfo>, GitError> {
+        let args = ["log", "-z", "--max-count=2000", "--format=%H %an <%ae>%n%B", head.as_str(), "--"];
+        let text = self.git(args).text()?;
+        Ok(text.split('\0').filter(|record| !record.is_empty()).map(parse_commit).collect())
+    }
+
     /// Where `head` stands against `base`: its commits with the patch of each, as text whatever
     /// attributes and configuration say, the patches together up to `most` bytes. What one commit
     /// adds and the next one removes is in it too.
@@ -176,6 +183,13 @@ impl Repository {
     }
 }
 
+/// `<id> <author>`, and the message from the next line on.
+fn parse_commit(record: &str) -> CommitInfo {
+    let (id, message) = record.split_once(' ').unwrap_or((record, ""));
+    let (author, message) = message.split_once('\n').unwrap_or((message, ""));
+    CommitInfo { sha: Sha::new(id), author: author.to_owned(), message: message.trim_end().to_owned() }
+}
+
 fn sha(text: String) -> Sha {
     Sha::new(text.trim())
 }
@@ -192,17 +206,11 @@ fn parse_range(bytes: &[u8], mark: &[u8], size: u64, most: u64) -> Range {
         let body = end + mark.len();
         let next = parts.peek().copied().unwrap_or(bytes.len());
         headers += (body - begin) as u64;
-        let Some(rest) = header.strip_prefix('>') else {
+        let Some(commit) = header.strip_prefix('>') else {
             range.behind += 1;
             continue;
         };
-        let (id, rest) = rest.split_once(' ').unwrap_or((rest, ""));
-        let (author, message) = rest.split_once('\n').unwrap_or((rest, ""));
-        range.ahead.push(CommitInfo {
-            sha: Sha::new(id),
-            author: author.to_owned(),
-            message: message.trim_end().to_owned(),
-        });
+        range.ahead.push(parse_commit(commit));
         range.patches.text.extend_from_slice(bytes.get(body..next).unwrap_or_default());
     }
     range.patches.size = size.saturating_sub(headers);
