@@ -106,7 +106,7 @@ impl Cycle<'_> {
         let fresh: HashMap<&IssueId, &Issue> = fresh.iter().map(|issue| (&issue.id, issue)).collect();
         for issue in running {
             let change = match fresh.get(&issue.id) {
-                Some(now) => ongoing::change(now, &self.settings.tracker),
+                Some(now) => ongoing::change(issue, now, &self.settings.tracker),
                 None => Some("the tracker has it no longer".to_owned()),
             };
             if let Some(change) = change {

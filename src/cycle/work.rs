@@ -149,7 +149,7 @@ impl Cycle<'_> {
                 job.issue().clone()
             }
         };
-        if let Some(change) = ongoing::change(&fresh, &self.settings.tracker) {
+        if let Some(change) = ongoing::change(job.issue(), &fresh, &self.settings.tracker) {
             last.interrupt(&change);
             return self.keep(job, self.unpublished(claimed, tried, warnings));
         }
