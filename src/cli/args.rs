@@ -257,7 +257,7 @@ mod tests {
 
     #[test]
     fn what_makes_no_sense_is_a_usage_error_with_exit_code_2() {
-        let wrong: [&[&str]; 8] = [
+        let wrong: [&[&str]; 10] = [
             &["once", "--force"],
             &["once", "--max-concurrent", "0"],
             &["once", "--deadline", "30"],
@@ -266,6 +266,8 @@ mod tests {
             &["once", "-v", "-q"],
             &["logs"],
             &["once", "--output", "xml"],
+            &["plan", "--format", "xml"],
+            &["plan", "--force"],
         ];
         for words in wrong {
             assert_eq!(parse(words).unwrap_err().exit_code(), 2, "{words:?}");

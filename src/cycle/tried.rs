@@ -79,6 +79,7 @@ impl Tried {
         self.attempt.outcome = Outcome::Interrupted;
         self.attempt.failure = None;
         self.error = format!("the ticket changed: {why}");
+        self.attempt.error_tail = Some(text::tail(&self.error, ERROR_TAIL).to_owned());
     }
 }
 

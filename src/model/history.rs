@@ -18,6 +18,6 @@ pub struct History {
 pub struct PastCommit {
     /// Cut; never with a NUL.
     pub message: String,
-    /// Empty for merges, and for changes so wide that they tell nothing.
+    /// Empty for merges, for first commits, and for changes so wide that they tell nothing.
     pub files: Vec<String>,
 }

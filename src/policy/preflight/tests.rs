@@ -201,3 +201,71 @@ fn an_overlap_names_whom_and_up_to_three_files() {
     );
     assert_eq!(taken.overlaps(&of(&[("other", Source::Explicit)])), []);
 }
+
+mod properties {
+    use super::*;
+    use crate::model::report::SkipReason;
+    use crate::model::settings::Limits;
+    use crate::policy::eligibility::Skip;
+    use crate::policy::samples::limits;
+    use crate::policy::slots::fill_unless;
+    use proptest::prelude::*;
+
+    const FILES: [&str; 6] =
+        ["a/parse.rs", "a/print.rs", "b/check.rs", "b/token.rs", "c/store.rs", "c/paper.rs"];
+
+    fn chosen<'a>(
+        issues: &'a [Issue],
+        predictor: &Predictor<'_>,
+        limits: &Limits,
+        taken: &mut Taken,
+    ) -> (Vec<&'a Issue>, Vec<(&'a Issue, Skip)>) {
+        let ranked: Vec<&Issue> = issues.iter().collect();
+        let filled = fill_unless(&ranked, limits, &[], &mut |issue| {
+            let prediction = predictor.predict(issue);
+            if let Some(overlap) = taken.overlaps(&prediction).first() {
+                return Some(Skip::new(SkipReason::Overlap, sentence(overlap)));
+            }
+            taken.add(Holder { issue: issue.identifier.clone(), relation: Relation::Selected }, &prediction);
+            None
+        });
+        (filled.selected, filled.skipped)
+    }
+
+    proptest! {
+        #[test]
+        fn nobody_chosen_meets_anybody_and_whoever_waits_meets_somebody_chosen(
+            named in prop::collection::vec(prop::collection::btree_set(0usize..6, 0..4), 0..12),
+            per_cycle in prop::option::of(1usize..6),
+        ) {
+            let index = index(&[("tokens", &["b/token.rs", "a/parse.rs"])], &FILES);
+            let predictor = Predictor { index: &index, common: HashSet::new(), importers: BTreeMap::new() };
+            let issues: Vec<Issue> = named
+                .iter()
+                .enumerate()
+                .map(|(number, files)| {
+                    let text: Vec<&str> = files.iter().map(|file| FILES[*file]).collect();
+                    ticket(&format!("E-{number}"), "t", &text.join(" and "))
+                })
+                .collect();
+            let limits = Limits { per_cycle, ..limits() };
+            let (selected, skipped) = chosen(&issues, &predictor, &limits, &mut Taken::default());
+            let again = chosen(&issues, &predictor, &limits, &mut Taken::default());
+            prop_assert_eq!((&selected, &skipped), (&again.0, &again.1));
+            prop_assert_eq!(selected.len() + skipped.len(), issues.len());
+            prop_assert_eq!(selected.first().map(|issue| &issue.identifier), issues.first().map(|issue| &issue.identifier));
+            let files = |issue: &Issue| named_files(issue, &index);
+            for (place, one) in selected.iter().enumerate() {
+                for other in &selected[place + 1..] {
+                    prop_assert!(files(one).is_disjoint(&files(other)));
+                }
+            }
+            for (issue, skip) in &skipped {
+                match skip.reason {
+                    SkipReason::Overlap => prop_assert!(selected.iter().any(|one| !files(one).is_disjoint(&files(issue)))),
+                    _ => prop_assert_eq!(Some(selected.len()), per_cycle),
+                }
+            }
+        }
+    }
+}

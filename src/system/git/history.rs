@@ -12,7 +12,7 @@ use std::time::Duration;
 /// Bytes of a message that are read.
 const MAX_MESSAGE: usize = 400;
 /// A commit that touches more files than this (an import, a reformatting) tells nothing about them.
-const MAX_FILES: usize = 100;
+const MAX_FILES: usize = 50;
 /// Longest line that is taken for code somebody wrote.
 const MAX_LINE: usize = 500;
 /// How long a search through contents may take.
@@ -155,6 +155,10 @@ impl Repository {
         self.local(["log", "-z", "--name-only", "--no-renames", "--diff-merges=off", "--no-show-signature"])
             .arg("--encoding=UTF-8")
             .arg(format!("--max-count={most}"))
+            // A first commit, and the last one of a shallow clone, brings in everything: no change.
+            .env("GIT_CONFIG_COUNT", "1")
+            .env("GIT_CONFIG_KEY_0", "log.showRoot")
+            .env("GIT_CONFIG_VALUE_0", "false")
     }
 
     /// A call that never fetches a missing object.
