@@ -129,6 +129,9 @@ pub struct OnceArgs {
     /// How long the run may take: 45m, 5h30m [default: limits.deadline of the file]
     #[arg(long, value_name = "DURATION", env = "CONDUCTOR_DEADLINE", value_parser = parse_deadline)]
     pub deadline: Option<Duration>,
+    /// A Symphony WORKFLOW.md instead of a configuration; what it says and has no effect is told
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub workflow: Option<PathBuf>,
     /// Say where the time went, on stderr and in the JSON
     #[arg(long)]
     pub timings: bool,
@@ -202,7 +205,7 @@ mod tests {
             &["once", "--max-concurrent", "0"],
             &["once", "--deadline", "30"],
             &["once", "--deadline", "0s"],
-            &["once", "--workflow", "x"],
+            &["once", "--workflow"],
             &["once", "-v", "-q"],
             &["status"],
             &["once", "--output", "xml"],

@@ -25,7 +25,7 @@ use crate::gates::checks::Checks;
 use crate::model::progress::Progress;
 use crate::model::report::{CycleStatus, Dispatched, Recovered, Requests, Skipped};
 use crate::model::settings::{
-    AgentLimits, Backoff, KeepWorkspace, Limits, PullRequestSettings, TrackerRules,
+    AgentLimits, Backoff, KeepWorkspace, Limits, PullRequestSettings, Template, TrackerRules,
 };
 use crate::model::{Claim, CycleReport, IssueId, Outcome, RunId, Time};
 use crate::policy::rate_limit;
@@ -76,6 +76,8 @@ pub struct Settings {
     pub branch_prefix: String,
     pub lease_skew: TimeDelta,
     pub pull_request: PullRequestSettings,
+    /// Instead of the built-in prompt.
+    pub prompt: Option<Template>,
     pub keep: KeepWorkspace,
     pub surroundings: Surroundings,
     /// Where this run's logs go: one folder per issue.

@@ -14,6 +14,7 @@ use crate::policy::outcome::{Facts, Judgement, judge, last_words};
 use crate::policy::prompt::{self, Brief};
 use crate::policy::pull_request::{self, FileChange, Summary};
 use crate::policy::retry;
+use crate::policy::template;
 use crate::ports::Assignment;
 use crate::workspace::{Work, WorkspaceError};
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -200,15 +201,23 @@ impl Cycle<'_> {
         before: Option<&Tried>,
     ) -> Result<Assignment, String> {
         let prior = self.prior(job, before);
-        let text = prompt::render(&Brief {
+        let brief = Brief {
             issue: job.issue(),
             attempt: number,
             base_branch: &self.settings.base_branch,
+            branch: job.workspace.branch().as_str(),
             prior: &prior,
+            captures: &[],
+            page: None,
             adjustments,
             gates: &self.world.checks.gates,
             boundary: &boundary(),
-        });
+        };
+        let text = match &self.settings.prompt {
+            Some(template) => template::render(template, &brief)
+                .map_err(|fault| format!("the prompt's template: {fault}"))?,
+            None => prompt::render(&brief),
+        };
         let failed = |error: std::io::Error| format!("{}: {error}", job.dir.display());
         std::fs::create_dir_all(job.temporary()).map_err(failed)?;
         let prompt_file = job.dir.join("prompt.md");
@@ -326,7 +335,17 @@ impl Cycle<'_> {
             run: &identity.run_id,
             run_url: identity.ci_run_url.as_deref(),
         };
-        (pull_request::title(job.issue()), pull_request::body(&summary))
+        let own = &self.settings.pull_request;
+        let title = own.title.as_ref().map(|template| pull_request::title_of(template, &summary));
+        let body = own.body.as_ref().map(|template| pull_request::body_of(template, &summary));
+        // A ticket the samples did not foresee gets what everybody else gets.
+        let rendered = |made: Option<Result<String, template::TemplateFault>>, key: &str| {
+            made?.inspect_err(|fault| tracing::warn!("pull_request.{key}: {fault}")).ok()
+        };
+        (
+            rendered(title, "title").unwrap_or_else(|| pull_request::title(job.issue())),
+            rendered(body, "body").unwrap_or_else(|| pull_request::body(&summary)),
+        )
     }
 
     /// Runs a hook; its failure is logged, and fails the run only where the hook says so.

@@ -1,6 +1,7 @@
 //! The words everything else is said in: values and pure transitions, no I/O.
 
 pub mod attempt;
+pub mod capture;
 pub mod change;
 pub mod event;
 pub mod glob;
@@ -16,6 +17,7 @@ pub mod transitions;
 pub mod usage;
 
 pub use attempt::{Attempt, Failure, GateResult, Outcome, Phase};
+pub use capture::{Capture, CapturedCommit};
 pub use change::{PullRequest, PullRequestDraft, PullRequestState};
 pub use event::{AgentEvent, AgentFault, AgentResult, Ending, StopReason, ToolCall};
 pub use ids::{BranchName, IssueId, RunId, Sha, safe_key};

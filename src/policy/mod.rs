@@ -12,3 +12,4 @@ pub mod retry;
 mod samples;
 pub mod slots;
 pub mod symptom;
+pub mod template;

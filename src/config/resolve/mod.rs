@@ -2,6 +2,7 @@
 //! section, each default beside its key; what one section must not do to another is checked here.
 
 mod agent;
+pub(super) mod prompt;
 mod services;
 mod work;
 
@@ -28,6 +29,7 @@ pub(super) fn resolve(document: &Document, options: &LoadOptions<'_>) -> Result<
         let rate_limit = backoff(top, "rate_limit", 60, 900);
         let (gates, guards, hooks) = (work::gates(top), work::guards(top), work::hooks(top));
         let (workspace, pull_request) = (work::workspace(top), pull_request(top));
+        let prompt = prompt::prompt(top);
         let (tracker, forge, agent) = (tracker?, forge?, agent?.config);
         let file = document.path.clone();
         Some(Config {
@@ -45,6 +47,8 @@ pub(super) fn resolve(document: &Document, options: &LoadOptions<'_>) -> Result<
             workspace,
             state,
             pull_request,
+            prompt,
+            notes: Vec::new(),
         })
     });
     later::refuse(&reading);
@@ -136,12 +140,11 @@ fn backoff(top: &Section<'_>, key: &'static str, base: u64, max: u64) -> Backoff
 }
 
 fn pull_request(top: &Section<'_>) -> PullRequestSettings {
-    top.section("pull_request", |s| {
-        later::check_pull_request(s);
-        PullRequestSettings {
-            draft: s.read("draft", boolean).unwrap_or(false),
-            labels: s.read("labels", names).unwrap_or_default(),
-            reviewers: s.read("reviewers", names).unwrap_or_default(),
-        }
+    top.section("pull_request", |s| PullRequestSettings {
+        draft: s.read("draft", boolean).unwrap_or(false),
+        labels: s.read("labels", names).unwrap_or_default(),
+        reviewers: s.read("reviewers", names).unwrap_or_default(),
+        title: s.read_nullable("title", prompt::text_template),
+        body: s.read_nullable("body", prompt::text_template),
     })
 }
