@@ -13,6 +13,10 @@ use std::sync::OnceLock;
 
 mod seal;
 
+/// A folder of ours in a workspace.
+const PAGES: &str = ".conductor-context";
+const PAGE: &str = ".conductor-context/earlier-attempts.md";
+
 pub use crate::system::git::{ChangedFile, CommitInfo, RefResult as Pushed};
 pub use seal::Seal;
 
@@ -153,8 +157,7 @@ impl Workspaces {
     ) -> Result<Pushed, WorkspaceError> {
         self.restore_shared();
         let update = RefPush { name: branch.full_ref(), to: Some(head.clone()), expect: expect.cloned() };
-        let mut results = self.remote.push(&[update], false)?;
-        Ok(results.pop().unwrap_or(Pushed::Collateral))
+        Ok(self.remote.push_together(update)?)
     }
 
     /// Puts back what an agent changed in the configuration and hooks all worktrees share; names
@@ -165,16 +168,7 @@ impl Workspaces {
 
     /// Ends a workspace: the folder, its registration and its local branch.
     pub fn remove(&self, workspace: &Workspace) -> Result<(), WorkspaceError> {
-        let path = workspace.path();
-        if self.repository.remove_worktree(path).is_err() {
-            // Git refuses damaged ones; the folder is ours, its work is published or saved.
-            match std::fs::remove_dir_all(path) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(WorkspaceError::Io(format!("{}: {error}", path.display())));
-                }
-                _ => self.repository.remove_worktree(path)?,
-            }
-        }
+        self.repository.remove_worktree(&workspace.worktree)?;
         Ok(self.repository.delete_branch(&workspace.branch)?)
     }
 
@@ -267,14 +261,14 @@ impl Workspaces {
                 let left =
                     Workspace { worktree, key: key.to_owned(), branch: branch.clone(), base: base.clone() };
                 self.save(&left)?;
-                self.repository.remove_worktree(path)?;
+                self.repository.remove_worktree(&left.worktree)?;
             }
-            (false, Some(_)) => self.repository.remove_worktree(path)?,
+            (false, Some(_)) => self.repository.forget_worktree(path)?,
             (false, None) => {}
         }
         let name = branch.full_ref();
         if let Some(head) = self.repository.refs(&name)?.remove(&name)
-            && !self.repository.divergence(base, &head)?.ahead.is_empty()
+            && !self.repository.range(base, head.as_str(), 0)?.ahead.is_empty()
         {
             self.keep(key, &head)?;
         }
@@ -307,34 +301,41 @@ impl Workspace {
     /// `max_patch` bytes.
     pub fn finish(&self, all: &Workspaces, message: &str, max_patch: u64) -> Result<Work, WorkspaceError> {
         self.check_intact()?;
-        let status = self.worktree.status()?;
-        let head = if status.is_dirty {
-            self.worktree.commit_all(message, all.fallback_author())?
-        } else {
-            status.head
-        };
-        if head == self.base {
-            return Ok(Work::default());
-        }
-        let repository = &all.repository;
-        let (divergence, files, patches) = std::thread::scope(|scope| {
-            let divergence = scope.spawn(|| repository.divergence(&self.base, &head));
-            let files = scope.spawn(|| repository.diff(&self.base, &head));
-            let patches = repository.patches(&self.base, &head, max_patch);
-            (joined(divergence), joined(files), patches)
+        // Most agents commit: their commits are read while git looks for what is left over.
+        let (status, looked) = std::thread::scope(|scope| {
+            let looked = scope.spawn(|| self.look(all, &self.worktree.head_name(), max_patch));
+            (self.worktree.status(), looked.join().unwrap_or_else(|_| Err(unread())))
         });
-        let (divergence, files) = (divergence?, files?);
-        if divergence.behind == 0 && files.is_empty() {
+        let status = status?;
+        let (head, work) = if status.is_dirty {
+            let head = self.worktree.commit_all(message, all.fallback_author())?;
+            let work = self.look(all, head.as_str(), max_patch)?;
+            (head, work)
+        } else {
+            (status.head, looked?)
+        };
+        if head == self.base || (work.missing_base_commits == 0 && work.files.is_empty()) {
             // Commits that undo each other are nothing to review.
             return Ok(Work::default());
         }
+        let links = self.links(&all.repository, &head, &work.files)?;
+        Ok(Work { head: Some(head), links, ..work })
+    }
+
+    /// What `head` has beyond the base.
+    fn look(&self, all: &Workspaces, head: &str, max_patch: u64) -> Result<Work, GitError> {
+        let repository = &all.repository;
+        let (range, files) = std::thread::scope(|scope| {
+            let files = scope.spawn(|| repository.diff(&self.base, head));
+            (repository.range(&self.base, head, max_patch), files.join().unwrap_or_else(|_| Err(unread())))
+        });
+        let (range, files) = (range?, files?);
         Ok(Work {
-            links: self.links(repository, &head, &files)?,
-            head: Some(head),
-            commits: divergence.ahead,
+            commits: range.ahead,
             files,
-            patches: patches?,
-            missing_base_commits: divergence.behind,
+            patches: range.patches,
+            missing_base_commits: range.behind,
+            ..Work::default()
         })
     }
 
@@ -363,6 +364,29 @@ impl Workspace {
             .collect())
     }
 
+    /// Puts a page for the agent where git does not see it: a folder that ignores itself. Its path
+    /// from the workspace, or `None` when the repository has such a folder of its own.
+    pub fn put_page(&self, text: &str) -> Result<Option<&'static str>, WorkspaceError> {
+        self.check_intact()?;
+        let folder = self.path().join(PAGES);
+        let io = |error: std::io::Error| WorkspaceError::Io(format!("{}: {error}", folder.display()));
+        if let Ok(found) = folder.symlink_metadata() {
+            let ignore = folder.join(".gitignore");
+            let is_ours = found.is_dir()
+                && ignore.symlink_metadata().is_ok_and(|file| file.is_file())
+                && std::fs::read(&ignore).is_ok_and(|text| text == b"*\n");
+            if !is_ours {
+                return Ok(None);
+            }
+            // Made anew: an earlier agent may have put a link in the place of the page.
+            std::fs::remove_dir_all(&folder).map_err(io)?;
+        }
+        std::fs::create_dir(&folder).map_err(io)?;
+        std::fs::write(folder.join(".gitignore"), "*\n").map_err(io)?;
+        std::fs::write(self.path().join(PAGE), text).map_err(io)?;
+        Ok(Some(PAGE))
+    }
+
     /// Back to a clean start for the next attempt.
     pub fn reset(&self) -> Result<(), WorkspaceError> {
         Ok(self.worktree.reset(&self.branch, &self.base)?)
@@ -384,8 +408,8 @@ impl Workspace {
     }
 }
 
-fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, Result<T, GitError>>) -> Result<T, GitError> {
-    thread.join().unwrap_or_else(|_| Err(GitError::protocol("log", "reading the commits failed")))
+fn unread() -> GitError {
+    GitError::protocol("log", "reading the commits failed")
 }
 
 /// The folder that holds the workspaces of the repository at `common_dir` when none is configured.

@@ -102,6 +102,10 @@ pub enum Command {
     Once(OnceArgs),
     /// One whole cycle in a throwaway world: local tracker, bare origin, scripted agent
     Demo(DemoArgs),
+    /// What attempts at a ticket left for the next ones
+    Context(ContextArgs),
+    /// Search what all attempts left: commits, decisions, files, errors, last words
+    Search(SearchArgs),
     /// Print a completion script for a shell
     Completions { shell: Shell },
     /// One agent's supervisor; started by Conductor itself
@@ -142,6 +146,20 @@ pub struct DemoArgs {
     /// Leave the demo's world in this directory, which must be empty or not exist
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub keep: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct ContextArgs {
+    /// The ticket, by the name people use
+    #[arg(value_name = "KEY")]
+    pub issue: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct SearchArgs {
+    /// All of them must be there, in any case and order
+    #[arg(value_name = "WORD", required = true)]
+    pub words: Vec<String>,
 }
 
 /// Whatever a hidden command was given, untouched.

@@ -2,9 +2,12 @@
 //! terminal and the signals are read here and passed on.
 
 pub mod args;
+mod context;
 mod demo;
 mod failure;
+mod kept;
 mod once;
+mod search;
 mod signals;
 mod terminal;
 mod wire;
@@ -26,6 +29,8 @@ pub fn main() -> ExitCode {
         Command::Once(args) => once::run(&cli.global, args),
         Command::Demo(args) => demo::run(&cli.global, args),
         Command::DemoAgent(args) => demo::agent::run(args),
+        Command::Context(args) => context::run(&cli.global, args),
+        Command::Search(args) => search::run(&cli.global, args),
         Command::Completions { shell } => completions(*shell),
         Command::Supervise(_) => return process::supervise_main(),
     };

@@ -15,12 +15,13 @@ use crate::adapters::tracker::linear::{Linear, LinearOptions};
 use crate::adapters::tracker::local::LocalTracker;
 use crate::config::{AgentKind, Config, ForgeKind, TrackerKind};
 use crate::cycle::{Identity, Settings, Surroundings, World};
-use crate::gates::checks::Checks;
+use crate::gates::commands::Commands;
+use crate::guards::Guards;
 use crate::model::settings::StateStoreKind;
 use crate::model::{BranchName, Claim, Progress, RunId, Secret};
 use crate::policy::environment::CLAUDE_LOGIN;
 use crate::ports::{Agent, Clock, Forge, StateStore, Tracker};
-use crate::system::git::{Credential, GitError, GitErrorKind, Remote, Repository};
+use crate::system::git::{Credential, GitError, GitErrorKind, Remote, Repository, remote_url};
 use crate::system::host;
 use crate::system::http::{HttpClient, HttpOptions, is_loopback};
 use crate::system::process::Supervisor;
@@ -73,8 +74,7 @@ pub(super) fn wire(
     progress: Box<dyn Fn(Progress) + Send + Sync>,
 ) -> Result<Wired, Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let repository = Repository::open(&config.repository.path).map_err(|error| of_git(&error))?;
-    let remote = remote(config, &repository)?;
+    let (repository, remote) = open(config)?;
     let supervisor = Supervisor::new(surrounding.exe.clone());
     let mut clients = Vec::new();
     let tracker = tracker(config, &mut clients);
@@ -86,6 +86,7 @@ pub(super) fn wire(
         workspace_root(config, surrounding, &repository),
     );
     let secrets = config.secrets();
+    let redactor = Arc::new(Redactor::new(&secrets));
     let identity = identity(surrounding, clock.as_ref());
     let settings = settings(config, surrounding, identity, &remote, workspaces.files(), secrets.clone());
     let host = settings.identity.host.clone();
@@ -96,15 +97,15 @@ pub(super) fn wire(
         store: store(config, &repository, &remote),
         clock,
         workspaces,
-        checks: Checks {
+        commands: Commands {
             supervisor,
-            redactor: Redactor::new(&secrets),
+            redactor: Arc::clone(&redactor),
             gates: config.gates.clone(),
-            guards: config.guards.clone(),
             hooks: config.hooks.clone(),
             checkout: config.repository.path.clone(),
             grace: config.agent.limits.grace_period,
         },
+        guards: Guards { rules: config.guards.clone(), redactor },
         is_alive: Box::new(move |claim| lives(claim, &host)),
         progress,
     };
@@ -143,9 +144,23 @@ fn identity(surrounding: &Surrounding, clock: &dyn Clock) -> Identity {
     }
 }
 
-fn remote(config: &Config, repository: &Repository) -> Result<Remote, Failure> {
+/// Asks git where the repository and where the remote is, both at once.
+fn open(config: &Config) -> Result<(Repository, Remote), Failure> {
+    let path = &config.repository.path;
+    let (repository, url) = std::thread::scope(|scope| {
+        let url = scope.spawn(|| remote_url(path, &config.repository.remote));
+        let lost = || Err(GitError::protocol("ls-remote", "asking for the remote's URL failed"));
+        (Repository::open(path), url.join().unwrap_or_else(|_| lost()))
+    });
+    let repository = repository.map_err(|error| of_git(&error))?;
+    let url = url.map_err(|error| of_git(&error))?;
+    let remote = Remote::new(&repository, &config.repository.remote, url);
+    Ok((repository, authorised(config, remote)?))
+}
+
+/// Gives the remote the forge's token where it is the forge's remote.
+fn authorised(config: &Config, remote: Remote) -> Result<Remote, Failure> {
     let name = &config.repository.remote;
-    let remote = Remote::open(repository, name).map_err(|error| of_git(&error))?;
     let ForgeKind::Github { api_url, token, .. } = &config.forge else { return Ok(remote) };
     if !remote.is_http() {
         return Ok(remote);
@@ -238,6 +253,12 @@ fn agent(config: &Config, surrounding: &Surrounding, supervisor: &Supervisor) ->
             args,
         })),
     }
+}
+
+/// The state's store by itself, for commands that only read.
+pub(super) fn open_store(config: &Config) -> Result<Box<dyn StateStore>, Failure> {
+    let (repository, remote) = open(config)?;
+    Ok(store(config, &repository, &remote))
 }
 
 fn store(config: &Config, repository: &Repository, remote: &Remote) -> Box<dyn StateStore> {

@@ -99,7 +99,10 @@ impl Cycle<'_> {
         budget: Duration,
         skipped: &mut Vec<Skipped>,
     ) -> Result<Vec<(Issue, Claim)>, CycleError> {
-        let base = self.world.workspaces.base()?;
+        let base = match self.ledger.base() {
+            Some(base) => base,
+            None => self.world.workspaces.base()?,
+        };
         let names: Vec<&str> = selection.issues.iter().map(|issue| issue.identifier.as_str()).collect();
         let mut decided = Decided::default();
         let change = Change {
@@ -218,7 +221,7 @@ impl Cycle<'_> {
             .startup_timeout
             .saturating_add(agent.turn_timeout)
             .saturating_add(agent.grace_period.saturating_mul(2))
-            .saturating_add(self.world.checks.time_limit());
+            .saturating_add(self.world.commands.time_limit());
         let issue =
             attempt.saturating_add(self.settings.retry.max).saturating_mul(self.settings.limits.max_attempts);
         let waves = issues.div_ceil(at_once).max(1);

@@ -5,7 +5,9 @@
 //! or store by name.
 
 mod attempt;
+mod change;
 mod claim;
+mod context;
 mod ledger;
 mod publish;
 mod reconcile;
@@ -21,7 +23,8 @@ mod work;
 pub use stop::Interrupt;
 pub use surroundings::Surroundings;
 
-use crate::gates::checks::Checks;
+use crate::gates::commands::Commands;
+use crate::guards::Guards;
 use crate::model::progress::Progress;
 use crate::model::report::{CycleStatus, Dispatched, Recovered, Requests, Skipped};
 use crate::model::settings::{
@@ -46,7 +49,8 @@ pub struct World {
     pub store: Box<dyn StateStore>,
     pub clock: Arc<dyn Clock>,
     pub workspaces: Workspaces,
-    pub checks: Checks,
+    pub commands: Commands,
+    pub guards: Guards,
     /// Whether a claim's run still lives, as far as this host can tell beyond the lease.
     pub is_alive: Box<dyn Fn(&Claim) -> bool + Send + Sync>,
     pub progress: Box<dyn Fn(Progress) + Send + Sync>,

@@ -212,7 +212,7 @@ impl Cycle<'_> {
             decide: Box::new(move |state| state.conclude(&conclusion)),
         })?;
         let action = if blocked { RecoveryAction::Blocked } else { RecoveryAction::Released };
-        Ok(written.then(|| Recovered { issue: claim.identifier, action }))
+        Ok(written.then_some(Recovered { issue: claim.identifier, action }))
             .inspect(|_| self.activate(&id, polled))
     }
 
@@ -265,6 +265,9 @@ impl Cycle<'_> {
         };
         if issue.state.is_named(&rules.in_progress_state) {
             issue.state.name.clone_from(active);
+        }
+        if let Some(named) = polled.named.iter_mut().flatten().find(|named| named.id == *id) {
+            named.state.name.clone_from(&issue.state.name);
         }
         let known = polled.active.iter().any(|other| other.id == *id);
         if !known && issue.state.is_among(&rules.active_states) {

@@ -6,7 +6,7 @@ use super::claim::ClaimedIssue;
 use super::ledger::{Change, LedgerError};
 use crate::model::{Attempt, BranchName, Conclusion, IssueRecord, Outcome, Sha, State, Time};
 use crate::policy::rate_limit;
-use crate::ports::RefUpdate;
+use crate::ports::{KeptFile, RefUpdate};
 
 /// What is to be remembered of an issue.
 pub(super) struct Recorded {
@@ -27,7 +27,12 @@ pub(super) fn proof(branch: &BranchName, head: &Sha) -> RefUpdate {
 
 impl Cycle<'_> {
     /// Ends the claim in its outcome.
-    pub(super) fn record(&self, claimed: &ClaimedIssue, recorded: Recorded) -> Result<(), LedgerError> {
+    pub(super) fn record(
+        &self,
+        claimed: &ClaimedIssue,
+        recorded: Recorded,
+        contexts: Vec<KeptFile>,
+    ) -> Result<(), LedgerError> {
         let now = self.now();
         let run = self.settings.identity.run_id.clone();
         let what = describe(&recorded);
@@ -50,7 +55,7 @@ impl Cycle<'_> {
             Ok(next)
         };
         let change = Change { what, refs: recorded.refs, decide: Box::new(decide) };
-        self.watch.time("record", Some(&claimed.issue.identifier), || self.ledger.commit(change))
+        self.watch.time("record", Some(&claimed.issue.identifier), || self.ledger.commit(change, contexts))
     }
 }
 

@@ -36,6 +36,8 @@ pub(super) struct Tried {
     pub is_draft: bool,
     pub limit_resets_at: Option<Time>,
     pub log: Option<PathBuf>,
+    /// Of the agent, not redacted.
+    pub last_words: String,
 }
 
 impl Tried {
@@ -63,6 +65,7 @@ impl Tried {
             is_draft: false,
             limit_resets_at: None,
             log: None,
+            last_words: String::new(),
         }
     }
 
@@ -121,7 +124,7 @@ impl Cycle<'_> {
                 return Tried::without_agent(
                     number,
                     Failure::AgentExit,
-                    self.world.checks.redact(&error.to_string()),
+                    self.world.guards.redact(&error.to_string()),
                 );
             }
         };
@@ -168,7 +171,7 @@ impl Cycle<'_> {
                 error = format!("{error}\n{words}");
             }
         }
-        let error = self.world.checks.redact(error.trim());
+        let error = self.world.guards.redact(error.trim());
         let tail = text::tail(&error, ERROR_TAIL);
         let mut attempt = Attempt {
             number,
@@ -190,7 +193,16 @@ impl Cycle<'_> {
             _ => None,
         });
         let limit_resets_at = named.or(run.limit.flatten());
-        Tried { attempt, error, work, text: told, is_draft, limit_resets_at, log: Some(assignment.log) }
+        Tried {
+            attempt,
+            error,
+            work,
+            text: told,
+            is_draft,
+            limit_resets_at,
+            log: Some(assignment.log),
+            last_words: run.words,
+        }
     }
 
     fn assignment(
@@ -201,16 +213,17 @@ impl Cycle<'_> {
         before: Option<&Tried>,
     ) -> Result<Assignment, String> {
         let prior = self.prior(job, before);
+        let captures = self.earlier(job, number, before);
         let brief = Brief {
             issue: job.issue(),
             attempt: number,
             base_branch: &self.settings.base_branch,
             branch: job.workspace.branch().as_str(),
             prior: &prior,
-            captures: &[],
-            page: None,
+            captures: &captures,
+            page: self.leave_page(job, &captures),
             adjustments,
-            gates: &self.world.checks.gates,
+            gates: &self.world.commands.gates,
             boundary: &boundary(),
         };
         let text = match &self.settings.prompt {
@@ -252,7 +265,7 @@ impl Cycle<'_> {
     fn inspect(&self, job: &Job<'_>) -> Result<Work, WorkspaceError> {
         let message = pull_request::commit_message(job.issue(), &self.settings.identity.run_id);
         // A change that is too large is refused by its size; its patch need not be read to the end.
-        let most = self.world.checks.guards.max_diff_size.saturating_add(1);
+        let most = self.world.guards.rules.max_diff_size.saturating_add(1);
         job.workspace.finish(&self.world.workspaces, &message, most)
     }
 
@@ -271,7 +284,8 @@ impl Cycle<'_> {
         let env = self.command_environment(job, number);
         let stop = || stops.reason(&job.issue().id);
         let announce = |gate: &str| self.tell(job.issue(), News::Gate { name: gate.to_owned() });
-        let runs = match self.world.checks.run_gates(&changed, job.workspace.path(), &env, &stop, &announce) {
+        let runs = match self.world.commands.run_gates(&changed, job.workspace.path(), &env, &stop, &announce)
+        {
             Ok(runs) => runs,
             Err(reason) => return Checked::plain(Judgement::ended(Outcome::Interrupted, stopped(reason))),
         };
@@ -281,7 +295,7 @@ impl Cycle<'_> {
             return Checked { gates, ..Checked::plain(Judgement::failed(Failure::GateFailed, true, error)) };
         }
         let (title, body) = self.words(job, run, work, &gates, &[]);
-        match self.world.checks.judge(job.workspace.branch(), work, &title, &body) {
+        match self.guard(job.workspace.branch(), work, &title, &body) {
             Verdict::Pass => Checked { judgement, gates, text: (title, body), is_draft: false },
             Verdict::Draft(reasons) => {
                 let text = self.words(job, run, work, &gates, &reasons);
@@ -375,7 +389,7 @@ impl Cycle<'_> {
         stop: &dyn Fn() -> Option<StopReason>,
     ) -> Result<(), String> {
         let env = self.command_environment(job, number);
-        let ran = self.world.checks.run_hook(hook, job.workspace.path(), &env, stop);
+        let ran = self.world.commands.run_hook(hook, job.workspace.path(), &env, stop);
         self.world.workspaces.restore_shared();
         ran
     }

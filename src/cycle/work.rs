@@ -78,17 +78,24 @@ impl Cycle<'_> {
         self.tell(issue, News::Claimed { title: issue.title.clone() });
         let dir = self.settings.run_dir.join(safe_key(&issue.identifier));
         let mut warnings = Vec::new();
-        if let Err(error) = self.watch.time("move ticket", Some(&issue.identifier), || {
-            self.world.tracker.move_to(issue, &self.settings.tracker.in_progress_state)
-        }) {
-            warnings.push(format!(
-                "the ticket could not be moved to {}: {error}",
-                self.settings.tracker.in_progress_state
-            ));
-        }
-        let opened = self.watch.time("workspace", Some(&issue.identifier), || {
-            self.world.workspaces.create(&issue.identifier, &claimed.claim.branch, &claimed.claim.base_sha)
+        let in_progress = &self.settings.tracker.in_progress_state;
+        let name = Some(issue.identifier.as_str());
+        let (moved, opened) = std::thread::scope(|scope| {
+            let moved = scope.spawn(|| {
+                self.watch.time("move ticket", name, || self.world.tracker.move_to(issue, in_progress))
+            });
+            let opened = self.watch.time("workspace", name, || {
+                self.world.workspaces.create(
+                    &issue.identifier,
+                    &claimed.claim.branch,
+                    &claimed.claim.base_sha,
+                )
+            });
+            (moved.join(), opened)
         });
+        if let Ok(Err(error)) = moved {
+            warnings.push(format!("the ticket could not be moved to {in_progress}: {error}"));
+        }
         let (worked, workspace) = match opened {
             Ok(workspace) => {
                 let job = Job { claimed, workspace, dir: dir.clone() };
@@ -175,7 +182,7 @@ impl Cycle<'_> {
         let branch = match pushed {
             Ok(branch) => branch,
             Err(error) => {
-                last.fail(Failure::Publish, self.world.checks.redact(&error));
+                last.fail(Failure::Publish, self.world.guards.redact(&error));
                 return self.unpublished(claimed, tried, self.saved(job, warnings));
             }
         };
@@ -206,7 +213,7 @@ impl Cycle<'_> {
                 }
             }
             Err(error) => {
-                last.fail(Failure::Publish, self.world.checks.redact(&error));
+                last.fail(Failure::Publish, self.world.guards.redact(&error));
                 Concluded { branch, pushed: Some(head), ..self.unpublished(claimed, tried, warnings) }
             }
         }
@@ -250,7 +257,8 @@ impl Cycle<'_> {
                 let (outcome, job) = (done.outcome(), job);
                 scope.spawn(move || self.put_away_workspace(job, outcome))
             });
-            let error = self.record(claimed, recorded(claimed, &done)).err();
+            let error =
+                self.record(claimed, recorded(claimed, &done), self.contexts(claimed, &done.tried)).err();
             if let Some(Ok(Some(warning))) = removal.map(std::thread::ScopedJoinHandle::join) {
                 done.warnings.push(warning);
             }
@@ -281,7 +289,9 @@ impl Cycle<'_> {
                 }
                 done.pushed = None;
                 done.record = self.after(claimed, &done.tried);
-                let again = self.record(claimed, recorded(claimed, done)).err()?;
+                let again = self
+                    .record(claimed, recorded(claimed, done), self.contexts(claimed, &done.tried))
+                    .err()?;
                 Some(CycleError::Unreachable(format!(
                     "{key}: its outcome could not be written: {}",
                     words(&again)
@@ -321,7 +331,7 @@ impl Cycle<'_> {
             attempts: u32::try_from(done.tried.len()).unwrap_or(u32::MAX),
             pull_request: done.handed.as_ref().map(HandedOver::reported),
             duration_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
-            warnings: done.warnings.iter().map(|warning| self.world.checks.redact(warning)).collect(),
+            warnings: done.warnings.iter().map(|warning| self.world.guards.redact(warning)).collect(),
             ..blank(&claimed.issue)
         };
         for tried in &done.tried {

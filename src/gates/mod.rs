@@ -2,7 +2,7 @@
 //! the configuration, each a child with a deadline whose whole tree ends with it. Nothing a ticket
 //! or an agent said becomes part of a command line.
 
-pub mod checks;
+pub mod commands;
 pub mod hooks;
 
 use crate::model::glob::Glob;

@@ -8,6 +8,7 @@ mod secrets;
 use crate::model::settings::{GuardRules, ProtectedPolicy};
 use crate::model::text;
 use crate::system::redact::Redactor;
+use std::sync::Arc;
 
 /// All that would leave the machine.
 #[derive(Debug, Clone, Copy)]
@@ -52,6 +53,24 @@ pub enum Verdict {
     Draft(Vec<String>),
     /// Must not leave the machine.
     Refuse(Vec<String>),
+}
+
+/// The configured guards.
+pub struct Guards {
+    pub rules: GuardRules,
+    pub redactor: Arc<Redactor>,
+}
+
+impl Guards {
+    /// What must be said of a change before it leaves the machine.
+    pub fn judge(&self, change: &Change) -> Verdict {
+        judge(change, &self.rules, &self.redactor)
+    }
+
+    /// The text without secrets.
+    pub fn redact(&self, text: &str) -> String {
+        self.redactor.redact(text).into_owned()
+    }
 }
 
 pub fn judge(change: &Change, rules: &GuardRules, redactor: &Redactor) -> Verdict {

@@ -1,7 +1,10 @@
 //! What one attempt did and found out, kept for the next one: a page of facts, no code.
 
-use super::{Attempt, BranchName, Failure, GateResult, IssueId, Outcome, Phase, RunId, Sha, Time};
+use super::{BranchName, Failure, GateResult, IssueId, Outcome, Phase, RunId, Sha, Time, safe_key};
 use serde::{Deserialize, Serialize};
+
+/// Captures that are kept: the newest.
+pub const KEPT: usize = 50;
 
 /// One attempt, as the next one is told of it. Texts are redacted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -56,10 +59,15 @@ impl Capture {
         self.issue_id == *issue && self.run_id == *run && self.attempt == attempt
     }
 
-    /// Takes over how the attempt ended after all.
-    pub fn concluded(&mut self, attempt: &Attempt) {
-        self.outcome = attempt.outcome;
-        self.failure = attempt.failure;
-        self.error_tail.clone_from(&attempt.error_tail);
+    /// The name of its file; the names' order is that of time.
+    pub fn file_name(&self) -> String {
+        let at = self.timestamp.format("%Y%m%dT%H%M%S%.3fZ");
+        format!("{at}-{}-{}.json", safe_key(&self.issue), self.attempt)
+    }
+
+    /// Whether a file of that name tells of the ticket.
+    pub fn is_file_of(name: &str, issue: &str) -> bool {
+        let attempt = name.split_once("Z-").map(|(_, rest)| rest).and_then(|rest| rest.rsplit_once('-'));
+        attempt.is_some_and(|(key, _)| key.eq_ignore_ascii_case(&safe_key(issue)))
     }
 }

@@ -135,19 +135,21 @@ fn places(rules: &EnvironmentRules<'_>) -> Vec<(String, String)> {
     temporary.chain(rules.home.map(|home| ("HOME".to_owned(), text(home)))).collect()
 }
 
-/// Git that asks nobody, knows no helper and does not send the checkout's own credential.
+/// Git that asks nobody, knows no helper, keeps no house and does not send the checkout's own credential.
 /// Overrides on the command level of the configuration, which every file comes before.
 fn git_variables(extraheader_keys: &[String]) -> Vec<(String, String)> {
-    let keys = ["credential.helper"].into_iter().chain(extraheader_keys.iter().map(String::as_str));
+    let cleared = extraheader_keys.iter().map(|key| (key.as_str(), ""));
+    // Housekeeping would go on in the background after the agent has ended.
+    let settings = [("credential.helper", ""), ("gc.auto", "0"), ("maintenance.auto", "false")];
     let mut variables = vec![
         ("GIT_TERMINAL_PROMPT".to_owned(), "0".to_owned()),
         // Empty, not absent: that also silences `core.askPass`.
         ("GIT_ASKPASS".to_owned(), String::new()),
     ];
     let mut count = 0;
-    for key in keys {
+    for (key, value) in settings.into_iter().chain(cleared) {
         variables.push((format!("GIT_CONFIG_KEY_{count}"), key.to_owned()));
-        variables.push((format!("GIT_CONFIG_VALUE_{count}"), String::new()));
+        variables.push((format!("GIT_CONFIG_VALUE_{count}"), value.to_owned()));
         count += 1;
     }
     variables.push(("GIT_CONFIG_COUNT".to_owned(), count.to_string()));
@@ -289,11 +291,15 @@ mod tests {
         let env = child(&[], &EnvironmentRules { extraheader_keys: &keys, ..Default::default() });
         let expected = [
             ("GIT_ASKPASS", ""),
-            ("GIT_CONFIG_COUNT", "2"),
+            ("GIT_CONFIG_COUNT", "4"),
             ("GIT_CONFIG_KEY_0", "credential.helper"),
-            ("GIT_CONFIG_KEY_1", "http.https://github.com/.extraheader"),
+            ("GIT_CONFIG_KEY_1", "gc.auto"),
+            ("GIT_CONFIG_KEY_2", "maintenance.auto"),
+            ("GIT_CONFIG_KEY_3", "http.https://github.com/.extraheader"),
             ("GIT_CONFIG_VALUE_0", ""),
-            ("GIT_CONFIG_VALUE_1", ""),
+            ("GIT_CONFIG_VALUE_1", "0"),
+            ("GIT_CONFIG_VALUE_2", "false"),
+            ("GIT_CONFIG_VALUE_3", ""),
             ("GIT_TERMINAL_PROMPT", "0"),
         ];
         let git: Vec<_> = env.iter().filter(|(name, _)| name.starts_with("GIT_")).collect();

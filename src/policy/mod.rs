@@ -1,5 +1,6 @@
 //! Decisions: values in, verdict out, no I/O.
 
+pub mod context;
 pub mod eligibility;
 pub mod environment;
 pub mod ongoing;

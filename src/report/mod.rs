@@ -5,6 +5,7 @@
 //! Styles are always written; a sink such as `anstream::AutoStream` takes them out where colour
 //! is off.
 
+pub mod context;
 pub mod github;
 pub mod human;
 pub mod json;

@@ -19,8 +19,8 @@ mod objects;
 mod remote;
 mod worktree;
 
-pub use objects::{ChangedFile, CommitAuthor, CommitInfo, Divergence, Entry, Object, Patches, parse_tree};
-pub use remote::{Credential, FetchSpec, RefPush, RefResult, Remote};
+pub use objects::{ChangedFile, CommitAuthor, CommitInfo, Entry, Object, Patches, Range, parse_tree};
+pub use remote::{Credential, FetchSpec, RefPush, RefResult, Remote, remote_url};
 pub use worktree::{Registered, Worktree, WorktreeStatus};
 
 const LOCAL_TIMEOUT: Duration = Duration::from_secs(300);
@@ -44,8 +44,16 @@ const CLEARED: &[&str] = &[
 
 /// Configuration of every call: agents can write the repository's hooks and settings, ours never
 /// run them, and nothing is tidied up behind our back.
-const OWN_CONFIG: &[&str] =
-    &["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "gc.auto=0"];
+const OWN_CONFIG: &[&str] = &[
+    "-c",
+    "core.hooksPath=/dev/null",
+    "-c",
+    "core.fsmonitor=false",
+    "-c",
+    "gc.auto=0",
+    "-c",
+    "maintenance.auto=false",
+];
 
 /// A repository on this machine.
 #[derive(Debug, Clone)]

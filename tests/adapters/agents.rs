@@ -1,5 +1,7 @@
 //! Agents: recorded streams of the real programs, and sessions with real processes.
 
+mod codex;
+
 use conductor::adapters::agent::Events;
 use conductor::adapters::agent::claude::{Claude, ClaudeOptions, ClaudeStream};
 use conductor::adapters::agent::command::{CommandAgent, CommandOptions};

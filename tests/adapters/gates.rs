@@ -57,7 +57,7 @@ impl World {
 
     fn run(&self, specs: &[GateSpec], changed: &[&str]) -> Vec<GateRun> {
         let changed: Vec<String> = changed.iter().map(|path| (*path).to_owned()).collect();
-        self.at(&|| None, |site| gates::run(specs, &changed, site)).unwrap()
+        self.at(&|| None, |site| gates::run(specs, &changed, site, &|_| ())).unwrap()
     }
 
     fn run_one(&self, script: &str) -> GateRun {
@@ -180,7 +180,7 @@ fn gates_told_to_stop_give_no_verdict() {
     let started = world.file("started");
     let cancel = || started.exists().then_some(StopReason::Interrupted);
     let specs = [gate("long", "touch started; sleep 600"), gate("next", "touch next")];
-    let result = world.at(&cancel, |site| gates::run(&specs, &[], site));
+    let result = world.at(&cancel, |site| gates::run(&specs, &[], site, &|_| ()));
     assert_eq!(result, Err(StopReason::Interrupted));
     assert!(!world.file("next").exists());
 }

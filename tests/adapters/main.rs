@@ -11,6 +11,7 @@ mod gates;
 mod github;
 mod http;
 mod linear;
+mod linear_schema;
 mod local;
 mod local_forge;
 mod processes;

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a world that cannot be made should fail there")]
 
+mod context;
 mod support;
 mod templates;
 mod workflow;

@@ -5,6 +5,7 @@
 //! repeat and are not final.
 
 mod stream;
+mod wire;
 
 pub use stream::ClaudeStream;
 

@@ -1,7 +1,8 @@
-//! Coding agents: Claude Code, any command. Each reads its own stream into [`AgentEvent`]s; what
+//! Coding agents: Claude Code, Codex, any command. Each reads its own stream into [`AgentEvent`]s; what
 //! they share is how a supervised child becomes a session.
 
 pub mod claude;
+pub mod codex;
 pub mod command;
 mod limit;
 mod session;

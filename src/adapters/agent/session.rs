@@ -14,6 +14,16 @@ pub(super) trait Reader: Send {
     /// What a line says; nothing is noise.
     fn line(&mut self, line: &[u8], events: &mut Events);
 
+    /// What has to be said to it now, one line each.
+    fn replies(&mut self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Nothing more will be said to it: its input is closed.
+    fn is_done(&self) -> bool {
+        false
+    }
+
     /// What the ending adds.
     fn ended(&mut self, _ending: &Ending, _events: &mut Events) {}
 }
@@ -28,7 +38,18 @@ pub(super) struct Session<R> {
 
 impl<R: Reader> Session<R> {
     pub fn new(child: Child, reader: R, grace: Duration) -> Self {
-        Self { child, reader, events: Events::new(), grace, ending: None }
+        let mut session = Self { child, reader, events: Events::new(), grace, ending: None };
+        session.reply();
+        session
+    }
+
+    fn reply(&mut self) {
+        for line in self.reader.replies() {
+            self.child.write_line(line.as_bytes());
+        }
+        if self.reader.is_done() {
+            self.child.close_input();
+        }
     }
 }
 
@@ -41,7 +62,10 @@ impl<R: Reader> AgentSession for Session<R> {
             return Step::Ended(ending.clone());
         }
         match self.child.next_line(wait) {
-            Line::Text(line) => self.reader.line(line, &mut self.events),
+            Line::Text(line) => {
+                self.reader.line(line, &mut self.events);
+                self.reply();
+            }
             Line::Skipped(_) => {}
             Line::Quiet => return Step::Waiting,
             Line::Ended(ending) => {

@@ -256,7 +256,6 @@ mod tests {
             "two\nlines\r\n::set-output name=x::y\n::add-mask::z",
             "--flag",
             "\u{202e}right to left\u{2066}",
-            "\u{1b}]0;owned\u{7}\u{0}",
             "\u{1b}]0;owned\u{7}\u{0}x",
             "Fixes #1, closes o/r#2, resolves GH-3 @everyone [skip ci]",
             &long,

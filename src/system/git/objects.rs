@@ -4,7 +4,11 @@
 use super::{GitError, Repository, protocol};
 use crate::model::Sha;
 use std::fmt::Write as _;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{Read, Seek};
+
+/// Bytes of commit messages that are read beside the patches.
+const HEADERS: u64 = 8 << 20;
 
 /// One object, as `cat-file --batch` gives it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,11 +35,13 @@ pub struct CommitAuthor {
 
 /// Where a head stands against its base.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Divergence {
+pub struct Range {
     /// Commits of the base that the head does not have: above zero, the base was rewritten away.
     pub behind: u64,
     /// Commits of the head that the base does not have, newest first.
     pub ahead: Vec<CommitInfo>,
+    /// The patches of those commits.
+    pub patches: Patches,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,63 +132,76 @@ impl Repository {
             .map(sha)
     }
 
-    /// Where `head` stands against `base`; at most the newest 2,000 commits are told.
-    pub fn divergence(&self, base: &Sha, head: &Sha) -> Result<Divergence, GitError> {
-        let range = format!("{base}...{head}");
-        let args =
-            ["log", "--left-right", "-z", "--max-count=2000", "--format=%m%H %an <%ae>%n%B", &range, "--"];
-        let text = self.git(args).text()?;
-        let mut divergence = Divergence::default();
-        for record in text.split('\0').filter(|record| !record.is_empty()) {
-            match record.split_at_checked(1) {
-                Some((">", rest)) => {
-                    let (id, message) = rest.split_once(' ').unwrap_or((rest, ""));
-                    let (author, message) = message.split_once('\n').unwrap_or((message, ""));
-                    divergence.ahead.push(CommitInfo {
-                        sha: Sha::new(id),
-                        author: author.to_owned(),
-                        message: message.trim_end().to_owned(),
-                    });
-                }
-                _ => divergence.behind += 1,
-            }
-        }
-        Ok(divergence)
-    }
-
-    /// The files that differ.
-    pub fn diff(&self, base: &Sha, head: &Sha) -> Result<Vec<ChangedFile>, GitError> {
-        let args =
-            ["diff", "--raw", "--numstat", "-z", "--no-abbrev", "--find-renames", "--ignore-submodules=none"];
-        parse_diff(&self.git(args).arg(base.as_str()).arg(head.as_str()).arg("--").success()?.stdout)
-    }
-
-    /// The patch of every commit of `head` that `base` does not have, up to `most` bytes; as text
-    /// whatever attributes and configuration say. What one commit adds and the next one removes is
-    /// in it too.
-    pub fn patches(&self, base: &Sha, head: &Sha, most: u64) -> Result<Patches, GitError> {
-        let args = [
-            "log",
+    /// Where `head` stands against `base`: its commits with the patch of each, as text whatever
+    /// attributes and configuration say, the patches together up to `most` bytes. What one commit
+    /// adds and the next one removes is in it too.
+    pub fn range(&self, base: &Sha, head: &str, most: u64) -> Result<Range, GitError> {
+        // A patch may hold any byte: only a word nobody can foresee tells where it ends.
+        let mark = format!("{:016x}", RandomState::new().build_hasher().finish());
+        let format = format!("--format={mark}%m%H %an <%ae>%n%B{mark}");
+        let patch = [
             "--patch",
             "--text",
-            "--format=",
             "--no-color",
             "--no-ext-diff",
             "--no-textconv",
             "--diff-merges=first-parent",
         ];
-        let (mut spool, _) = self.git(args).arg(format!("{base}..{head}")).arg("--").spooled()?;
+        let mut args = vec!["log", "--left-right", "--max-count=2000", &format];
+        if most > 0 {
+            args.extend(patch);
+        }
+        let span = format!("{base}...{head}");
+        args.extend([span.as_str(), "--"]);
+        let (mut spool, _) = self.git(args).spooled()?;
         let io = |error: std::io::Error| protocol("log", error.to_string());
         let size = spool.seek(std::io::SeekFrom::End(0)).map_err(io)?;
         spool.rewind().map_err(io)?;
-        let mut text = Vec::new();
-        spool.take(most).read_to_end(&mut text).map_err(io)?;
-        Ok(Patches { text, size })
+        let mut bytes = Vec::new();
+        spool.take(most.saturating_add(HEADERS)).read_to_end(&mut bytes).map_err(io)?;
+        Ok(parse_range(&bytes, mark.as_bytes(), size, most))
+    }
+
+    /// The files that differ.
+    pub fn diff(&self, base: &Sha, head: &str) -> Result<Vec<ChangedFile>, GitError> {
+        let args =
+            ["diff", "--raw", "--numstat", "-z", "--no-abbrev", "--find-renames", "--ignore-submodules=none"];
+        parse_diff(&self.git(args).arg(base.as_str()).arg(head).arg("--").success()?.stdout)
     }
 }
 
 fn sha(text: String) -> Sha {
     Sha::new(text.trim())
+}
+
+/// `<mark><side><id> <author>\n<message><mark><patch>` over and over.
+fn parse_range(bytes: &[u8], mark: &[u8], size: u64, most: u64) -> Range {
+    let mut range = Range::default();
+    let mut headers = 0;
+    let mut parts = memchr::memmem::find_iter(bytes, mark).peekable();
+    while let Some(begin) = parts.next() {
+        let Some(end) = parts.next() else { break };
+        let header =
+            String::from_utf8_lossy(bytes.get(begin + mark.len()..end).unwrap_or_default()).into_owned();
+        let body = end + mark.len();
+        let next = parts.peek().copied().unwrap_or(bytes.len());
+        headers += (body - begin) as u64;
+        let Some(rest) = header.strip_prefix('>') else {
+            range.behind += 1;
+            continue;
+        };
+        let (id, rest) = rest.split_once(' ').unwrap_or((rest, ""));
+        let (author, message) = rest.split_once('\n').unwrap_or((rest, ""));
+        range.ahead.push(CommitInfo {
+            sha: Sha::new(id),
+            author: author.to_owned(),
+            message: message.trim_end().to_owned(),
+        });
+        range.patches.text.extend_from_slice(bytes.get(body..next).unwrap_or_default());
+    }
+    range.patches.size = size.saturating_sub(headers);
+    range.patches.text.truncate(usize::try_from(most).unwrap_or(usize::MAX));
+    range
 }
 
 fn parse_batch(mut bytes: &[u8], count: usize) -> Result<Vec<Option<Object>>, GitError> {

@@ -5,6 +5,8 @@ use super::{Call, GitError, GitErrorKind, Repository, protocol};
 use crate::model::{BranchName, Secret, Sha, safe_key};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A remote of a repository, with what it takes to talk to it.
 #[derive(Debug, Clone)]
@@ -13,7 +15,17 @@ pub struct Remote {
     name: String,
     url: String,
     credential: Option<Credential>,
+    together: Arc<Together>,
 }
+
+/// Pushes of several threads that go out in one contact.
+#[derive(Debug, Default)]
+struct Together {
+    waiting: Mutex<Vec<(RefPush, Answer)>>,
+    turn: Mutex<()>,
+}
+
+type Answer = Arc<Mutex<Option<Result<RefResult, GitError>>>>;
 
 /// Basic authentication for an HTTP remote.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,16 +72,22 @@ impl RefResult {
     }
 }
 
+/// The URL of a remote as git sees it from `dir`, after its own rewriting.
+pub fn remote_url(dir: &Path, name: &str) -> Result<String, GitError> {
+    let text = Call::new(dir, ["ls-remote", "--get-url", "--", name]).text()?;
+    Ok(text.trim_end_matches('\n').to_owned())
+}
+
 impl Remote {
-    /// `name` is a remote of the repository or a URL.
-    pub fn open(repository: &Repository, name: &str) -> Result<Self, GitError> {
-        let text = repository.git(["ls-remote", "--get-url", "--", name]).text()?;
-        Ok(Self {
+    /// `name` is a remote of the repository or a URL, `url` what [`remote_url`] says of it.
+    pub fn new(repository: &Repository, name: &str, url: String) -> Self {
+        Self {
             repository: repository.clone(),
             name: name.to_owned(),
-            url: text.trim_end_matches('\n').to_owned(),
+            url,
             credential: None,
-        })
+            together: Arc::default(),
+        }
     }
 
     pub fn with_credential(mut self, credential: Credential) -> Self {
@@ -165,6 +183,28 @@ impl Remote {
         Ok(results)
     }
 
+    /// Pushes one ref, in the same contact as those other threads hand in while an earlier push is
+    /// on its way. Each is answered for itself.
+    pub fn push_together(&self, update: RefPush) -> Result<RefResult, GitError> {
+        let answer = Answer::default();
+        held(&self.together.waiting).push((update, Arc::clone(&answer)));
+        let turn = held(&self.together.turn);
+        if held(&answer).is_none() {
+            let (updates, answers): (Vec<RefPush>, Vec<Answer>) =
+                std::mem::take(&mut *held(&self.together.waiting)).into_iter().unzip();
+            match self.push(&updates, false) {
+                Ok(results) => {
+                    for (answer, result) in answers.iter().zip(results) {
+                        *held(answer) = Some(Ok(result));
+                    }
+                }
+                Err(error) => answers.iter().for_each(|answer| *held(answer) = Some(Err(error.clone()))),
+            }
+        }
+        drop(turn);
+        held(&answer).take().unwrap_or(Ok(RefResult::Collateral))
+    }
+
     /// Puts the credential into the call's environment. The key is the remote's whole URL: the
     /// most specific one wins, and the empty value before it drops whatever header a checkout
     /// left behind, so one header is sent and not two.
@@ -182,6 +222,11 @@ impl Remote {
             .env("GIT_CONFIG_KEY_2", "credential.helper")
             .env("GIT_CONFIG_VALUE_2", "")
     }
+}
+
+/// Whole values are put in and taken out: a panic elsewhere leaves nothing half done.
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// `git push --porcelain`: `<flag>\t<from>:<to>\t<summary>`.

@@ -33,8 +33,8 @@ pub struct WorktreeStatus {
 }
 
 impl Repository {
-    /// Registers a worktree on a new branch (or, with `reset`, on one that is moved to `base`) and
-    /// checks it out. Only the registration is under the lock.
+    /// Registers a worktree and checks `base` out in it, on a new branch (or, with `reset`, on one
+    /// that is moved there). Only the registration is under the lock.
     pub fn add_worktree(
         &self,
         path: &Path,
@@ -42,26 +42,32 @@ impl Repository {
         base: &Sha,
         reset: bool,
     ) -> Result<Worktree, GitError> {
-        let flag = if reset { "-B" } else { "-b" };
         {
             let _lock = self.lock()?;
-            self.git([
-                "worktree",
-                "add",
-                "--quiet",
-                "--no-track",
-                "--no-checkout",
-                flag,
-                branch.as_str(),
-                "--",
-            ])
-            .arg(path)
-            .arg(base.as_str())
-            .done()?;
+            self.git(["worktree", "add", "--quiet", "--detach", "--no-checkout", "--"])
+                .arg(path)
+                .arg(base.as_str())
+                .done()?;
         }
         let worktree = Worktree::at(path)?;
-        worktree.git(["read-tree", "-m", "-u", "--no-recurse-submodules", "HEAD"]).done()?;
-        Ok(worktree)
+        let flag = if reset { "-B" } else { "-b" };
+        let checkout = worktree.git([
+            "checkout",
+            "--quiet",
+            "--force",
+            "--no-track",
+            flag,
+            branch.as_str(),
+            base.as_str(),
+        ]);
+        match checkout.done() {
+            Ok(()) => Ok(worktree),
+            Err(error) => {
+                // Half a worktree would read as "every file removed".
+                self.remove_worktree(&worktree)?;
+                Err(error)
+            }
+        }
     }
 
     /// The worktrees the repository knows of, the main one first.
@@ -84,8 +90,28 @@ impl Repository {
         Ok(worktrees)
     }
 
-    /// Takes a worktree off the books by its own path, whether its folder is still there or not.
-    pub fn remove_worktree(&self, path: &Path) -> Result<(), GitError> {
+    /// Takes a worktree away: its folder and its administrative folder, which are all there is of
+    /// it. Both are ours by now; git would ask a damaged one for more.
+    pub fn remove_worktree(&self, worktree: &Worktree) -> Result<(), GitError> {
+        let _lock = self.lock()?;
+        let books = self.common_dir().join("worktrees");
+        let admin = worktree.admin().canonicalize().unwrap_or_else(|_| worktree.admin().to_owned());
+        if admin.parent() != books.canonicalize().ok().as_deref() && admin.parent() != Some(&books) {
+            return Err(protocol("worktree", format!("{} is not one of this repository's", admin.display())));
+        }
+        for folder in [worktree.path(), &admin] {
+            match std::fs::remove_dir_all(folder) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(protocol("worktree", format!("{}: {error}", folder.display())));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a worktree whose folder is gone off the books, by its own path.
+    pub fn forget_worktree(&self, path: &Path) -> Result<(), GitError> {
         let _lock = self.lock()?;
         self.git(["worktree", "remove", "--force", "--"]).arg(path).done()
     }
@@ -110,6 +136,12 @@ impl Worktree {
 
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What this worktree's head is called from anywhere in the repository.
+    pub fn head_name(&self) -> String {
+        let id = self.admin.file_name().unwrap_or_default().to_string_lossy();
+        format!("worktrees/{id}/HEAD")
     }
 
     /// The folder of this worktree's own HEAD and index.

@@ -3,24 +3,24 @@
 //! Reads on the caller's thread with a time limit; between two calls the child waits on a full
 //! pipe at worst. Dropping a child ends its tree and waits until it is gone.
 
+mod start;
+
+pub(super) use start::spawn;
+
 use super::lines::{Lines, Piece};
-use super::wire::{self, Failed, Report};
-use super::{SUPERVISE, SpawnError, Spec, Stderr, Stdin, tree};
+use super::tree;
+use super::wire::{self, Report};
 use crate::model::{Ending, StopReason};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::Pid;
 use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Read, Seek, SeekFrom, Write};
-use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// How much of standard error is kept for the ending.
 const STDERR_TAIL: u64 = 4096;
-/// A supervisor that has not started its child by then never will.
-const START_LIMIT: Duration = Duration::from_secs(30);
 
 /// A child under supervision.
 #[derive(Debug)]
@@ -62,71 +62,6 @@ pub enum Line<'a> {
     Quiet,
     /// Its whole tree is gone and everything it wrote was told.
     Ended(Ending),
-}
-
-pub(super) fn spawn(exe: &Path, spec: &Spec) -> Result<Child, SpawnError> {
-    let job = wire::encode_job(spec).map_err(|error| program_error(spec, error))?;
-    let log = spec.log.as_deref().map(append_to).transpose()?;
-    let (control, theirs) = UnixStream::pair().map_err(SpawnError::Supervisor)?;
-    let (output, write_end) = io::pipe().map_err(SpawnError::Supervisor)?;
-    let (input, read_end) = open_input(&spec.stdin)?;
-    let supervisor = Command::new(exe)
-        .arg(SUPERVISE)
-        .env_clear()
-        .stdin(OwnedFd::from(theirs))
-        .stdout(write_end)
-        .stderr(read_end)
-        .spawn()
-        .map_err(SpawnError::Supervisor)?;
-    let mut child = Child {
-        supervisor,
-        control,
-        reports: Lines::new(256),
-        output: Some(output),
-        lines: Lines::new(spec.line_cap),
-        log,
-        input,
-        pending: Vec::new(),
-        stderr: match &spec.stderr {
-            Stderr::File(path) => Some(path.clone()),
-            Stderr::Null | Stderr::Merged => None,
-        },
-        grace: spec.grace,
-        pid: 0,
-        stopped: None,
-        skipped: 0,
-        end: None,
-        ending: None,
-    };
-    child.begin(&job, spec)?;
-    Ok(child)
-}
-
-fn append_to(path: &Path) -> Result<File, SpawnError> {
-    let open = File::options().create(true).append(true).open(path);
-    open.map_err(|error| SpawnError::File { path: path.to_owned(), error })
-}
-
-fn open_input(stdin: &Stdin) -> Result<(Option<PipeWriter>, Stdio), SpawnError> {
-    match stdin {
-        // Not `Stdio::null()`: it travels as the supervisor's standard error, and would be open for
-        // writing only.
-        Stdin::Null => Ok((None, open_file(Path::new("/dev/null"))?.into())),
-        Stdin::File(path) => Ok((None, open_file(path)?.into())),
-        Stdin::Pipe => {
-            let (reader, writer) = io::pipe().map_err(SpawnError::Supervisor)?;
-            rustix::io::ioctl_fionbio(&writer, true).map_err(|error| SpawnError::Supervisor(error.into()))?;
-            Ok((Some(writer), reader.into()))
-        }
-    }
-}
-
-fn open_file(path: &Path) -> Result<File, SpawnError> {
-    File::open(path).map_err(|error| SpawnError::File { path: path.to_owned(), error })
-}
-
-fn program_error(spec: &Spec, error: io::Error) -> SpawnError {
-    SpawnError::Program { program: spec.program.to_string_lossy().into_owned(), error }
 }
 
 impl Child {
@@ -189,6 +124,12 @@ impl Child {
         }
     }
 
+    /// Ends the child's standard input; what it has not taken yet is dropped.
+    pub fn close_input(&mut self) {
+        self.pending.clear();
+        self.input = None;
+    }
+
     /// Asks for the end of the whole tree (SIGTERM, the grace, SIGKILL) and returns at once. The
     /// first reason stays.
     pub fn stop(&mut self, reason: StopReason) {
@@ -202,50 +143,6 @@ impl Child {
             // A supervisor that is gone already has ended the tree.
             let _gone = self.control.write_all(wire::stop_line(grace).as_bytes());
         }
-    }
-
-    /// Hands over the job and waits for the word that it runs.
-    fn begin(&mut self, job: &[u8], spec: &Spec) -> Result<(), SpawnError> {
-        let told = self.hand_over(job).map_err(SpawnError::Supervisor)?;
-        let failed = |errno| match errno {
-            0 => io::Error::other("could not be started"),
-            errno => io::Error::from_raw_os_error(errno),
-        };
-        match told {
-            Report::Started { pid } => {
-                self.pid = pid;
-                Ok(())
-            }
-            Report::Failed { what: Failed::Program, errno } => Err(program_error(spec, failed(errno))),
-            Report::Failed { what: Failed::Directory, errno } => {
-                Err(SpawnError::Directory { path: spec.cwd.clone(), error: failed(errno) })
-            }
-            Report::Failed { what: Failed::Stderr, errno } => {
-                let path = self.stderr.clone().unwrap_or_default();
-                Err(SpawnError::File { path, error: failed(errno) })
-            }
-            Report::Exited { .. } | Report::Signaled { .. } => {
-                Err(SpawnError::Supervisor(io::Error::other("it told an end before a beginning")))
-            }
-        }
-    }
-
-    fn hand_over(&mut self, job: &[u8]) -> io::Result<Report> {
-        self.control.write_all(job)?;
-        self.control.set_read_timeout(Some(START_LIMIT))?;
-        let told = loop {
-            if let Some(report) = self.next_report() {
-                break report;
-            }
-            if self.reports.fill(&mut self.control, |_| ())? == 0 {
-                return Err(io::Error::other("it ended without a word"));
-            }
-        };
-        self.control.set_nonblocking(true)?;
-        if let Some(output) = &self.output {
-            rustix::io::ioctl_fionbio(output, true)?;
-        }
-        Ok(told)
     }
 
     fn next_report(&mut self) -> Option<Report> {
@@ -315,11 +212,7 @@ impl Child {
                 Ok(count) => drop(self.pending.drain(..count)),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(_) => {
-                    self.pending.clear();
-                    self.input = None;
-                    return;
-                }
+                Err(_) => return self.close_input(),
             }
         }
     }

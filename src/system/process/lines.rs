@@ -58,7 +58,7 @@ impl Lines {
 
     /// The next line, when a whole one is there.
     pub fn take(&mut self) -> Option<Piece> {
-        if let Some(offset) = newline(&self.buffer[self.searched..self.end]) {
+        if let Some(offset) = memchr::memchr(b'\n', &self.buffer[self.searched..self.end]) {
             let at = self.searched + offset;
             let line = self.start..at;
             self.start = at + 1;
@@ -109,7 +109,9 @@ impl Lines {
         }
         if self.buffer.len() - self.end < read {
             let wanted = (self.buffer.len() * 2).clamp(2 * read, self.cap + 2 * read);
-            self.buffer.resize(wanted.max(self.end + read), 0);
+            let wanted = wanted.max(self.end + read);
+            self.buffer.reserve_exact(wanted - self.buffer.len());
+            self.buffer.resize(wanted, 0);
         }
     }
 
@@ -119,14 +121,6 @@ impl Lines {
             self.buffer = Vec::new();
         }
     }
-}
-
-/// The first newline, found block by block: long lines are searched at the memory's speed.
-fn newline(bytes: &[u8]) -> Option<usize> {
-    let (blocks, _) = bytes.as_chunks::<64>();
-    let clean = blocks.iter().take_while(|block| !block.iter().fold(false, |hit, b| hit | (*b == b'\n')));
-    let clean = clean.count() * 64;
-    bytes[clean..].iter().position(|byte| *byte == b'\n').map(|offset| clean + offset)
 }
 
 #[cfg(test)]
@@ -197,17 +191,5 @@ mod tests {
         let (found, largest) = read_all(&text, usize::MAX, DEFAULT_LINE_CAP);
         assert_eq!(found, vec![Err(50 << 20), Ok(b"last".to_vec())]);
         assert!(largest < 12 << 20, "{largest} bytes were kept");
-    }
-
-    #[test]
-    fn a_newline_is_found_at_every_offset() {
-        for length in 0..200 {
-            for at in 0..length {
-                let mut bytes = vec![0x8a; length];
-                bytes[at] = b'\n';
-                assert_eq!(newline(&bytes), Some(at));
-            }
-            assert_eq!(newline(&vec![0x0b; length]), None);
-        }
     }
 }

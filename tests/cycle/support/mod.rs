@@ -3,5 +3,6 @@
 #![allow(dead_code)]
 
 pub mod github;
+pub mod graphql;
 pub mod linear;
 pub mod server;

@@ -6,10 +6,10 @@
 
 use super::super::Events;
 use super::super::limit;
+use super::wire::{Block, Denial, Entry, Field, LimitInfo, Message, ModelUsage, RoundUsage, Text, ToolInput};
 use crate::model::{AgentEvent, AgentFault, AgentResult, Phase, Time, ToolCall, Usage};
 use chrono::DateTime;
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde::de::IgnoredAny;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 
@@ -27,163 +27,6 @@ pub struct ClaudeStream {
     resets_at: Option<Time>,
 }
 
-#[derive(Deserialize)]
-struct Entry<'a> {
-    #[serde(borrow, rename = "type")]
-    kind: Cow<'a, str>,
-    #[serde(borrow, default)]
-    subtype: Field<'a>,
-    #[serde(borrow, default)]
-    session_id: Field<'a>,
-    #[serde(borrow, default)]
-    model: Field<'a>,
-    #[serde(borrow, default)]
-    message: Field<'a>,
-    #[serde(borrow, default)]
-    parent_tool_use_id: Field<'a>,
-    #[serde(borrow, default)]
-    rate_limit_info: Field<'a>,
-    #[serde(borrow, default)]
-    attempt: Field<'a>,
-    #[serde(borrow, default)]
-    max_retries: Field<'a>,
-    #[serde(borrow, default)]
-    error_status: Field<'a>,
-    #[serde(borrow, default)]
-    error: Field<'a>,
-    #[serde(borrow, default)]
-    status: Field<'a>,
-    #[serde(borrow, default)]
-    tool_name: Field<'a>,
-    #[serde(borrow, default)]
-    tool_use_id: Field<'a>,
-    #[serde(borrow, default)]
-    is_error: Field<'a>,
-    #[serde(borrow, default)]
-    result: Field<'a>,
-    #[serde(borrow, default)]
-    errors: Field<'a>,
-    #[serde(borrow, default)]
-    total_cost_usd: Field<'a>,
-    #[serde(borrow, default)]
-    usage: Field<'a>,
-    #[serde(borrow, default, rename = "modelUsage")]
-    model_usage: Field<'a>,
-    #[serde(borrow, default)]
-    permission_denials: Field<'a>,
-    #[serde(borrow, default)]
-    api_error_status: Field<'a>,
-    #[serde(borrow, default)]
-    api_error_type: Field<'a>,
-}
-
-/// A value not looked at yet.
-#[derive(Deserialize, Default, Clone, Copy)]
-#[serde(transparent)]
-struct Field<'a>(#[serde(borrow)] Option<&'a RawValue>);
-
-impl<'a> Field<'a> {
-    /// The value, when it is there and of that shape.
-    fn get<T: Deserialize<'a>>(self) -> Option<T> {
-        serde_json::from_str(self.0?.get()).ok()
-    }
-
-    fn text(self) -> Option<Cow<'a, str>> {
-        self.get::<Text>().map(|text| text.0)
-    }
-
-    fn is_some(self) -> bool {
-        self.0.is_some_and(|raw| raw.get() != "null")
-    }
-}
-
-/// Borrowed unless it holds an escape.
-#[derive(Deserialize)]
-#[serde(transparent)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-
-#[derive(Deserialize)]
-struct Message<'a> {
-    #[serde(borrow, default)]
-    id: Field<'a>,
-    #[serde(borrow, default)]
-    model: Field<'a>,
-    #[serde(borrow, default)]
-    content: Field<'a>,
-}
-
-#[derive(Deserialize)]
-struct Block<'a> {
-    #[serde(borrow, rename = "type")]
-    kind: Cow<'a, str>,
-    #[serde(borrow, default)]
-    text: Field<'a>,
-    #[serde(borrow, default)]
-    name: Field<'a>,
-    #[serde(borrow, default)]
-    input: Field<'a>,
-    #[serde(borrow, default)]
-    is_error: Field<'a>,
-}
-
-#[derive(Deserialize)]
-struct ToolInput<'a> {
-    #[serde(borrow, default)]
-    command: Field<'a>,
-    #[serde(borrow, default)]
-    file_path: Field<'a>,
-    #[serde(borrow, default)]
-    notebook_path: Field<'a>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct LimitInfo<'a> {
-    #[serde(borrow)]
-    status: Cow<'a, str>,
-    resets_at: Option<i64>,
-    #[serde(borrow)]
-    rate_limit_type: Option<Cow<'a, str>>,
-    utilization: Option<f64>,
-    #[serde(default)]
-    is_using_overage: bool,
-}
-
-#[derive(Deserialize)]
-struct Denial<'a> {
-    #[serde(borrow)]
-    tool_name: Cow<'a, str>,
-    #[serde(borrow, default)]
-    tool_use_id: Field<'a>,
-}
-
-/// Of one round.
-#[derive(Deserialize)]
-struct RoundUsage {
-    #[serde(default)]
-    input_tokens: u64,
-    #[serde(default)]
-    output_tokens: u64,
-    #[serde(default)]
-    cache_creation_input_tokens: u64,
-    #[serde(default)]
-    cache_read_input_tokens: u64,
-}
-
-/// Of the whole session, per model.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ModelUsage {
-    #[serde(default)]
-    input_tokens: u64,
-    #[serde(default)]
-    output_tokens: u64,
-    #[serde(default)]
-    cache_creation_input_tokens: u64,
-    #[serde(default)]
-    cache_read_input_tokens: u64,
-}
-
 impl ClaudeStream {
     pub fn new() -> Self {
         Self::default()
@@ -198,18 +41,29 @@ impl ClaudeStream {
     }
 
     fn push_text(&mut self, line: &str, events: &mut Events) {
-        let Ok(entry) = serde_json::from_str::<Entry>(line) else { return };
-        match &*entry.kind {
-            "assistant" => self.answer(&entry, events),
-            "user" => tool_results(&entry, events),
-            "system" => self.system(&entry, events),
-            "rate_limit_event" => self.limit(&entry, events),
-            "result" => self.result(&entry, events),
+        if let Ok(entry) = serde_json::from_str::<Entry<Message>>(line) {
+            return self.entry(&entry, entry.message.as_ref(), events);
+        }
+        // A message of another shape costs the message, not the line.
+        if let Ok(entry) = serde_json::from_str::<Entry<IgnoredAny>>(line) {
+            self.entry(&entry, None, events);
+        }
+    }
+
+    fn entry<M>(&mut self, entry: &Entry<M>, message: Option<&Message>, events: &mut Events) {
+        match (&*entry.kind, message) {
+            ("assistant", Some(message)) => {
+                self.answer(message, entry.parent_tool_use_id.is_some(), events);
+            }
+            ("user", Some(message)) => tool_results(message, events),
+            ("system", _) => self.system(entry, events),
+            ("rate_limit_event", _) => self.limit(entry, events),
+            ("result", _) => self.result(entry, events),
             _ => {}
         }
     }
 
-    fn system(&mut self, entry: &Entry, events: &mut Events) {
+    fn system<M>(&mut self, entry: &Entry<M>, events: &mut Events) {
         match entry.subtype.text().as_deref() {
             Some("init") => {
                 let owned = |field: Field| field.text().map(Cow::into_owned);
@@ -241,31 +95,26 @@ impl ClaudeStream {
         }
     }
 
-    fn answer(&mut self, entry: &Entry, events: &mut Events) {
-        let Some(message) = entry.message.get::<Message>() else { return };
+    fn answer(&mut self, message: &Message, is_subagent: bool, events: &mut Events) {
         // What the program itself puts in the model's place is no turn, nor is a subagent's.
-        let is_synthetic = message.model.text().is_some_and(|model| model == "<synthetic>");
-        if let Some(id) = message.id.text()
-            && !is_synthetic
-            && !entry.parent_tool_use_id.is_some()
-            && !self.answers.contains(&*id)
-        {
-            self.answers.insert(id.into_owned());
+        let is_turn = !is_subagent && message.model.as_deref() != Some("<synthetic>");
+        if let Some(id) = message.id.as_deref().filter(|id| is_turn && !self.answers.contains(*id)) {
+            self.answers.insert(id.to_owned());
             events.push_back(AgentEvent::Turn);
         }
-        for block in message.content.get::<Vec<Block>>().unwrap_or_default() {
+        for block in &message.content.0 {
             match &*block.kind {
                 "text" => {
-                    let text = block.text.text().unwrap_or_default();
-                    events.push_back(AgentEvent::Text(text.into_owned()));
+                    let text = block.text.as_ref().map_or("", |text| &*text.0);
+                    events.push_back(AgentEvent::Text(text.to_owned()));
                 }
-                "tool_use" | "server_tool_use" => events.push_back(AgentEvent::Tool(tool_call(&block))),
+                "tool_use" | "server_tool_use" => events.push_back(AgentEvent::Tool(tool_call(block))),
                 _ => {}
             }
         }
     }
 
-    fn limit(&mut self, entry: &Entry, events: &mut Events) {
+    fn limit<M>(&mut self, entry: &Entry<M>, events: &mut Events) {
         let Some(info) = entry.rate_limit_info.get::<LimitInfo>() else { return };
         let reached = info.status == "rejected" && !info.is_using_overage;
         let resets_at = info.resets_at.and_then(|seconds| DateTime::from_timestamp(seconds, 0));
@@ -280,7 +129,7 @@ impl ClaudeStream {
         events.push_back(AgentEvent::RateLimit { reached, resets_at, detail });
     }
 
-    fn result(&mut self, entry: &Entry, events: &mut Events) {
+    fn result<M>(&mut self, entry: &Entry<M>, events: &mut Events) {
         for denial in entry.permission_denials.get::<Vec<Denial>>().unwrap_or_default() {
             self.denied(&denial.tool_name, denial.tool_use_id, events);
         }
@@ -301,7 +150,7 @@ impl ClaudeStream {
     }
 
     /// `is_error` counts, not `subtype`: errors of the API come as `subtype: success`.
-    fn fault(&self, entry: &Entry, message: &str) -> Option<AgentFault> {
+    fn fault<M>(&self, entry: &Entry<M>, message: &str) -> Option<AgentFault> {
         let subtype = entry.subtype.text().unwrap_or_default();
         let is_error = entry.is_error.get().unwrap_or(false) || subtype.starts_with("error");
         let limit = || Some(AgentFault::Limit { resets_at: self.resets_at.or_else(|| told_reset(message)) });
@@ -328,33 +177,27 @@ impl ClaudeStream {
     }
 }
 
-fn tool_results(entry: &Entry, events: &mut Events) {
-    let content = entry.message.get::<Message>().map(|message| message.content);
-    let blocks = content.and_then(|content| content.get::<Vec<Block>>()).unwrap_or_default();
-    for block in blocks.iter().filter(|block| block.kind == "tool_result") {
-        events.push_back(AgentEvent::ToolResult { is_error: block.is_error.get().unwrap_or(false) });
+fn tool_results(message: &Message, events: &mut Events) {
+    for block in message.content.0.iter().filter(|block| block.kind == "tool_result") {
+        events.push_back(AgentEvent::ToolResult { is_error: block.is_error.unwrap_or(false) });
     }
 }
 
 fn tool_call(block: &Block) -> ToolCall {
-    let name = block.name.text().unwrap_or_default().into_owned();
+    let name = block.name.as_deref().unwrap_or_default().to_owned();
     let input = block.input.get::<ToolInput>();
-    let command = input.as_ref().and_then(|input| input.command.text());
+    let text = |field: &Option<Text>| field.as_ref().map(|text| text.0.clone().into_owned());
+    let command = input.as_ref().and_then(|input| text(&input.command));
     let lower = name.to_lowercase();
     let writes = (lower.contains("edit") || lower.contains("write")) && !lower.contains("todo");
     let edited = input.as_ref().filter(|_| writes);
-    let file = edited.and_then(|input| input.file_path.text().or_else(|| input.notebook_path.text()));
+    let file = edited.and_then(|input| text(&input.file_path).or_else(|| text(&input.notebook_path)));
     let preview = block.input.0.map(|raw| cut(raw.get())).unwrap_or_default();
-    ToolCall {
-        phase: Phase::of_tool(&name, command.as_deref()),
-        name,
-        file: file.map(Cow::into_owned),
-        preview,
-    }
+    ToolCall { phase: Phase::of_tool(&name, command.as_deref()), name, file, preview }
 }
 
 /// The session's running total; a round's own count only where there is nothing better.
-fn usage(entry: &Entry) -> Option<Usage> {
+fn usage<M>(entry: &Entry<M>) -> Option<Usage> {
     let usd = entry.total_cost_usd.get();
     let models = entry.model_usage.get::<BTreeMap<Cow<str>, ModelUsage>>().unwrap_or_default();
     if models.is_empty() {

@@ -4,6 +4,7 @@
 use super::transport::Transport;
 use super::wire::{LabelsData, Named, ProjectsData, State, Team, TeamsData};
 use super::{documents, pages};
+use crate::adapters::tracker::one_line;
 use crate::model::issue::same_name;
 use crate::model::settings::TrackerRules;
 use crate::ports::TrackerError;
@@ -99,6 +100,7 @@ pub fn listed(wanted: &str, names: &[String]) -> String {
         names.sort_by(|a, b| nearness(b).total_cmp(&nearness(a)));
         names.truncate(LISTED);
     }
+    let names: Vec<String> = names.into_iter().map(one_line).collect();
     let list = names.join(", ");
     if surplus > 0 { format!("{list} and {surplus} more") } else { list }
 }

@@ -4,8 +4,9 @@
 //! Nested lists have a small `first`: an answer's cost is counted before it is known, list by list
 //! multiplied, and 10,000 points is the end. What does not fit is read by [`REST_OF_ISSUE`].
 
-/// Tickets asked for by id in one request.
+/// Tickets asked for by id in one request, and beside a page of candidates.
 pub const BATCH: usize = 50;
+pub const BATCH_BESIDE: usize = 30;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Document {
@@ -41,8 +42,8 @@ macro_rules! light_issue {
   team { id }
   assignee { id name email isMe }
   creator { id name email isMe }
-  labels(first: 20) { nodes { name } pageInfo { hasNextPage endCursor } }
-  inverseRelations(first: 5) { nodes { ...Blocking } pageInfo { hasNextPage endCursor } }
+  labels(first: 15) { nodes { name } pageInfo { hasNextPage endCursor } }
+  inverseRelations(first: 4) { nodes { ...Blocking } pageInfo { hasNextPage endCursor } }
 }
 fragment Blocking on IssueRelation { type issue { identifier state { name type } } }
 "
@@ -57,8 +58,8 @@ macro_rules! whole_issue {
   team { id }
   assignee { id name email isMe }
   creator { id name email isMe }
-  labels(first: 50) { nodes { name } pageInfo { hasNextPage endCursor } }
-  inverseRelations(first: 20) { nodes { ...Blocking } pageInfo { hasNextPage endCursor } }
+  labels(first: 30) { nodes { name } pageInfo { hasNextPage endCursor } }
+  inverseRelations(first: 10) { nodes { ...Blocking } pageInfo { hasNextPage endCursor } }
 }
 fragment Blocking on IssueRelation { type issue { identifier state { name type } } }
 "
@@ -76,8 +77,8 @@ pub const CANDIDATES: Document = Document {
   workflowStates(filter: $states, first: 250) { nodes { id name team { id } } pageInfo { hasNextPage endCursor } }
   issueLabels(filter: $labels, first: 50) @include(if: $withLabels) { nodes { name } }
   projects(filter: $project, first: 1) @include(if: $withProject) { nodes { name } }
-  issues(filter: $issues, first: 100) { nodes { ...LightIssue } pageInfo { hasNextPage endCursor } }
-  also: issues(filter: { id: { in: $also } }, first: 50, includeArchived: true) @include(if: $withAlso) {
+  issues(filter: $issues, first: 80) { nodes { ...LightIssue } pageInfo { hasNextPage endCursor } }
+  also: issues(filter: { id: { in: $also } }, first: 30, includeArchived: true) @include(if: $withAlso) {
     nodes { ...LightIssue }
   }
 }

@@ -16,7 +16,7 @@ use crate::model::settings::TrackerRules;
 use crate::model::{Issue, IssueId, Secret, Time};
 use crate::ports::{Candidates, Link, Tracker, TrackerError};
 use crate::system::http::HttpClient;
-use documents::BATCH;
+use documents::{BATCH, BATCH_BESIDE};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
@@ -119,7 +119,7 @@ impl Tracker for Linear {
         let project = self.project.as_deref().map(filters::project);
         let states = team.as_ref().map_or(Value::Null, |team| json!({ "team": team }));
         let issues = filters::issues(&self.rules, team.as_ref(), project.as_ref());
-        let (also, later) = also.split_at(also.len().min(BATCH));
+        let (also, later) = also.split_at(also.len().min(BATCH_BESIDE));
         let variables = json!({
             "team": team, "states": states, "issues": issues,
             "labels": filters::any_name(&self.rules.required_labels),

@@ -5,6 +5,7 @@
 //! comes beside them.
 
 use super::documents::Document;
+use crate::adapters::tracker::one_line;
 use crate::model::{Secret, Time};
 use crate::ports::TrackerError;
 use crate::system::http::{HttpClient, HttpError, Request, Response};
@@ -134,10 +135,10 @@ fn failure(document: &Document, response: &Response, faults: &[Fault]) -> Tracke
 
 impl Fault {
     fn text(&self) -> String {
-        match &self.extensions.user_presentable_message {
+        one_line(&match &self.extensions.user_presentable_message {
             Some(friendly) if *friendly != self.message => format!("{} ({friendly})", self.message),
             _ => self.message.clone(),
-        }
+        })
     }
 }
 

@@ -3,6 +3,7 @@
 //! Owns where the block and a key's value begin and end in the bytes of the file. What the values
 //! mean is YAML's and the ticket's business.
 
+use crate::adapters::tracker::one_line;
 use serde::de::DeserializeOwned;
 use std::fmt;
 use std::ops::Range;
@@ -18,8 +19,8 @@ pub struct Fault {
 }
 
 impl Fault {
-    pub fn on(line: u64, what: impl Into<String>) -> Self {
-        Self { line, what: what.into() }
+    pub fn on(line: u64, what: impl AsRef<str>) -> Self {
+        Self { line, what: one_line(what.as_ref()) }
     }
 }
 

@@ -1,0 +1,155 @@
+//! Codex: as an app server over its standard streams, or one `codex exec` per run.
+//!
+//! Commits are not its business: in the sandbox `workspace-write` the repository's own files are
+//! read-only for it, and Conductor commits what it leaves. Its exit code says nothing in server
+//! mode, so only the turn's own status counts.
+
+mod exec;
+mod item;
+mod server;
+
+pub use exec::CodexExecStream;
+pub use server::{CodexServer, Conversation};
+
+use super::Events;
+use super::session::{Reader, Session};
+use crate::ports::{Agent, AgentError, AgentSession, Assignment};
+use crate::system::process::{SpawnError, Spec, Stderr, Stdin, Supervisor};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+const REMEDY: &str = "install Codex or set agent.command to its path";
+
+/// How to call it.
+#[derive(Debug, Clone)]
+pub struct CodexOptions {
+    pub supervisor: Supervisor,
+    /// The program; `codex` on the agent's `PATH` when `None`.
+    pub command: Option<PathBuf>,
+    /// Added to the adapter's own arguments.
+    pub args: Vec<String>,
+    pub mode: CodexMode,
+    /// `read-only`, `workspace-write` or `danger-full-access`.
+    pub sandbox: String,
+    /// `never`, `on-request`, `on-failure` or `untrusted`.
+    pub approval_policy: String,
+    /// Overrides of Codex's own configuration.
+    pub config: BTreeMap<String, Value>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CodexMode {
+    AppServer,
+    Exec,
+}
+
+/// The adapter.
+#[derive(Debug, Clone)]
+pub struct Codex {
+    options: CodexOptions,
+}
+
+impl Codex {
+    pub fn new(options: CodexOptions) -> Self {
+        Self { options }
+    }
+
+    fn spec(&self, assignment: &Assignment, args: Vec<String>) -> Spec {
+        let program = self.options.command.clone().unwrap_or_else(|| "codex".into());
+        let mut spec = Spec::new(program, &assignment.workspace);
+        spec.args =
+            self.overrides().chain(args).chain(self.options.args.clone()).map(OsString::from).collect();
+        spec.env = assignment.env.clone();
+        spec.stderr = Stderr::File(assignment.log.with_file_name("stderr.log"));
+        spec.log = Some(assignment.log.clone());
+        spec.grace = assignment.grace;
+        spec
+    }
+
+    /// Values are TOML there; what JSON and TOML have in common is enough for one value.
+    fn overrides(&self) -> impl Iterator<Item = String> {
+        self.options.config.iter().flat_map(|(key, value)| ["-c".to_owned(), format!("{key}={value}")])
+    }
+
+    fn serve(&self, assignment: &Assignment) -> Result<Box<dyn AgentSession>, AgentError> {
+        let prompt = std::fs::read(&assignment.prompt_file)
+            .map_err(|error| AgentError::Start(format!("{}: {error}", assignment.prompt_file.display())))?;
+        let mut spec = self.spec(assignment, vec!["app-server".to_owned()]);
+        spec.stdin = Stdin::Pipe;
+        let server = CodexServer::new(Conversation {
+            cwd: assignment.workspace.to_string_lossy().into_owned(),
+            prompt: String::from_utf8_lossy(&prompt).into_owned(),
+            sandbox: self.options.sandbox.clone(),
+            approval_policy: self.options.approval_policy.clone(),
+            model: assignment.model.clone(),
+            resume: assignment.resume.clone(),
+        });
+        let child = self.options.supervisor.spawn(&spec).map_err(|error| refused(&error))?;
+        Ok(Box::new(Session::new(child, server, assignment.grace)))
+    }
+
+    fn execute(&self, assignment: &Assignment) -> Result<Box<dyn AgentSession>, AgentError> {
+        let mut args: Vec<String> =
+            ["exec", "--json", "--sandbox", &self.options.sandbox].map(str::to_owned).into();
+        args.extend([
+            "-c".to_owned(),
+            format!("approval_policy={}", Value::from(&*self.options.approval_policy)),
+        ]);
+        if let Some(model) = &assignment.model {
+            args.extend(["--model".to_owned(), model.clone()]);
+        }
+        if let Some(thread) = &assignment.resume {
+            if thread.is_empty() || !thread.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
+                return Err(AgentError::Start(format!("codex: {thread:?} is no thread to resume")));
+            }
+            args.extend(["resume".to_owned(), thread.clone()]);
+        }
+        args.push("-".to_owned());
+        let mut spec = self.spec(assignment, args);
+        spec.stdin = Stdin::File(assignment.prompt_file.clone());
+        let child = self.options.supervisor.spawn(&spec).map_err(|error| refused(&error))?;
+        Ok(Box::new(Session::new(child, CodexExecStream::default(), assignment.grace)))
+    }
+}
+
+impl Agent for Codex {
+    fn name(&self) -> &str {
+        "codex"
+    }
+
+    fn start(&self, assignment: &Assignment) -> Result<Box<dyn AgentSession>, AgentError> {
+        match self.options.mode {
+            CodexMode::AppServer => self.serve(assignment),
+            CodexMode::Exec => self.execute(assignment),
+        }
+    }
+}
+
+impl Reader for CodexServer {
+    fn line(&mut self, line: &[u8], events: &mut Events) {
+        self.push(line, events);
+    }
+
+    fn replies(&mut self) -> Vec<String> {
+        self.take_replies()
+    }
+
+    fn is_done(&self) -> bool {
+        CodexServer::is_done(self)
+    }
+}
+
+impl Reader for CodexExecStream {
+    fn line(&mut self, line: &[u8], events: &mut Events) {
+        self.push(line, events);
+    }
+}
+
+fn refused(error: &SpawnError) -> AgentError {
+    if error.is_missing_program() {
+        return AgentError::NotFound(format!("{error}: {REMEDY}"));
+    }
+    AgentError::Start(error.to_string())
+}

@@ -1,0 +1,73 @@
+//! The things Codex does in a turn, in both of its spellings (`commandExecution` of the app
+//! server, `command_execution` of `exec`), and what its errors mean.
+
+use super::super::limit;
+use crate::model::{AgentFault, Phase, Time, ToolCall, Usage};
+use serde_json::Value;
+
+/// Inputs of tools are cut there, in characters.
+const PREVIEW: usize = 2000;
+
+/// What an item is, in one spelling.
+pub(super) fn kind(item: &Value) -> String {
+    text(item, "type").replace('_', "").to_lowercase()
+}
+
+/// The calls an item stands for; none when it is no tool.
+pub(super) fn tool_calls(item: &Value) -> Vec<ToolCall> {
+    let call = |name: &str, file: Option<&str>, preview: &str| ToolCall {
+        name: name.to_owned(),
+        phase: Phase::of_tool(name, Some(preview)),
+        file: file.map(str::to_owned),
+        preview: preview.chars().take(PREVIEW).collect(),
+    };
+    match &*kind(item) {
+        "commandexecution" => vec![call("bash", None, text(item, "command"))],
+        "filechange" => {
+            let changes = item["changes"].as_array().map(Vec::as_slice).unwrap_or_default();
+            let path = |change| text(change, "path");
+            changes.iter().map(|change| call("edit", Some(path(change)), path(change))).collect()
+        }
+        "mcptoolcall" => vec![call(text(item, "tool"), None, &item["arguments"].to_string())],
+        "websearch" => vec![call("websearch", None, text(item, "query"))],
+        "todolist" | "plan" => vec![call("todo", None, "")],
+        _ => Vec::new(),
+    }
+}
+
+pub(super) fn is_failed(item: &Value) -> bool {
+    matches!(text(item, "status"), "failed" | "declined")
+}
+
+pub(super) fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value[key].as_str().unwrap_or_default()
+}
+
+/// Their input counts the cached part too; ours does not. Either spelling.
+pub(super) fn usage(total: &Value) -> Usage {
+    let number = |camel: &str, snake: &str| total[camel].as_u64().or(total[snake].as_u64()).unwrap_or(0);
+    let cached = number("cachedInputTokens", "cached_input_tokens");
+    Usage {
+        input_tokens: number("inputTokens", "input_tokens").saturating_sub(cached),
+        output_tokens: number("outputTokens", "output_tokens"),
+        cache_creation_tokens: number("cacheWriteInputTokens", "cache_write_input_tokens"),
+        cache_read_tokens: cached,
+        usd: None,
+    }
+}
+
+/// What an error means: its code first (`usageLimitExceeded`, `{kind: {httpStatusCode: 429}}`), its
+/// words only where it has none.
+pub(super) fn fault(error: &Value, resets_at: Option<Time>) -> AgentFault {
+    let info = &error["codexErrorInfo"];
+    let status = info.as_object().and_then(|kinds| kinds.values().next()?.get("httpStatusCode")?.as_u64());
+    let is_limit = match (info.as_str(), status) {
+        (Some(code), _) => matches!(code, "usageLimitExceeded" | "serverOverloaded" | "rateLimitExceeded"),
+        (None, Some(status)) => matches!(status, 429 | 529),
+        (None, None) => {
+            let message = text(error, "message");
+            limit::is_limit_notice(message) || limit::tells_of_limit(message)
+        }
+    };
+    if is_limit { AgentFault::Limit { resets_at } } else { AgentFault::Error }
+}

@@ -1,0 +1,127 @@
+//! Starting a child: the pipes, the supervisor, the job, the word that it runs.
+
+use super::Child;
+use crate::system::process::lines::Lines;
+use crate::system::process::wire::{self, Failed, Report};
+use crate::system::process::{SUPERVISE, SpawnError, Spec, Stderr, Stdin};
+use std::fs::File;
+use std::io::{self, PipeWriter, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+/// A supervisor that has not started its child by then never will.
+const START_LIMIT: Duration = Duration::from_secs(30);
+
+pub(in crate::system::process) fn spawn(exe: &Path, spec: &Spec) -> Result<Child, SpawnError> {
+    let job = wire::encode_job(spec).map_err(|error| program_error(spec, error))?;
+    let log = spec.log.as_deref().map(append_to).transpose()?;
+    let (control, theirs) = UnixStream::pair().map_err(SpawnError::Supervisor)?;
+    let (output, write_end) = io::pipe().map_err(SpawnError::Supervisor)?;
+    let (input, read_end) = open_input(&spec.stdin)?;
+    let supervisor = Command::new(exe)
+        .arg(SUPERVISE)
+        .env_clear()
+        .stdin(OwnedFd::from(theirs))
+        .stdout(write_end)
+        .stderr(read_end)
+        .spawn()
+        .map_err(SpawnError::Supervisor)?;
+    let mut child = Child {
+        supervisor,
+        control,
+        reports: Lines::new(256),
+        output: Some(output),
+        lines: Lines::new(spec.line_cap),
+        log,
+        input,
+        pending: Vec::new(),
+        stderr: match &spec.stderr {
+            Stderr::File(path) => Some(path.clone()),
+            Stderr::Null | Stderr::Merged => None,
+        },
+        grace: spec.grace,
+        pid: 0,
+        stopped: None,
+        skipped: 0,
+        end: None,
+        ending: None,
+    };
+    child.begin(&job, spec)?;
+    Ok(child)
+}
+
+fn append_to(path: &Path) -> Result<File, SpawnError> {
+    let open = File::options().create(true).append(true).open(path);
+    open.map_err(|error| SpawnError::File { path: path.to_owned(), error })
+}
+
+fn open_to_read(path: &Path) -> Result<Stdio, SpawnError> {
+    let file = File::open(path).map_err(|error| SpawnError::File { path: path.to_owned(), error })?;
+    Ok(file.into())
+}
+
+fn open_input(stdin: &Stdin) -> Result<(Option<PipeWriter>, Stdio), SpawnError> {
+    match stdin {
+        // Handed on as another stream of the supervisor: `Stdio::null` would be open for writing only.
+        Stdin::Null => Ok((None, open_to_read(Path::new("/dev/null"))?)),
+        Stdin::File(path) => Ok((None, open_to_read(path)?)),
+        Stdin::Pipe => {
+            let (reader, writer) = io::pipe().map_err(SpawnError::Supervisor)?;
+            rustix::io::ioctl_fionbio(&writer, true).map_err(|error| SpawnError::Supervisor(error.into()))?;
+            Ok((Some(writer), reader.into()))
+        }
+    }
+}
+
+fn program_error(spec: &Spec, error: io::Error) -> SpawnError {
+    SpawnError::Program { program: spec.program.to_string_lossy().into_owned(), error }
+}
+
+impl Child {
+    /// Hands over the job and waits for the word that it runs.
+    fn begin(&mut self, job: &[u8], spec: &Spec) -> Result<(), SpawnError> {
+        let told = self.hand_over(job).map_err(SpawnError::Supervisor)?;
+        let failed = |errno| match errno {
+            0 => io::Error::other("could not be started"),
+            errno => io::Error::from_raw_os_error(errno),
+        };
+        match told {
+            Report::Started { pid } => {
+                self.pid = pid;
+                Ok(())
+            }
+            Report::Failed { what: Failed::Program, errno } => Err(program_error(spec, failed(errno))),
+            Report::Failed { what: Failed::Directory, errno } => {
+                Err(SpawnError::Directory { path: spec.cwd.clone(), error: failed(errno) })
+            }
+            Report::Failed { what: Failed::Stderr, errno } => {
+                let path = self.stderr.clone().unwrap_or_default();
+                Err(SpawnError::File { path, error: failed(errno) })
+            }
+            Report::Exited { .. } | Report::Signaled { .. } => {
+                Err(SpawnError::Supervisor(io::Error::other("it told an end before a beginning")))
+            }
+        }
+    }
+
+    fn hand_over(&mut self, job: &[u8]) -> io::Result<Report> {
+        self.control.write_all(job)?;
+        self.control.set_read_timeout(Some(START_LIMIT))?;
+        let told = loop {
+            if let Some(report) = self.next_report() {
+                break report;
+            }
+            if self.reports.fill(&mut self.control, |_| ())? == 0 {
+                return Err(io::Error::other("it ended without a word"));
+            }
+        };
+        self.control.set_nonblocking(true)?;
+        if let Some(output) = &self.output {
+            rustix::io::ioctl_fionbio(output, true)?;
+        }
+        Ok(told)
+    }
+}
