@@ -106,6 +106,14 @@ pub enum Command {
     Context(ContextArgs),
     /// Search what all attempts left: commits, decisions, files, errors, last words
     Search(SearchArgs),
+    /// Claims, work in review, waiting and blocked tickets, limits, last outcomes
+    Status,
+    /// What a ticket's agent printed, in the latest run of this machine
+    Logs(LogsArgs),
+    /// What a ticket's agent did, turn by turn, in the latest run of this machine
+    Trace(KeyArgs),
+    /// Tokens, money and budgets
+    Usage(UsageArgs),
     /// Print a completion script for a shell
     Completions { shell: Shell },
     /// One agent's supervisor; started by Conductor itself
@@ -160,6 +168,30 @@ pub struct SearchArgs {
     /// All of them must be there, in any case and order
     #[arg(value_name = "WORD", required = true)]
     pub words: Vec<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct LogsArgs {
+    /// The ticket
+    #[arg(value_name = "KEY")]
+    pub key: String,
+    /// Go on showing what is printed until the run has done with the ticket
+    #[arg(short, long)]
+    pub follow: bool,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct KeyArgs {
+    /// The ticket
+    #[arg(value_name = "KEY")]
+    pub key: String,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct UsageArgs {
+    /// Also read Claude's own session files of conductor's workspaces
+    #[arg(long)]
+    pub scan: bool,
 }
 
 /// Whatever a hidden command was given, untouched.
@@ -225,7 +257,7 @@ mod tests {
             &["once", "--deadline", "0s"],
             &["once", "--workflow"],
             &["once", "-v", "-q"],
-            &["status"],
+            &["logs"],
             &["once", "--output", "xml"],
         ];
         for words in wrong {

@@ -2,9 +2,8 @@
 
 use super::args::{GlobalArgs, OutputFormat};
 use super::failure::{FAULT, Failure};
-use super::terminal;
-use super::wire::{Surrounding, directory, open_store};
-use crate::config::{self, Config, LoadOptions, Overrides};
+use super::wire::{Surrounding, open_store};
+use super::{look, terminal};
 use crate::cycle::CycleError;
 use crate::model::{Capture, State};
 use crate::ports::{Folder, KeptFile};
@@ -23,7 +22,7 @@ pub(super) struct Kept {
 
 impl Kept {
     pub fn load(global: &GlobalArgs, folder: Folder) -> Result<Self, Failure> {
-        let config = load_config(global)?;
+        let config = look::config(global, &Surrounding::read()?)?;
         let store = open_store(&config)?;
         let snapshot = store.load().map_err(CycleError::from)?;
         let files = store.kept(&snapshot, folder, &|_| true).map_err(CycleError::from)?;
@@ -63,16 +62,4 @@ impl Kept {
         let _ = terminal::stdout(global).write_all(text.as_bytes());
         Ok(ExitCode::SUCCESS)
     }
-}
-
-fn load_config(global: &GlobalArgs) -> Result<Config, Failure> {
-    let surrounding = Surrounding::read()?;
-    Ok(config::load(&LoadOptions {
-        explicit: global.config.clone(),
-        directory: directory(global.directory.as_deref())?,
-        env: &|name| surrounding.variable(name),
-        overrides: Overrides::default(),
-        home: surrounding.home(),
-        temp_dir: surrounding.temp.clone(),
-    })?)
 }

@@ -7,11 +7,15 @@
 mod attempt;
 mod change;
 mod claim;
+mod close;
 mod context;
+mod keep;
 mod ledger;
+mod notes;
 mod publish;
 mod reconcile;
 mod record;
+mod records;
 mod select;
 mod stop;
 mod supervise;
@@ -36,6 +40,7 @@ use crate::ports::{Agent, Clock, Forge, StateStore, StoreError, Tracker, Tracker
 use crate::workspace::{WorkspaceError, Workspaces};
 use chrono::TimeDelta;
 use ledger::Ledger;
+use records::Records;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -159,6 +164,7 @@ struct Cycle<'w> {
     ledger: Ledger<'w>,
     watch: &'w Stopwatch<'w>,
     interrupt: &'w Interrupt,
+    records: Records<'w>,
 }
 
 /// Runs one cycle.
@@ -173,7 +179,8 @@ pub fn run(
     let ledger = watch.time("load state", None, || {
         Ledger::open(world.store.as_ref(), world.clock.as_ref(), &settings.identity.run_id)
     })?;
-    let cycle = Cycle { world, settings, ledger, watch: &watch, interrupt };
+    let cycle =
+        Cycle { world, settings, ledger, watch: &watch, interrupt, records: Records::new(world, settings) };
     let told = match rate_limit::deferred_until(&cycle.ledger.state().rate_limit, started_at) {
         Some(until) => Told::deferred(until),
         None => cycle.turn(request)?,

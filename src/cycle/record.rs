@@ -4,9 +4,10 @@
 use super::Cycle;
 use super::claim::ClaimedIssue;
 use super::ledger::{Change, LedgerError};
+use super::tried::Tried;
 use crate::model::{Attempt, BranchName, Conclusion, IssueRecord, Outcome, Sha, State, Time};
 use crate::policy::rate_limit;
-use crate::ports::{KeptFile, RefUpdate};
+use crate::ports::RefUpdate;
 
 /// What is to be remembered of an issue.
 pub(super) struct Recorded {
@@ -31,7 +32,7 @@ impl Cycle<'_> {
         &self,
         claimed: &ClaimedIssue,
         recorded: Recorded,
-        contexts: Vec<KeptFile>,
+        tried: &[Tried],
     ) -> Result<(), LedgerError> {
         let now = self.now();
         let run = self.settings.identity.run_id.clone();
@@ -54,6 +55,7 @@ impl Cycle<'_> {
             }
             Ok(next)
         };
+        let contexts = self.contexts(claimed, tried);
         let change = Change { what, refs: recorded.refs, decide: Box::new(decide) };
         self.watch.time("record", Some(&claimed.issue.identifier), || self.ledger.commit(change, contexts))
     }

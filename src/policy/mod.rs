@@ -12,5 +12,6 @@ pub mod retry;
 #[cfg(test)]
 mod samples;
 pub mod slots;
+pub mod spending;
 pub mod symptom;
 pub mod template;
