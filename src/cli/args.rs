@@ -102,6 +102,8 @@ pub enum Command {
     Once(OnceArgs),
     /// One whole cycle in a throwaway world: local tracker, bare origin, scripted agent
     Demo(DemoArgs),
+    /// What past attempts teach: rates, where they fail, which settings to change
+    Learn(LearnArgs),
     /// What attempts at a ticket left for the next ones
     Context(ContextArgs),
     /// Search what all attempts left: commits, decisions, files, errors, last words
@@ -154,6 +156,16 @@ pub struct DemoArgs {
     /// Leave the demo's world in this directory, which must be empty or not exist
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub keep: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct LearnArgs {
+    /// Only the newest N attempts
+    #[arg(long, value_name = "N")]
+    pub last: Option<NonZeroUsize>,
+    /// Only attempts that failed
+    #[arg(long)]
+    pub failures_only: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Args)]

@@ -14,7 +14,6 @@ use std::process::ExitCode;
 
 /// The state and what is kept beside it, as they are on the remote now.
 pub(super) struct Kept {
-    #[allow(dead_code)]
     pub state: State,
     pub files: Vec<KeptFile>,
     redactor: Redactor,

@@ -6,6 +6,7 @@ mod context;
 mod demo;
 mod failure;
 mod kept;
+mod learn;
 mod logs;
 mod look;
 mod once;
@@ -38,6 +39,7 @@ pub fn main() -> ExitCode {
         Command::Trace(args) => trace::run(&cli.global, args),
         Command::Demo(args) => demo::run(&cli.global, args),
         Command::DemoAgent(args) => demo::agent::run(args),
+        Command::Learn(args) => learn::run(&cli.global, args),
         Command::Context(args) => context::run(&cli.global, args),
         Command::Search(args) => search::run(&cli.global, args),
         Command::Completions { shell } => completions(*shell),

@@ -7,6 +7,7 @@ pub mod event;
 pub mod glob;
 pub mod ids;
 pub mod issue;
+pub mod lessons;
 pub mod live;
 pub mod progress;
 pub mod report;

@@ -3,6 +3,7 @@
 pub mod context;
 pub mod eligibility;
 pub mod environment;
+pub mod learn;
 pub mod ongoing;
 pub mod outcome;
 pub mod prompt;

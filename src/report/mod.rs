@@ -9,6 +9,7 @@ pub mod context;
 pub mod github;
 pub mod human;
 pub mod json;
+pub mod learn;
 pub mod log;
 pub mod progress;
 pub mod status;
