@@ -152,7 +152,7 @@ pub fn search<'c>(captures: &'c [Capture], words: &[String]) -> Vec<(&'c Capture
             Some((count, capture, matching.map(|(line, _)| line).collect()))
         })
         .collect();
-    found.sort_by(|a, b| (b.0, b.1.timestamp).cmp(&(a.0, a.1.timestamp)));
+    found.sort_by_key(|(count, capture, _)| std::cmp::Reverse((*count, capture.timestamp)));
     found.into_iter().map(|(_, capture, lines)| (capture, lines)).collect()
 }
 

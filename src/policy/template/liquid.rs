@@ -69,14 +69,18 @@ impl<'a> Translation<'a> {
             }
             "else" => {
                 self.inside(&["if", "unless", "case", "for"], word)?;
-                self.open.last_mut().map(|block| block.has_branch = true);
+                if let Some(block) = self.open.last_mut() {
+                    block.has_branch = true;
+                }
                 "else".to_owned()
             }
             "for" => self.begin(code, word, format!("for {}", iteration(rest)?)),
             "case" => {
                 let subject = value(rest)?;
                 self.begin(code, word, String::new());
-                self.open.last_mut().map(|block| block.subject = subject);
+                if let Some(block) = self.open.last_mut() {
+                    block.subject = subject;
+                }
                 return self.blank(code);
             }
             "when" => self.when(rest)?,
