@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 mod seal;
+mod survey;
 
 /// A folder of ours in a workspace.
 const PAGES: &str = ".conductor-context";

@@ -10,6 +10,7 @@ mod learn;
 mod logs;
 mod look;
 mod once;
+mod plan;
 mod search;
 mod signals;
 mod status;
@@ -37,6 +38,7 @@ pub fn main() -> ExitCode {
         Command::Usage(args) => usage::run(&cli.global, args),
         Command::Logs(args) => logs::run(&cli.global, args),
         Command::Trace(args) => trace::run(&cli.global, args),
+        Command::Plan(args) => plan::run(&cli.global, args),
         Command::Demo(args) => demo::run(&cli.global, args),
         Command::DemoAgent(args) => demo::agent::run(args),
         Command::Learn(args) => learn::run(&cli.global, args),

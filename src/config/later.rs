@@ -8,7 +8,6 @@ use super::values::{amount, at_least_one, boolean, choice, count, list, name, na
 /// Dotted key → what it may say so far, as YAML.
 const NOT_YET: &[(&str, &[&str])] = &[
     ("tracker.trusted", &["{creators: any, labelers: any}"]),
-    ("agent.models", &["{simple: sonnet, moderate: sonnet, complex: opus}"]),
     ("agent.fallback", &[]),
     ("agent.max_fix_turns", &["2", "0"]),
     ("agent.isolated_home", &["false"]),
@@ -20,9 +19,6 @@ const NOT_YET: &[(&str, &[&str])] = &[
     ("budget.tokens_per_day", &[]),
     ("budget.usd_per_day", &[]),
     ("budget.usd_per_issue", &[]),
-    ("preflight.threshold", &["0.3"]),
-    ("preflight.commits", &["2000"]),
-    ("complexity.weights", &["{}"]),
     ("gate_failure", &["fail"]),
     ("rework.on", &["[]"]),
     ("rework.max", &["3"]),
@@ -80,16 +76,6 @@ pub(super) fn check_sections(top: &Section<'_>) {
         budget.read_nullable("usd_per_day", amount);
         budget.read_nullable("usd_per_issue", amount);
     });
-    top.section("preflight", |preflight| {
-        preflight.read("enabled", boolean);
-        preflight.read("threshold", amount);
-        preflight.read("commits", at_least_one::<u32>);
-    });
-    top.section("complexity", |complexity| {
-        complexity.read("weights", |weights| {
-            Some(weights.pairs()?.iter().filter_map(|(_, weight)| weight.text()).count())
-        });
-    });
     top.read("gate_failure", |entry| choice(entry, &[("fail", ()), ("draft", ())]));
     top.section("rework", |rework| {
         let reason = |entry: &_| choice(entry, &[("review", ()), ("checks", ()), ("conflict", ())]);
@@ -110,11 +96,6 @@ pub(super) fn check_tracker(tracker: &Section<'_>) {
 }
 
 pub(super) fn check_agent(agent: &Section<'_>) {
-    agent.section("models", |models| {
-        for class in ["simple", "moderate", "complex"] {
-            models.read(class, name);
-        }
-    });
     agent.read_nullable("fallback", |entry| match &entry.node.value {
         Value::Map(_) => Some(()),
         _ => entry.wrong_type("a map of keys, as `agent` is"),

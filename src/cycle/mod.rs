@@ -12,6 +12,8 @@ mod context;
 mod keep;
 mod ledger;
 mod notes;
+mod overlap;
+mod plan;
 mod publish;
 mod reconcile;
 mod record;
@@ -24,6 +26,7 @@ mod timings;
 mod tried;
 mod work;
 
+pub use plan::plan;
 pub use stop::Interrupt;
 pub use surroundings::Surroundings;
 
@@ -32,7 +35,8 @@ use crate::guards::Guards;
 use crate::model::progress::Progress;
 use crate::model::report::{CycleStatus, Dispatched, Recovered, Requests, Skipped};
 use crate::model::settings::{
-    AgentLimits, Backoff, KeepWorkspace, Limits, PullRequestSettings, Template, TrackerRules,
+    AgentLimits, Backoff, KeepWorkspace, Limits, ModelRules, PreflightSettings, PullRequestSettings,
+    Template, TrackerRules,
 };
 use crate::model::{Claim, CycleReport, IssueId, Outcome, RunId, Time};
 use crate::policy::rate_limit;
@@ -80,7 +84,8 @@ pub struct Settings {
     pub retry: Backoff,
     pub rate_limit: Backoff,
     pub agent: AgentLimits,
-    pub model: Option<String>,
+    pub model: ModelRules,
+    pub preflight: PreflightSettings,
     pub base_branch: String,
     pub branch_prefix: String,
     pub lease_skew: TimeDelta,
@@ -209,14 +214,17 @@ impl Cycle<'_> {
     fn turn(&self, request: &Request) -> Result<Told, CycleError> {
         let mut told = Told::default();
         let mut polled = self.watch.time("poll tracker", None, || self.poll(request))?;
-        if !request.dry_run {
+        if request.dry_run {
+            self.foresee(&mut polled)?;
+        } else {
             told.recovered = self.watch.time("recover", None, || self.reconcile(&mut polled))?;
         }
         let mut selection = self.select(&polled, request);
         told.skipped.append(&mut selection.skipped);
         if request.dry_run {
             told.status = Some(CycleStatus::DryRun);
-            told.dispatched = selection.issues.iter().map(|issue| self.would_dispatch(issue)).collect();
+            told.dispatched =
+                selection.issues.iter().map(|issue| self.would_dispatch(issue, &selection)).collect();
             return Ok(told);
         }
         if !selection.issues.is_empty() && self.interrupt.signal().is_none() {

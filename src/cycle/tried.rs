@@ -83,6 +83,7 @@ impl Tried {
         self.attempt.outcome = Outcome::Interrupted;
         self.attempt.failure = None;
         self.error = format!("the ticket changed: {why}");
+        self.attempt.error_tail = Some(text::tail(&self.error, ERROR_TAIL).to_owned());
     }
 }
 
@@ -239,7 +240,7 @@ impl Cycle<'_> {
             issue: job.issue().identifier.clone(),
             workspace: job.workspace.path().to_owned(),
             prompt_file,
-            model: self.settings.model.clone(),
+            model: self.model_for(job.issue(), number).1.model,
             env: self.agent_environment(job, number),
             log: job.dir.join("output.log"),
             grace: self.settings.agent.grace_period,

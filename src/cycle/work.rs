@@ -93,7 +93,12 @@ impl Cycle<'_> {
             let count = u32::try_from(all.len()).unwrap_or(u32::MAX).saturating_add(1);
             let number = claimed.claim.attempt.saturating_add(count - 1);
             self.tell(job.issue(), News::Started { attempt: number });
-            let tried = self.try_once(job, number, &adjustments, all.last(), stops);
+            let mut tried = self.try_once(job, number, &adjustments, all.last(), stops);
+            if tried.attempt.outcome == Outcome::Interrupted
+                && let Some(change) = stops.change(&job.issue().id)
+            {
+                tried.interrupt(&change);
+            }
             if tried.attempt.outcome == Outcome::Success {
                 all.push(tried);
                 return self.publish(job, all, warnings);

@@ -11,6 +11,7 @@ pub mod human;
 pub mod json;
 pub mod learn;
 pub mod log;
+pub mod plan;
 pub mod progress;
 pub mod status;
 pub mod text;

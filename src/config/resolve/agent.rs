@@ -3,7 +3,7 @@
 use crate::config::section::{Entry, Section, is_variable_name};
 use crate::config::values::{at_least_one, choice, duration, list, name, path, program, text, time_limit};
 use crate::config::{AgentConfig, AgentKind, later};
-use crate::model::settings::AgentLimits;
+use crate::model::settings::{AgentLimits, ModelsByClass};
 use std::time::Duration;
 
 /// The section read: `max_attempts` stands here in the file and among the limits in the result.
@@ -25,11 +25,31 @@ pub(super) fn agent(top: &Section<'_>) -> Option<AgentSection> {
             usd_per_issue: None,
         };
         let model = s.read("model", name).filter(|model| model != "auto");
+        let models = models(s);
         let args = s.read("args", |entry| list(entry, argument)).unwrap_or_default();
         let pass_env = s.read("pass_env", |entry| list(entry, variable_name)).unwrap_or_default();
         let max_attempts = s.read("max_attempts", at_least_one).unwrap_or(2);
         let kind = kind(s)?;
-        Some(AgentSection { config: AgentConfig { kind, args, model, limits, pass_env }, max_attempts })
+        let models = match kind {
+            AgentKind::Claude { .. } => models,
+            // Another agent's models have other names: only those somebody gave.
+            AgentKind::Command { .. } => models.filter(|_| s.given("models").is_some()),
+        };
+        Some(AgentSection {
+            config: AgentConfig { kind, args, model, models, limits, pass_env },
+            max_attempts,
+        })
+    })
+}
+
+fn models(s: &Section<'_>) -> Option<ModelsByClass> {
+    s.section("models", |s| {
+        let model = |key, default: &str| s.read(key, name).unwrap_or_else(|| default.to_owned());
+        Some(ModelsByClass {
+            simple: model("simple", "sonnet"),
+            moderate: model("moderate", "sonnet"),
+            complex: model("complex", "opus"),
+        })
     })
 }
 
