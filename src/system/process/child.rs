@@ -34,7 +34,8 @@ pub struct Child {
     input: Option<PipeWriter>,
     /// What the child has not taken yet of what was written to it.
     pending: Vec<u8>,
-    stderr: Option<PathBuf>,
+    /// The file, and where this child's part of it begins.
+    stderr: Option<(PathBuf, u64)>,
     grace: Duration,
     pid: i32,
     stopped: Option<StopReason>,
@@ -230,7 +231,7 @@ impl Child {
             // It has said its last word and exits now.
             let _status = self.supervisor.wait();
         }
-        let mut stderr_tail = self.stderr.as_deref().map(tail).unwrap_or_default();
+        let mut stderr_tail = self.stderr.as_ref().map(|(path, from)| tail(path, *from)).unwrap_or_default();
         if end == End::Lost {
             stderr_tail.push_str("\n(its supervisor was killed)");
         }
@@ -260,12 +261,12 @@ impl Drop for Child {
     }
 }
 
-/// The end of a file, lossily decoded.
-fn tail(path: &Path) -> String {
+/// The end of what a file has from there on, lossily decoded.
+fn tail(path: &Path, from: u64) -> String {
     let read = || -> io::Result<Vec<u8>> {
         let mut file = File::open(path)?;
         let length = file.metadata()?.len();
-        file.seek(SeekFrom::Start(length.saturating_sub(STDERR_TAIL)))?;
+        file.seek(SeekFrom::Start(length.saturating_sub(STDERR_TAIL).max(from)))?;
         let mut bytes = Vec::new();
         file.take(STDERR_TAIL).read_to_end(&mut bytes)?;
         Ok(bytes)

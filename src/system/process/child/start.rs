@@ -39,7 +39,8 @@ pub(in crate::system::process) fn spawn(exe: &Path, spec: &Spec) -> Result<Child
         input,
         pending: Vec::new(),
         stderr: match &spec.stderr {
-            Stderr::File(path) => Some(path.clone()),
+            // What an earlier attempt wrote there is not this one's last word.
+            Stderr::File(path) => Some((path.clone(), path.metadata().map_or(0, |file| file.len()))),
             Stderr::Null | Stderr::Merged => None,
         },
         grace: spec.grace,
@@ -98,7 +99,7 @@ impl Child {
                 Err(SpawnError::Directory { path: spec.cwd.clone(), error: failed(errno) })
             }
             Report::Failed { what: Failed::Stderr, errno } => {
-                let path = self.stderr.clone().unwrap_or_default();
+                let path = self.stderr.clone().map(|(path, _)| path).unwrap_or_default();
                 Err(SpawnError::File { path, error: failed(errno) })
             }
             Report::Exited { .. } | Report::Signaled { .. } => {
