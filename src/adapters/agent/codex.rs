@@ -12,9 +12,9 @@ pub use exec::CodexExecStream;
 pub use server::{CodexServer, Conversation};
 
 use super::Events;
-use super::session::{Reader, Session};
+use super::session::{Reader, Session, is_session};
 use crate::model::settings::{CodexMode, CodexSettings};
-use crate::ports::{Agent, AgentError, AgentSession, Assignment};
+use crate::ports::{Agent, AgentError, AgentSession, Assignment, Resume};
 use crate::system::process::{SpawnError, Spec, Stderr, Stdin, Supervisor};
 use serde_json::Value;
 use std::ffi::OsString;
@@ -58,7 +58,11 @@ impl Codex {
 
     /// Values are TOML there; what JSON and TOML have in common is enough for one value.
     fn overrides(&self) -> impl Iterator<Item = String> {
-        self.options.settings.config.iter().flat_map(|(key, value)| ["-c".to_owned(), format!("{key}={value}")])
+        self.options
+            .settings
+            .config
+            .iter()
+            .flat_map(|(key, value)| ["-c".to_owned(), format!("{key}={value}")])
     }
 
     fn serve(&self, assignment: &Assignment) -> Result<Box<dyn AgentSession>, AgentError> {
@@ -88,8 +92,8 @@ impl Codex {
         if let Some(model) = &assignment.model {
             args.extend(["--model".to_owned(), model.clone()]);
         }
-        if let Some(thread) = &assignment.resume {
-            if thread.is_empty() || !thread.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
+        if let Some(Resume { session: thread, .. }) = &assignment.resume {
+            if !is_session(thread) {
                 return Err(AgentError::Start(format!("codex: {thread:?} is no thread to resume")));
             }
             args.extend(["resume".to_owned(), thread.clone()]);
@@ -105,6 +109,10 @@ impl Codex {
 impl Agent for Codex {
     fn name(&self) -> &str {
         "codex"
+    }
+
+    fn can_resume(&self) -> bool {
+        true
     }
 
     fn start(&self, assignment: &Assignment) -> Result<Box<dyn AgentSession>, AgentError> {
