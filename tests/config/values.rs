@@ -281,7 +281,7 @@ fn codex_is_told_how_to_run_and_its_own_configuration_as_dotted_keys() {
     for (rest, fault) in [
         (
             "agent: {kind: codex, codex: {sandbox: none}}",
-            "1:38 agent.codex.sandbox: `none` is not one of read-only, workspace-write, danger-full-access",
+            "1:39 agent.codex.sandbox: `none` is not one of read-only, workspace-write, danger-full-access",
         ),
         (
             "agent: {kind: codex, codex: {config: {a: [{b: 1}]}}}",

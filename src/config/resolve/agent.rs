@@ -75,8 +75,7 @@ fn kind(s: &Section<'_>, codex: &CodexSettings) -> Option<AgentKind> {
 
 /// The second agent; its keys mean what they mean for the first.
 fn fallback(s: &Section<'_>, first: Option<&AgentKind>, codex: &CodexSettings) -> Option<FallbackConfig> {
-    s.given("fallback")?;
-    s.section("fallback", |s| {
+    let read = |s: &Section<'_>| {
         s.know(&["kind", "command"]);
         let kind = s.required("kind", "claude, codex, opencode or command", |entry| choice(entry, &KINDS));
         let args = s.read("args", |entry| list(entry, argument)).unwrap_or_default();
@@ -88,7 +87,8 @@ fn fallback(s: &Section<'_>, first: Option<&AgentKind>, codex: &CodexSettings) -
             s.fault("kind", "is the first agent's kind, whose limit it would share: name another");
         }
         Some(FallbackConfig { kind, args, model })
-    })
+    };
+    s.read_nullable("fallback", |entry| entry.fields(read))
 }
 
 fn started(s: &Section<'_>, kind: Kind, codex: &CodexSettings) -> Option<AgentKind> {
