@@ -5,7 +5,7 @@ use super::claim::ClaimedIssue;
 use super::close::Concluded;
 use super::publish::Handover;
 use super::stop::Stops;
-use super::tried::Tried;
+use super::tried::{Plan, Tried};
 use super::{Cycle, CycleError};
 use crate::gates::hooks::Hook;
 use crate::model::progress::{News, Progress};
@@ -40,6 +40,11 @@ impl Job<'_> {
     /// The private temporary folder of its children.
     pub fn temporary(&self) -> PathBuf {
         self.dir.join("tmp")
+    }
+
+    /// The home of an agent that gets one of its own.
+    pub fn home(&self) -> PathBuf {
+        self.dir.join("home")
     }
 }
 
@@ -90,11 +95,16 @@ impl Cycle<'_> {
         let mut all: Vec<Tried> = Vec::new();
         let mut record = job.claimed.record.clone();
         let mut adjustments = Vec::new();
+        let mut on_fallback = false;
         loop {
-            let count = u32::try_from(all.len()).unwrap_or(u32::MAX).saturating_add(1);
+            // A limit of the provider spends no attempt.
+            let spent = all.iter().filter(|tried| !tried.is_limited()).count();
+            let count = u32::try_from(spent).unwrap_or(u32::MAX).saturating_add(1);
             let number = first.saturating_add(count - 1);
             self.tell(job.issue(), News::Started { attempt: number });
-            let mut tried = self.try_once(job, number, &adjustments, all.last(), stops);
+            let worker = self.worker(job.issue(), number, on_fallback);
+            let plan = Plan { number, adjustments: &adjustments, earlier: &all, worker };
+            let mut tried = self.try_once(job, &plan, stops);
             if tried.attempt.outcome == Outcome::Interrupted
                 && let Some(change) = stops.change(&job.issue().id)
             {
@@ -110,9 +120,14 @@ impl Cycle<'_> {
             self.tell(job.issue(), ended);
             let (limits, backoff) = (&self.settings.limits, &self.settings.retry);
             record = retry::record_after(&record, &attempt, limits, backoff, self.now());
-            let Next::Retry { after, adjustments: advice } =
+            let is_limited = attempt.failure == Some(Failure::RateLimited);
+            let next = if is_limited && !on_fallback && self.world.fallback.is_some() {
+                on_fallback = true;
+                Next::Retry { after: Duration::ZERO, adjustments: Vec::new() }
+            } else {
                 retry::within_cycle(&record, &attempt, count, limits, backoff)
-            else {
+            };
+            let Next::Retry { after, adjustments: advice } = next else {
                 return all;
             };
             let prepared = self.world.workspaces.save(&job.workspace).and_then(|_| job.workspace.reset());

@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use world::World;
 
+#[allow(unused_imports)] // Some of the test programs only.
 pub use smart_http::base64;
 
 /// The id of the repository; a fork has another.
