@@ -177,7 +177,7 @@ pub struct Assignment {
     pub model: Option<String>,
     /// The complete environment; nothing is inherited.
     pub env: Vec<(String, String)>,
-    /// Every byte of standard output goes here as well.
+    /// Standard output goes here as well, without secrets.
     pub log: PathBuf,
     /// Between SIGTERM and SIGKILL.
     pub grace: Duration,
@@ -191,6 +191,11 @@ pub trait AgentSession: Send {
     /// Waits up to `wait` for the next event. After [`Step::Ended`] only [`Step::Ended`] comes,
     /// and its whole process tree is gone.
     fn next(&mut self, wait: Duration) -> Step;
+
+    /// Its process, where it has one.
+    fn pid(&self) -> Option<u32> {
+        None
+    }
 
     /// Ends the tree (SIGTERM, grace, SIGKILL) and returns at once; [`Step::Ended`] follows.
     fn stop(&mut self, reason: StopReason);
@@ -235,7 +240,54 @@ pub trait StateStore: Send + Sync {
         next: &State,
         message: &str,
         refs: &[RefUpdate],
+    ) -> Result<Snapshot, SwapError> {
+        self.swap_with(base, next, message, refs, &[])
+    }
+
+    /// The same, with files for the folder of contexts beside the document, of which the last
+    /// [`KEPT`](crate::model::capture::KEPT) by name stay.
+    fn swap_with(
+        &self,
+        base: &Snapshot,
+        next: &State,
+        message: &str,
+        refs: &[RefUpdate],
+        contexts: &[KeptFile],
     ) -> Result<Snapshot, SwapError>;
+
+    /// The files of that version beside the document, in the order of their names, as far as they
+    /// are wanted. Contacts nobody.
+    fn kept(
+        &self,
+        snapshot: &Snapshot,
+        folder: Folder,
+        wanted: &dyn Fn(&str) -> bool,
+    ) -> Result<Vec<KeptFile>, StoreError>;
+}
+
+/// A file beside the document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptFile {
+    pub name: String,
+    pub content: Vec<u8>,
+}
+
+/// What is kept beside the document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Folder {
+    /// Outcomes that left the document, a file a month.
+    History,
+    /// What attempts leave for the next ones, a file each.
+    Context,
+}
+
+impl Folder {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::History => "history",
+            Self::Context => "context",
+        }
+    }
 }
 
 /// A state and the version of it a swap builds on.

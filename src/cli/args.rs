@@ -104,6 +104,20 @@ pub enum Command {
     Plan(PlanArgs),
     /// One whole cycle in a throwaway world: local tracker, bare origin, scripted agent
     Demo(DemoArgs),
+    /// What past attempts teach: rates, where they fail, which settings to change
+    Learn(LearnArgs),
+    /// What attempts at a ticket left for the next ones
+    Context(ContextArgs),
+    /// Search what all attempts left: commits, decisions, files, errors, last words
+    Search(SearchArgs),
+    /// Claims, work in review, waiting and blocked tickets, limits, last outcomes
+    Status,
+    /// What a ticket's agent printed, in the latest run of this machine
+    Logs(LogsArgs),
+    /// What a ticket's agent did, turn by turn, in the latest run of this machine
+    Trace(KeyArgs),
+    /// Tokens, money and budgets
+    Usage(UsageArgs),
     /// Print a completion script for a shell
     Completions { shell: Shell },
     /// One agent's supervisor; started by Conductor itself
@@ -131,6 +145,9 @@ pub struct OnceArgs {
     /// How long the run may take: 45m, 5h30m [default: limits.deadline of the file]
     #[arg(long, value_name = "DURATION", env = "CONDUCTOR_DEADLINE", value_parser = parse_deadline)]
     pub deadline: Option<Duration>,
+    /// A Symphony WORKFLOW.md instead of a configuration; what it says and has no effect is told
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub workflow: Option<PathBuf>,
     /// Say where the time went, on stderr and in the JSON
     #[arg(long)]
     pub timings: bool,
@@ -167,6 +184,54 @@ pub struct DemoArgs {
     /// Leave the demo's world in this directory, which must be empty or not exist
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub keep: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct LearnArgs {
+    /// Only the newest N attempts
+    #[arg(long, value_name = "N")]
+    pub last: Option<NonZeroUsize>,
+    /// Only attempts that failed
+    #[arg(long)]
+    pub failures_only: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct ContextArgs {
+    /// The ticket, by the name people use
+    #[arg(value_name = "KEY")]
+    pub issue: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct SearchArgs {
+    /// All of them must be there, in any case and order
+    #[arg(value_name = "WORD", required = true)]
+    pub words: Vec<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct LogsArgs {
+    /// The ticket
+    #[arg(value_name = "KEY")]
+    pub key: String,
+    /// Go on showing what is printed until the run has done with the ticket
+    #[arg(short, long)]
+    pub follow: bool,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct KeyArgs {
+    /// The ticket
+    #[arg(value_name = "KEY")]
+    pub key: String,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct UsageArgs {
+    /// Also read Claude's own session files of conductor's workspaces
+    #[arg(long)]
+    pub scan: bool,
 }
 
 /// Whatever a hidden command was given, untouched.
@@ -230,9 +295,9 @@ mod tests {
             &["once", "--max-concurrent", "0"],
             &["once", "--deadline", "30"],
             &["once", "--deadline", "0s"],
-            &["once", "--workflow", "x"],
+            &["once", "--workflow"],
             &["once", "-v", "-q"],
-            &["status"],
+            &["logs"],
             &["once", "--output", "xml"],
             &["plan", "--format", "xml"],
             &["plan", "--force"],

@@ -2,12 +2,21 @@
 //! terminal and the signals are read here and passed on.
 
 pub mod args;
+mod context;
 mod demo;
 mod failure;
+mod kept;
+mod learn;
+mod logs;
+mod look;
 mod once;
 mod plan;
+mod search;
 mod signals;
+mod status;
 mod terminal;
+mod trace;
+mod usage;
 mod wire;
 
 use crate::system::process;
@@ -25,9 +34,16 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match &cli.command {
         Command::Once(args) => once::run(&cli.global, args),
+        Command::Status => status::run(&cli.global),
+        Command::Usage(args) => usage::run(&cli.global, args),
+        Command::Logs(args) => logs::run(&cli.global, args),
+        Command::Trace(args) => trace::run(&cli.global, args),
         Command::Plan(args) => plan::run(&cli.global, args),
         Command::Demo(args) => demo::run(&cli.global, args),
         Command::DemoAgent(args) => demo::agent::run(args),
+        Command::Learn(args) => learn::run(&cli.global, args),
+        Command::Context(args) => context::run(&cli.global, args),
+        Command::Search(args) => search::run(&cli.global, args),
         Command::Completions { shell } => completions(*shell),
         Command::Supervise(_) => return process::supervise_main(),
     };

@@ -3,7 +3,7 @@
 
 use super::file::{Node, Value, literal};
 use super::section::{Reading, Section};
-use super::values::{amount, at_least_one, boolean, choice, count, list, name, names, path, text};
+use super::values::{amount, at_least_one, boolean, choice, count, list, name, names};
 
 /// Dotted key → what it may say so far, as YAML.
 const NOT_YET: &[(&str, &[&str])] = &[
@@ -22,9 +22,6 @@ const NOT_YET: &[(&str, &[&str])] = &[
     ("gate_failure", &["fail"]),
     ("rework.on", &["[]"]),
     ("rework.max", &["3"]),
-    ("pull_request.title", &[]),
-    ("pull_request.body", &[]),
-    ("prompt.template", &[]),
 ];
 
 /// Dotted key → the kinds that do not exist yet, and those that do.
@@ -85,9 +82,6 @@ pub(super) fn check_sections(top: &Section<'_>) {
         rework.read("on", |on| list(on, reason));
         rework.read("max", at_least_one::<u32>);
     });
-    top.section("prompt", |prompt| {
-        prompt.read_nullable("template", path);
-    });
 }
 
 pub(super) fn check_tracker(tracker: &Section<'_>) {
@@ -115,9 +109,4 @@ pub(super) fn check_agent(agent: &Section<'_>) {
         codex.read("approval_policy", name);
         codex.read("config", |entry| entry.pairs().map(drop));
     });
-}
-
-pub(super) fn check_pull_request(pull_request: &Section<'_>) {
-    pull_request.read_nullable("title", text);
-    pull_request.read_nullable("body", text);
 }

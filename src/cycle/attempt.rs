@@ -2,6 +2,7 @@
 //! deadlines kept.
 
 use super::Cycle;
+use super::notes::Notes;
 use super::stop::Stops;
 use super::work::Job;
 use crate::model::progress::News;
@@ -27,6 +28,8 @@ pub(super) struct AgentRun {
     pub files: BTreeSet<String>,
     pub usage: Usage,
     pub turns: u64,
+    /// What it said last.
+    pub words: String,
     pub duration: Duration,
 }
 
@@ -42,6 +45,7 @@ impl AgentRun {
             files: BTreeSet::new(),
             usage: Usage::default(),
             turns: 0,
+            words: String::new(),
             duration: Duration::ZERO,
         }
     }
@@ -59,11 +63,15 @@ impl AgentRun {
             AgentEvent::Usage(usage) => self.usage = usage,
             AgentEvent::RateLimit { reached: true, resets_at, .. } => self.limit = Some(resets_at),
             AgentEvent::Finished(result) => {
+                if !result.message.trim().is_empty() {
+                    self.words.clone_from(&result.message);
+                }
                 if let Some(usage) = result.usage {
                     self.usage = usage;
                 }
                 self.result = Some(result);
             }
+            AgentEvent::Text(words) if !words.trim().is_empty() => self.words = words,
             AgentEvent::RateLimit { reached: false, .. }
             | AgentEvent::ToolResult { .. }
             | AgentEvent::Text(_)
@@ -90,12 +98,14 @@ impl Cycle<'_> {
     pub(super) fn run_agent(
         &self,
         job: &Job<'_>,
+        number: u32,
         assignment: &Assignment,
         stops: &Stops<'_>,
     ) -> Result<AgentRun, AgentError> {
         let clock = self.world.clock.as_ref();
         let mut session = self.world.agent.start(assignment)?;
         let mut run = AgentRun::new();
+        let mut notes = Notes::begin(self, job, number, session.pid());
         let started = clock.monotonic();
         let mut moments =
             Moments { started, progress: started, awake: false, finished: None, stopping: false };
@@ -104,6 +114,7 @@ impl Cycle<'_> {
                 Step::Ended(ending) => {
                     run.ending = ending;
                     run.duration = clock.monotonic().saturating_sub(started);
+                    notes.end(&run);
                     return Ok(run);
                 }
                 Step::Event(event) => {
@@ -113,7 +124,9 @@ impl Cycle<'_> {
                         moments.progress = now;
                     }
                     moments.finished = matches!(event, AgentEvent::Finished(_)).then_some(now);
+                    notes.see(&event);
                     run.fold(event);
+                    notes.keep_up(&run);
                     self.tell(
                         job.issue(),
                         News::Working {

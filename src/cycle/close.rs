@@ -55,13 +55,14 @@ impl Cycle<'_> {
             let wip = done.kept.as_ref().and_then(|kept| self.wip_update(claimed, kept));
             let mut outcome = recorded(claimed, &done);
             outcome.refs.extend(wip);
-            let error = self.record(claimed, outcome).err();
+            let error = self.record(claimed, outcome, &done.tried).err();
             if let Some(Ok(Some(warning))) = removal.map(std::thread::ScopedJoinHandle::join) {
                 done.warnings.push(warning);
             }
             trouble = error.and_then(|error| self.settle(claimed, &mut done, error));
         });
         let dispatched = self.dispatched(claimed, &done, begun);
+        self.records.end(&claimed.issue, done.outcome());
         self.tell(
             &claimed.issue,
             News::Finished {
@@ -80,7 +81,7 @@ impl Cycle<'_> {
             LedgerError::Ref { name, detail } if done.pushed.is_none() => {
                 done.warnings
                     .push(format!("the unfinished work stays on this machine, {name} was refused: {detail}"));
-                let again = self.record(claimed, recorded(claimed, done)).err()?;
+                let again = self.record(claimed, recorded(claimed, done), &done.tried).err()?;
                 Some(CycleError::Unreachable(format!(
                     "{key}: its outcome could not be written: {}",
                     words(&again)
@@ -95,7 +96,7 @@ impl Cycle<'_> {
                 }
                 done.pushed = None;
                 done.record = self.after(claimed, &done.tried);
-                let again = self.record(claimed, recorded(claimed, done)).err()?;
+                let again = self.record(claimed, recorded(claimed, done), &done.tried).err()?;
                 Some(CycleError::Unreachable(format!(
                     "{key}: its outcome could not be written: {}",
                     words(&again)

@@ -8,13 +8,16 @@ mod attempt;
 mod change;
 mod claim;
 mod close;
+mod context;
 mod keep;
 mod ledger;
+mod notes;
 mod overlap;
 mod plan;
 mod publish;
 mod reconcile;
 mod record;
+mod records;
 mod select;
 mod stop;
 mod supervise;
@@ -33,14 +36,15 @@ use crate::model::progress::Progress;
 use crate::model::report::{CycleStatus, Dispatched, Recovered, Requests, Skipped};
 use crate::model::settings::{
     AgentLimits, Backoff, KeepWorkspace, Limits, ModelRules, PreflightSettings, PullRequestSettings,
-    TrackerRules,
+    Template, TrackerRules,
 };
-use crate::model::{Claim, CycleReport, IssueId, Outcome, RunId, Time};
+use crate::model::{Claim, CycleReport, IssueId, Outcome, RunId, State, Time};
 use crate::policy::rate_limit;
 use crate::ports::{Agent, Clock, Forge, StateStore, StoreError, Tracker, TrackerError};
 use crate::workspace::{WorkspaceError, Workspaces};
 use chrono::TimeDelta;
-use ledger::Ledger;
+use ledger::{Change, Ledger, LedgerError};
+use records::Records;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -86,6 +90,8 @@ pub struct Settings {
     pub branch_prefix: String,
     pub lease_skew: TimeDelta,
     pub pull_request: PullRequestSettings,
+    /// Instead of the built-in prompt.
+    pub prompt: Option<Template>,
     pub keep: KeepWorkspace,
     pub surroundings: Surroundings,
     /// Where this run's logs go: one folder per issue.
@@ -118,6 +124,8 @@ pub enum CycleError {
     Config(String),
     /// Tracker, forge or git remote out of reach or refusing, or the state unreadable.
     Unreachable(String),
+    /// The tracker's request allowance is used up; until when, where it said so.
+    Limited { until: Option<Time>, detail: String },
     /// A fault of Conductor's own.
     Internal(String),
 }
@@ -125,7 +133,10 @@ pub enum CycleError {
 impl fmt::Display for CycleError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Config(text) | Self::Unreachable(text) | Self::Internal(text) => f.write_str(text),
+            Self::Config(text)
+            | Self::Unreachable(text)
+            | Self::Limited { detail: text, .. }
+            | Self::Internal(text) => f.write_str(text),
         }
     }
 }
@@ -145,6 +156,7 @@ impl From<TrackerError> for CycleError {
     fn from(error: TrackerError) -> Self {
         match error {
             TrackerError::Config(text) => Self::Config(text),
+            TrackerError::RateLimited { until, .. } => Self::Limited { until, detail: error.to_string() },
             other => Self::Unreachable(other.to_string()),
         }
     }
@@ -163,6 +175,7 @@ struct Cycle<'w> {
     ledger: Ledger<'w>,
     watch: &'w Stopwatch<'w>,
     interrupt: &'w Interrupt,
+    records: Records<'w>,
 }
 
 /// Runs one cycle.
@@ -177,10 +190,14 @@ pub fn run(
     let ledger = watch.time("load state", None, || {
         Ledger::open(world.store.as_ref(), world.clock.as_ref(), &settings.identity.run_id)
     })?;
-    let cycle = Cycle { world, settings, ledger, watch: &watch, interrupt };
+    let cycle =
+        Cycle { world, settings, ledger, watch: &watch, interrupt, records: Records::new(world, settings) };
     let told = match rate_limit::deferred_until(&cycle.ledger.state().rate_limit, started_at) {
         Some(until) => Told::deferred(until),
-        None => cycle.turn(request)?,
+        None => match cycle.turn(request) {
+            Err(CycleError::Limited { until, detail }) if !request.dry_run => cycle.defer(until, detail)?,
+            told => told?,
+        },
     };
     Ok(cycle.report(started_at, told))
 }
@@ -203,6 +220,27 @@ impl Told {
 }
 
 impl Cycle<'_> {
+    /// Keeps a limit for all runners in the state, so that none of them asks before it is over.
+    fn defer(&self, until: Option<Time>, detail: String) -> Result<Told, CycleError> {
+        tracing::warn!("{detail}");
+        let (backoff, now) = (self.settings.rate_limit, self.now());
+        let change = Change {
+            what: "defer: the tracker's limit is reached".to_owned(),
+            refs: Vec::new(),
+            decide: Box::new(move |state| {
+                let rate_limit = rate_limit::after_hit(&state.rate_limit, until, &backoff, now);
+                Ok(State { rate_limit, ..state.clone() })
+            }),
+        };
+        if let Err(LedgerError::Store(error)) = self.ledger.commit_alone(change) {
+            return Err(error.into());
+        }
+        match rate_limit::deferred_until(&self.ledger.state().rate_limit, now) {
+            Some(until) => Ok(Told::deferred(until)),
+            None => Err(CycleError::Unreachable(detail)),
+        }
+    }
+
     fn turn(&self, request: &Request) -> Result<Told, CycleError> {
         let mut told = Told::default();
         let mut polled = self.watch.time("poll tracker", None, || self.poll(request))?;

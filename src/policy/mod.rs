@@ -1,9 +1,11 @@
 //! Decisions: values in, verdict out, no I/O.
 
 pub mod complexity;
+pub mod context;
 pub mod difficulty;
 pub mod eligibility;
 pub mod environment;
+pub mod learn;
 pub mod ongoing;
 pub mod outcome;
 pub mod preflight;
@@ -14,4 +16,6 @@ pub mod retry;
 #[cfg(test)]
 mod samples;
 pub mod slots;
+pub mod spending;
 pub mod symptom;
+pub mod template;

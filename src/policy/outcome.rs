@@ -63,7 +63,10 @@ pub fn judge(facts: &Facts<'_>) -> Judgement {
             return Judgement::failed(Failure::AgentExit, work, said("the agent's turns are used up", told));
         }
         Some(AgentFault::Error | AgentFault::Limit { .. }) => {
-            return Judgement::failed(Failure::AgentExit, work, said("the agent failed", told));
+            // Without words of its own, its exit says more than nothing.
+            let is_mute = told.trim().is_empty() && !facts.ending.is_clean_exit();
+            let words = if is_mute { exit_words(facts.ending) } else { said("the agent failed", told) };
+            return Judgement::failed(Failure::AgentExit, work, words);
         }
         None => {}
     }

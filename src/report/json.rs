@@ -1,4 +1,4 @@
-//! The report as exactly one JSON document and a newline. The shape is a contract.
+//! A report as exactly one JSON document and a newline. The shapes are contracts.
 
 use crate::model::CycleReport;
 use serde::Serialize;

@@ -5,9 +5,9 @@
 //! stop, or its end, which is Conductor's death, ends the tree. Its standard output and error are
 //! only carried to the child (output and input); it never writes to either.
 
+use super::lines::{Lines, Piece};
 use super::tree;
-use super::wire::{self, Failed, Job, Report};
-use super::{Stderr, lines::Lines, lines::Piece};
+use super::wire::{self, Errors, Failed, Job, Report};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
@@ -50,12 +50,16 @@ fn run() -> io::Result<()> {
     #[cfg(target_os = "linux")]
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
     let (wake, told_to_end) = listen_for_signals()?;
+    let errors = wire::receive_errors(&control)?;
     let job = wire::read_job(&mut control)?;
-    let child = match start(&job, input, output) {
+    let child = match start(&job, input, output, errors) {
         Ok(child) => child,
         Err(failed) => return control.write_all(failed.to_line().as_bytes()),
     };
-    control.write_all(Report::Started { pid: child.as_raw_nonzero().get() }.to_line().as_bytes())?;
+    // From here on nothing returns before the tree is gone: that Conductor cannot be told, or has
+    // died, is one more reason to end it, and the socket's end says so below.
+    let started = Report::Started { pid: child.as_raw_nonzero().get() };
+    let _gone = control.write_all(started.to_line().as_bytes());
     control.set_nonblocking(true)?;
     Watch { control, lines: Lines::new(64), wake, told_to_end, child, grace: job.grace, status: None }.watch()
 }
@@ -83,16 +87,14 @@ fn listen_for_signals() -> io::Result<(UnixStream, Arc<AtomicBool>)> {
 }
 
 /// The child leads a group of its own, so that signals to it do not reach its supervisor.
-fn start(job: &Job, input: OwnedFd, output: OwnedFd) -> Result<Pid, Report> {
+fn start(job: &Job, input: OwnedFd, output: OwnedFd, errors: Option<OwnedFd>) -> Result<Pid, Report> {
     let failed =
         |what| move |error: io::Error| Report::Failed { what, errno: error.raw_os_error().unwrap_or(0) };
     std::fs::read_dir(&job.cwd).map_err(failed(Failed::Directory))?;
     let stderr = match &job.stderr {
-        Stderr::Null => Stdio::null(),
-        Stderr::Merged => output.try_clone().map_err(failed(Failed::Stderr))?.into(),
-        Stderr::File(path) => {
-            File::options().create(true).append(true).open(path).map_err(failed(Failed::Stderr))?.into()
-        }
+        Errors::Null => Stdio::null(),
+        Errors::Merged => output.try_clone().map_err(failed(Failed::Stderr))?.into(),
+        Errors::Sent => errors.ok_or(Report::Failed { what: Failed::Stderr, errno: 0 })?.into(),
     };
     let child = Command::new(&job.program)
         .args(&job.args)
@@ -156,7 +158,7 @@ impl Watch {
                 let left = self.signal(Signal::KILL);
                 if since.elapsed() > KILL_PATIENCE && !reported {
                     reported = true;
-                    self.report(left)?;
+                    let _gone = self.report(left);
                 }
                 if since.elapsed() > KILL_LIMIT {
                     return Ok(());
@@ -208,14 +210,15 @@ impl Watch {
         let mut grace = self.told_to_end.swap(false, Ordering::Relaxed).then_some(self.grace);
         while *listening {
             match self.lines.fill(&mut self.control, |_| ()) {
-                Ok(0) => {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                // Conductor is gone. One that died before it read our last word is an error here
+                // (ECONNRESET), not an end.
+                Ok(0) | Err(_) => {
                     *listening = false;
                     grace = grace.or(Some(self.grace));
                 }
                 Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(_) => *listening = false,
             }
         }
         while let Some(piece) = self.lines.take() {
