@@ -177,7 +177,7 @@ pub struct Assignment {
     pub model: Option<String>,
     /// The complete environment; nothing is inherited.
     pub env: Vec<(String, String)>,
-    /// Every byte of standard output goes here as well.
+    /// Standard output goes here as well, without secrets.
     pub log: PathBuf,
     /// Between SIGTERM and SIGKILL.
     pub grace: Duration,
@@ -191,6 +191,11 @@ pub trait AgentSession: Send {
     /// Waits up to `wait` for the next event. After [`Step::Ended`] only [`Step::Ended`] comes,
     /// and its whole process tree is gone.
     fn next(&mut self, wait: Duration) -> Step;
+
+    /// Its process, where it has one.
+    fn pid(&self) -> Option<u32> {
+        None
+    }
 
     /// Ends the tree (SIGTERM, grace, SIGKILL) and returns at once; [`Step::Ended`] follows.
     fn stop(&mut self, reason: StopReason);

@@ -118,30 +118,51 @@ impl Workspaces {
         Ok(self.remote.branches()?)
     }
 
-    /// A clean workspace on `branch` at `base`. Whatever an earlier run left at its place is saved
-    /// under the ticket's wip ref first.
+    /// A clean workspace on `branch` at `base`, or, where an interrupted run saved its work, at
+    /// `start`. Whatever an earlier run left at its place is saved under the ticket's wip ref
+    /// first.
     pub fn create(
         &self,
         identifier: &str,
         branch: &BranchName,
         base: &Sha,
+        start: Option<&Sha>,
     ) -> Result<Workspace, WorkspaceError> {
         let key = safe_key(identifier);
         let path = self.contained(&key)?;
+        let begun = match start {
+            // What the saved work does not build on any more is no start.
+            Some(start) => self.repository.merge_base(base, start)?.map(|base| (base, start)),
+            None => None,
+        };
+        let (base, start) = begun.unwrap_or_else(|| (base.clone(), base));
+        let made =
+            |worktree| Workspace { worktree, key: key.clone(), branch: branch.clone(), base: base.clone() };
         let mut occupied = path.symlink_metadata().is_ok();
         if !occupied {
-            match self.repository.add_worktree(&path, branch, base, false) {
-                Ok(worktree) => {
-                    return Ok(Workspace { worktree, key, branch: branch.clone(), base: base.clone() });
-                }
+            match self.repository.add_worktree(&path, branch, start, false) {
+                Ok(worktree) => return Ok(made(worktree)),
                 // Registered with its folder gone, or the branch is there: looked into below.
                 Err(error) if error.is_refusal() => occupied = path.symlink_metadata().is_ok(),
                 Err(error) => return Err(error.into()),
             }
         }
-        self.clear(&key, &path, branch, base, occupied)?;
-        let worktree = self.repository.add_worktree(&path, branch, base, true)?;
-        Ok(Workspace { worktree, key, branch: branch.clone(), base: base.clone() })
+        self.clear(&key, &path, branch, &base, occupied)?;
+        Ok(made(self.repository.add_worktree(&path, branch, start, true)?))
+    }
+
+    /// What an interrupted run saved of this ticket: on the remote, else on this machine.
+    pub fn saved(&self, identifier: &str) -> Result<Option<Sha>, WorkspaceError> {
+        let name = Self::wip_ref(identifier);
+        if let Some(saved) = self.remote.fetch_ref(&name)? {
+            return Ok(Some(saved));
+        }
+        Ok(self.repository.refs(&name)?.remove(&name))
+    }
+
+    /// What the remote has under the ticket's wip ref now.
+    pub fn saved_on_remote(&self, identifier: &str) -> Result<Option<Sha>, WorkspaceError> {
+        Ok(self.remote.lookup(&Self::wip_ref(identifier))?)
     }
 
     /// Pushes commits to a branch that must not be there yet, or must be at `expect`.
@@ -178,7 +199,9 @@ impl Workspaces {
         } else {
             status.head
         };
-        if head == workspace.base {
+        if head == workspace.base
+            || self.repository.range(&workspace.base, head.as_str(), 0)?.ahead.is_empty()
+        {
             return Ok(None);
         }
         self.keep(&workspace.key, &head)?;
@@ -186,8 +209,8 @@ impl Workspaces {
     }
 
     /// The full name of the ref that keeps a ticket's unfinished work.
-    pub fn wip_ref(key: &str) -> String {
-        format!("refs/conductor/wip/{}", safe_key(key))
+    pub fn wip_ref(identifier: &str) -> String {
+        wip_ref(&safe_key(identifier))
     }
 
     /// Who commits when git has no identity; asked once, and only when something is committed.
@@ -273,11 +296,11 @@ impl Workspaces {
 
     /// Points the wip ref at `head`; what it pointed to before stays reachable under its own name.
     fn keep(&self, key: &str, head: &Sha) -> Result<(), WorkspaceError> {
-        let name = Self::wip_ref(key);
+        let name = wip_ref(key);
         if let Some(before) = self.repository.refs(&name)?.remove(&name)
             && before != *head
         {
-            let old = format!("refs/conductor/wip-earlier/{}/{}", safe_key(key), before.short());
+            let old = format!("refs/conductor/wip-earlier/{key}/{}", before.short());
             self.repository.update_ref(&old, Some(&before))?;
         }
         Ok(self.repository.update_ref(&name, Some(head))?)
@@ -379,6 +402,10 @@ impl Workspace {
             _ => damaged("was turned into another repository during the attempt"),
         }
     }
+}
+
+fn wip_ref(key: &str) -> String {
+    format!("refs/conductor/wip/{key}")
 }
 
 fn unread() -> GitError {

@@ -102,6 +102,14 @@ pub enum Command {
     Once(OnceArgs),
     /// One whole cycle in a throwaway world: local tracker, bare origin, scripted agent
     Demo(DemoArgs),
+    /// Claims, work in review, waiting and blocked tickets, limits, last outcomes
+    Status,
+    /// What a ticket's agent printed, in the latest run of this machine
+    Logs(LogsArgs),
+    /// What a ticket's agent did, turn by turn, in the latest run of this machine
+    Trace(KeyArgs),
+    /// Tokens, money and budgets
+    Usage(UsageArgs),
     /// Print a completion script for a shell
     Completions { shell: Shell },
     /// One agent's supervisor; started by Conductor itself
@@ -139,6 +147,30 @@ pub struct DemoArgs {
     /// Leave the demo's world in this directory, which must be empty or not exist
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub keep: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct LogsArgs {
+    /// The ticket
+    #[arg(value_name = "KEY")]
+    pub key: String,
+    /// Go on showing what is printed until the run has done with the ticket
+    #[arg(short, long)]
+    pub follow: bool,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct KeyArgs {
+    /// The ticket
+    #[arg(value_name = "KEY")]
+    pub key: String,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct UsageArgs {
+    /// Also read Claude's own session files of conductor's workspaces
+    #[arg(long)]
+    pub scan: bool,
 }
 
 /// Whatever a hidden command was given, untouched.
@@ -204,7 +236,7 @@ mod tests {
             &["once", "--deadline", "0s"],
             &["once", "--workflow", "x"],
             &["once", "-v", "-q"],
-            &["status"],
+            &["logs"],
             &["once", "--output", "xml"],
         ];
         for words in wrong {

@@ -4,9 +4,14 @@
 pub mod args;
 mod demo;
 mod failure;
+mod logs;
+mod look;
 mod once;
 mod signals;
+mod status;
 mod terminal;
+mod trace;
+mod usage;
 mod wire;
 
 use crate::system::process;
@@ -24,6 +29,10 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match &cli.command {
         Command::Once(args) => once::run(&cli.global, args),
+        Command::Status => status::run(&cli.global),
+        Command::Usage(args) => usage::run(&cli.global, args),
+        Command::Logs(args) => logs::run(&cli.global, args),
+        Command::Trace(args) => trace::run(&cli.global, args),
         Command::Demo(args) => demo::run(&cli.global, args),
         Command::DemoAgent(args) => demo::agent::run(args),
         Command::Completions { shell } => completions(*shell),

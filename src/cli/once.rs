@@ -2,7 +2,7 @@
 
 use super::args::{GlobalArgs, OnceArgs, OutputFormat};
 use super::failure::{ATTEMPT_FAILED, DEFERRED, FAULT, Failure, code_of};
-use super::wire::{Surrounding, directory, wire};
+use super::wire::{Surrounding, directory, secrets, wire};
 use super::{signals, terminal};
 use crate::config::{self, Config, LoadOptions, Overrides};
 use crate::cycle::{self, Interrupt, Ran, Request};
@@ -19,7 +19,7 @@ pub(super) fn run(global: &GlobalArgs, args: &OnceArgs) -> Result<ExitCode, Fail
     let surrounding = Surrounding::read()?;
     let config = load(global, args, &surrounding)?;
     let display = Arc::new(terminal::progress(global));
-    let secrets = config.secrets();
+    let secrets = secrets(&config, &surrounding);
     terminal::log(global, Arc::clone(&display), Redactor::new(&secrets));
     let actions = Actions::of(&surrounding, global);
     actions.open();
@@ -45,7 +45,11 @@ pub(super) fn run(global: &GlobalArgs, args: &OnceArgs) -> Result<ExitCode, Fail
     finish(global, args, ran, &actions, &interrupt)
 }
 
-fn load(global: &GlobalArgs, args: &OnceArgs, surrounding: &Surrounding) -> Result<Config, Failure> {
+pub(super) fn load(
+    global: &GlobalArgs,
+    args: &OnceArgs,
+    surrounding: &Surrounding,
+) -> Result<Config, Failure> {
     let options = LoadOptions {
         explicit: global.config.clone(),
         directory: directory(global.directory.as_deref())?,
@@ -85,14 +89,14 @@ fn finish(
     if let Some(trouble) = &ran.trouble {
         terminal::say_error(global, &trouble.to_string());
     }
-    Ok(exit_code(&ran, interrupt, actions))
+    Ok(exit_code(&ran, interrupt, actions.never_fails))
 }
 
-fn exit_code(ran: &Ran, interrupt: &Interrupt, actions: &Actions) -> ExitCode {
+pub(super) fn exit_code(ran: &Ran, interrupt: &Interrupt, never_fails: bool) -> ExitCode {
     if let Some(signal) = interrupt.signal() {
         return signalled(signal);
     }
-    let failed = cycle::has_failures(&ran.report) && !actions.never_fails;
+    let failed = cycle::has_failures(&ran.report) && !never_fails;
     match (&ran.trouble, ran.report.status) {
         (Some(trouble), _) => ExitCode::from(code_of(trouble)),
         (None, CycleStatus::Deferred) => ExitCode::from(DEFERRED),

@@ -19,7 +19,7 @@ use crate::gates::commands::Commands;
 use crate::guards::Guards;
 use crate::model::settings::StateStoreKind;
 use crate::model::{BranchName, Claim, Progress, RunId, Secret};
-use crate::policy::environment::CLAUDE_LOGIN;
+use crate::policy::environment::{CLAUDE_LOGIN, credentials};
 use crate::ports::{Agent, Clock, Forge, StateStore, Tracker};
 use crate::system::git::{Credential, GitError, GitErrorKind, Remote, Repository, remote_url};
 use crate::system::host;
@@ -75,7 +75,6 @@ pub(super) fn wire(
 ) -> Result<Wired, Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let (repository, remote) = open(config)?;
-    let supervisor = Supervisor::new(surrounding.exe.clone());
     let mut clients = Vec::new();
     let tracker = tracker(config, &mut clients);
     let forge = forge(config, &remote, &clock, &mut clients)?;
@@ -85,10 +84,10 @@ pub(super) fn wire(
         &config.repository.base_branch,
         workspace_root(config, surrounding, &repository),
     );
-    let secrets = config.secrets();
-    let redactor = Arc::new(Redactor::new(&secrets));
+    let redactor = Arc::new(Redactor::new(&secrets(config, surrounding)));
+    let supervisor = Supervisor::new(surrounding.exe.clone()).hiding(Arc::clone(&redactor));
     let identity = identity(surrounding, clock.as_ref());
-    let settings = settings(config, surrounding, identity, &remote, workspaces.files(), secrets.clone());
+    let settings = settings(config, surrounding, identity, &remote, workspaces.files(), config.secrets());
     let host = settings.identity.host.clone();
     let world = World {
         tracker,
@@ -110,6 +109,14 @@ pub(super) fn wire(
         progress,
     };
     Ok(Wired { world, settings, clients })
+}
+
+/// Everything that must not be shown: what Conductor holds itself, and what the environment holds
+/// under a credential's name.
+pub(super) fn secrets(config: &Config, surrounding: &Surrounding) -> Vec<Secret> {
+    let mut secrets = config.secrets();
+    secrets.extend(credentials(&surrounding.env));
+    secrets
 }
 
 /// Another host's process may live; one of this host can be looked up.
@@ -255,6 +262,12 @@ fn agent(config: &Config, surrounding: &Surrounding, supervisor: &Supervisor) ->
     }
 }
 
+/// The state's store by itself, for commands that only read.
+pub(super) fn open_store(config: &Config) -> Result<Box<dyn StateStore>, Failure> {
+    let (repository, remote) = open(config)?;
+    Ok(store(config, &repository, &remote))
+}
+
 fn store(config: &Config, repository: &Repository, remote: &Remote) -> Box<dyn StateStore> {
     let state = &config.state;
     match state.store {
@@ -330,7 +343,7 @@ fn workspace_root(config: &Config, surrounding: &Surrounding, repository: &Repos
     root.clone()
 }
 
-fn of_git(error: &GitError) -> Failure {
+pub(super) fn of_git(error: &GitError) -> Failure {
     let code = if error.kind == GitErrorKind::NoGit { super::failure::FAULT } else { USAGE };
     Failure::new(code, format!("repository: {error}"))
 }

@@ -2,6 +2,7 @@
 //! deadlines kept.
 
 use super::Cycle;
+use super::notes::Notes;
 use super::stop::Stops;
 use super::work::Job;
 use crate::model::progress::News;
@@ -90,12 +91,14 @@ impl Cycle<'_> {
     pub(super) fn run_agent(
         &self,
         job: &Job<'_>,
+        number: u32,
         assignment: &Assignment,
         stops: &Stops<'_>,
     ) -> Result<AgentRun, AgentError> {
         let clock = self.world.clock.as_ref();
         let mut session = self.world.agent.start(assignment)?;
         let mut run = AgentRun::new();
+        let mut notes = Notes::begin(self, job, number, session.pid());
         let started = clock.monotonic();
         let mut moments =
             Moments { started, progress: started, awake: false, finished: None, stopping: false };
@@ -104,6 +107,7 @@ impl Cycle<'_> {
                 Step::Ended(ending) => {
                     run.ending = ending;
                     run.duration = clock.monotonic().saturating_sub(started);
+                    notes.end(&run);
                     return Ok(run);
                 }
                 Step::Event(event) => {
@@ -113,7 +117,9 @@ impl Cycle<'_> {
                         moments.progress = now;
                     }
                     moments.finished = matches!(event, AgentEvent::Finished(_)).then_some(now);
+                    notes.see(&event);
                     run.fold(event);
+                    notes.keep_up(&run);
                     self.tell(
                         job.issue(),
                         News::Working {

@@ -7,10 +7,14 @@
 mod attempt;
 mod change;
 mod claim;
+mod close;
+mod keep;
 mod ledger;
+mod notes;
 mod publish;
 mod reconcile;
 mod record;
+mod records;
 mod select;
 mod stop;
 mod supervise;
@@ -35,6 +39,7 @@ use crate::ports::{Agent, Clock, Forge, StateStore, StoreError, Tracker, Tracker
 use crate::workspace::{WorkspaceError, Workspaces};
 use chrono::TimeDelta;
 use ledger::Ledger;
+use records::Records;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -156,6 +161,7 @@ struct Cycle<'w> {
     ledger: Ledger<'w>,
     watch: &'w Stopwatch<'w>,
     interrupt: &'w Interrupt,
+    records: Records<'w>,
 }
 
 /// Runs one cycle.
@@ -170,7 +176,8 @@ pub fn run(
     let ledger = watch.time("load state", None, || {
         Ledger::open(world.store.as_ref(), world.clock.as_ref(), &settings.identity.run_id)
     })?;
-    let cycle = Cycle { world, settings, ledger, watch: &watch, interrupt };
+    let cycle =
+        Cycle { world, settings, ledger, watch: &watch, interrupt, records: Records::new(world, settings) };
     let told = match rate_limit::deferred_until(&cycle.ledger.state().rate_limit, started_at) {
         Some(until) => Told::deferred(until),
         None => cycle.turn(request)?,

@@ -32,6 +32,7 @@ impl Cycle<'_> {
         let order: HashMap<String, usize> =
             queue.iter().enumerate().map(|(rank, next)| (next.issue.identifier.clone(), rank)).collect();
         let mut all = AllWorked::default();
+        self.open_records(queue.len(), claimed.at_once);
         let (sender, receiver) = mpsc::channel();
         std::thread::scope(|scope| {
             let mut running: HashMap<IssueId, Issue> = HashMap::new();
@@ -63,6 +64,9 @@ impl Cycle<'_> {
                         running.values().chain(queue.iter().map(|next| &next.issue)),
                         &stops,
                     );
+                }
+                if stops.all() {
+                    self.records.stopping();
                 }
                 queue.retain(|next| !self.leave_changed(next, &stops, &mut all));
             }

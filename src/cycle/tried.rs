@@ -114,7 +114,7 @@ impl Cycle<'_> {
             Ok(assignment) => assignment,
             Err(error) => return Tried::without_agent(number, Failure::Workspace, error),
         };
-        let run = match self.watch.time("agent", name, || self.run_agent(job, &assignment, stops)) {
+        let run = match self.watch.time("agent", name, || self.run_agent(job, number, &assignment, stops)) {
             Ok(run) => run,
             Err(error) => {
                 return Tried::without_agent(
@@ -272,11 +272,11 @@ impl Cycle<'_> {
             let error = format!("gate {} failed: {}", failed.result.name, failed.tail);
             return Checked { gates, ..Checked::plain(Judgement::failed(Failure::GateFailed, true, error)) };
         }
-        let (title, body) = self.words(job, run, work, &gates, &[]);
+        let (title, body) = self.words(job, number, run, work, &gates, &[]);
         match self.guard(job.workspace.branch(), work, &title, &body) {
             Verdict::Pass => Checked { judgement, gates, text: (title, body), is_draft: false },
             Verdict::Draft(reasons) => {
-                let text = self.words(job, run, work, &gates, &reasons);
+                let text = self.words(job, number, run, work, &gates, &reasons);
                 Checked { judgement, gates, text, is_draft: true }
             }
             Verdict::Refuse(reasons) => {
@@ -290,6 +290,7 @@ impl Cycle<'_> {
     fn words(
         &self,
         job: &Job<'_>,
+        number: u32,
         run: &AgentRun,
         work: &Work,
         gates: &[GateResult],
@@ -317,7 +318,7 @@ impl Cycle<'_> {
             issue: job.issue(),
             commits: &commits,
             files: &files,
-            attempts: job.claimed.claim.attempt,
+            attempts: number,
             agent: self.world.agent.name(),
             model: run.model.as_deref(),
             usage: &run.usage,

@@ -2,20 +2,15 @@
 //! every path ends in an outcome, and no path ends another issue's work.
 
 use super::claim::ClaimedIssue;
-use super::ledger::LedgerError;
-use super::publish::{HandedOver, Handover};
-use super::record::{Recorded, proof};
-use super::select::blank;
+use super::close::Concluded;
+use super::publish::Handover;
 use super::stop::Stops;
 use super::tried::Tried;
 use super::{Cycle, CycleError};
 use crate::gates::hooks::Hook;
 use crate::model::progress::{News, Progress};
 use crate::model::report::Dispatched;
-use crate::model::settings::KeepWorkspace;
-use crate::model::{
-    Attempt, BranchName, Failure, Issue, IssueRecord, IssueStatus, Outcome, Refusal, Sha, Time, safe_key,
-};
+use crate::model::{Failure, Issue, IssueRecord, IssueStatus, Outcome, safe_key};
 use crate::policy::ongoing;
 use crate::policy::retry::{self, Next};
 use crate::workspace::Workspace;
@@ -48,28 +43,6 @@ impl Job<'_> {
     }
 }
 
-/// How the work on an issue ended, before it is recorded.
-struct Concluded {
-    tried: Vec<Tried>,
-    record: IssueRecord,
-    branch: BranchName,
-    handed: Option<HandedOver>,
-    /// The head that is on the remote.
-    pushed: Option<Sha>,
-    updated_at: Option<Time>,
-    warnings: Vec<String>,
-}
-
-impl Concluded {
-    fn last(&self) -> Option<&Tried> {
-        self.tried.last()
-    }
-
-    fn outcome(&self) -> Outcome {
-        self.last().map_or(Outcome::Interrupted, |tried| tried.attempt.outcome)
-    }
-}
-
 impl Cycle<'_> {
     pub(super) fn work_on(&self, claimed: &ClaimedIssue, stops: &Stops<'_>) -> Worked {
         let issue = &claimed.issue;
@@ -77,6 +50,7 @@ impl Cycle<'_> {
         let begun = self.watch.elapsed();
         self.tell(issue, News::Claimed { title: issue.title.clone() });
         let dir = self.settings.run_dir.join(safe_key(&issue.identifier));
+        self.records.begin(issue, claimed.claim.attempt);
         let mut warnings = Vec::new();
         let in_progress = &self.settings.tracker.in_progress_state;
         let name = Some(issue.identifier.as_str());
@@ -84,13 +58,7 @@ impl Cycle<'_> {
             let moved = scope.spawn(|| {
                 self.watch.time("move ticket", name, || self.world.tracker.move_to(issue, in_progress))
             });
-            let opened = self.watch.time("workspace", name, || {
-                self.world.workspaces.create(
-                    &issue.identifier,
-                    &claimed.claim.branch,
-                    &claimed.claim.base_sha,
-                )
-            });
+            let opened = self.watch.time("workspace", name, || self.open_workspace(claimed));
             (moved.join(), opened)
         });
         if let Ok(Err(error)) = moved {
@@ -98,6 +66,7 @@ impl Cycle<'_> {
         }
         let (worked, workspace) = match opened {
             Ok(workspace) => {
+                self.records.entered(issue, workspace.path());
                 let job = Job { claimed, workspace, dir: dir.clone() };
                 (self.attempts(&job, stops, warnings), Some(job))
             }
@@ -145,7 +114,7 @@ impl Cycle<'_> {
             let next =
                 retry::within_cycle(&record, &attempt, count, &self.settings.limits, &self.settings.retry);
             let Next::Retry { after, adjustments: advice } = next else {
-                return self.unpublished(claimed, all, self.saved(job, warnings));
+                return self.keep(job, self.unpublished(claimed, all, warnings));
             };
             let prepared = self.world.workspaces.save(&job.workspace).and_then(|_| job.workspace.reset());
             if prepared.is_err() || !self.wait(after, job.issue(), stops) {
@@ -165,7 +134,7 @@ impl Cycle<'_> {
             Ok(Some(fresh)) => fresh,
             Ok(None) => {
                 last.interrupt("the tracker has the ticket no longer");
-                return self.unpublished(claimed, tried, self.saved(job, warnings));
+                return self.keep(job, self.unpublished(claimed, tried, warnings));
             }
             Err(error) => {
                 // Pushed work is found by the next run; a ticket that may have changed gets no pull request.
@@ -175,7 +144,7 @@ impl Cycle<'_> {
         };
         if let Some(change) = ongoing::change(&fresh, &self.settings.tracker) {
             last.interrupt(&change);
-            return self.unpublished(claimed, tried, self.saved(job, warnings));
+            return self.keep(job, self.unpublished(claimed, tried, warnings));
         }
         self.tell(job.issue(), News::Publishing { branch: claimed.claim.branch.to_string() });
         let pushed = self.watch.time("push", name, || self.push_branch(&claimed.claim.branch, &head));
@@ -183,7 +152,7 @@ impl Cycle<'_> {
             Ok(branch) => branch,
             Err(error) => {
                 last.fail(Failure::Publish, self.world.guards.redact(&error));
-                return self.unpublished(claimed, tried, self.saved(job, warnings));
+                return self.keep(job, self.unpublished(claimed, tried, warnings));
             }
         };
         let (title, body) = last.text.clone();
@@ -208,6 +177,7 @@ impl Cycle<'_> {
                     branch,
                     handed: Some(handed),
                     pushed: Some(head),
+                    kept: None,
                     updated_at,
                     warnings,
                 }
@@ -228,11 +198,11 @@ impl Cycle<'_> {
         let updated_at = moved.or(fresh.and_then(|fresh| fresh.updated_at)).or(claimed.issue.updated_at);
         let record = self.after(claimed, &tried);
         let branch = claimed.claim.branch.clone();
-        Concluded { tried, record, branch, handed: None, pushed: None, updated_at, warnings }
+        Concluded { tried, record, branch, handed: None, pushed: None, kept: None, updated_at, warnings }
     }
 
     /// What all attempts together make of the record.
-    fn after(&self, claimed: &ClaimedIssue, tried: &[Tried]) -> IssueRecord {
+    pub(super) fn after(&self, claimed: &ClaimedIssue, tried: &[Tried]) -> IssueRecord {
         let now = self.now();
         let mut record = tried.iter().fold(claimed.record.clone(), |record, tried| {
             retry::record_after(&record, &tried.attempt, &self.settings.limits, &self.settings.retry, now)
@@ -243,126 +213,12 @@ impl Cycle<'_> {
         record
     }
 
-    /// Records the outcome while the workspace is put away, and tells the story.
-    fn close(
-        &self,
-        claimed: &ClaimedIssue,
-        mut done: Concluded,
-        job: Option<&Job<'_>>,
-        begun: Duration,
-    ) -> Worked {
-        let mut trouble = None;
-        std::thread::scope(|scope| {
-            let removal = job.map(|job| {
-                let (outcome, job) = (done.outcome(), job);
-                scope.spawn(move || self.put_away_workspace(job, outcome))
-            });
-            let error = self.record(claimed, recorded(claimed, &done)).err();
-            if let Some(Ok(Some(warning))) = removal.map(std::thread::ScopedJoinHandle::join) {
-                done.warnings.push(warning);
-            }
-            trouble = error.and_then(|error| self.settle(claimed, &mut done, error));
-        });
-        let dispatched = self.dispatched(claimed, &done, begun);
-        self.tell(
-            &claimed.issue,
-            News::Finished {
-                outcome: done.outcome(),
-                failure: dispatched.failure,
-                error: dispatched.error.clone(),
-            },
-        );
-        Worked { dispatched, trouble }
-    }
-
-    /// An outcome that could not be written as it was.
-    fn settle(&self, claimed: &ClaimedIssue, done: &mut Concluded, error: LedgerError) -> Option<CycleError> {
-        let key = &claimed.issue.identifier;
-        match error {
-            LedgerError::Ref { name, detail } => {
-                let error = format!(
-                    "the remote's {name} is not the head that was pushed ({detail}): not called a success"
-                );
-                if let Some(last) = done.tried.last_mut() {
-                    last.fail(Failure::Publish, error);
-                }
-                done.pushed = None;
-                done.record = self.after(claimed, &done.tried);
-                let again = self.record(claimed, recorded(claimed, done)).err()?;
-                Some(CycleError::Unreachable(format!(
-                    "{key}: its outcome could not be written: {}",
-                    words(&again)
-                )))
-            }
-            error => Some(CycleError::Unreachable(format!(
-                "{key}: its outcome could not be written: {}; what was published stands, the next run records it",
-                words(&error)
-            ))),
-        }
-    }
-
-    fn put_away_workspace(&self, job: &Job<'_>, outcome: Outcome) -> Option<String> {
-        // Leftovers of children are nobody's work.
-        let _ = std::fs::remove_dir_all(job.temporary());
-        let keep = match self.settings.keep {
-            KeepWorkspace::Always => true,
-            KeepWorkspace::OnFailure => outcome.is_failure() || outcome == Outcome::Interrupted,
-            KeepWorkspace::Never => false,
-        };
-        if keep {
-            return None;
-        }
-        let hook = self.run_hook(Hook::BeforeRemove, job, job.claimed.claim.attempt, &|| None).err();
-        let removed = self.watch.time("remove workspace", Some(&job.issue().identifier), || {
-            self.world.workspaces.remove(&job.workspace)
-        });
-        removed.err().map(|error| format!("the workspace could not be removed: {error}")).or(hook)
-    }
-
-    fn dispatched(&self, claimed: &ClaimedIssue, done: &Concluded, begun: Duration) -> Dispatched {
-        let elapsed = self.watch.elapsed().saturating_sub(begun);
-        let mut told = Dispatched {
-            outcome: Some(done.outcome()),
-            branch: done.branch.to_string(),
-            head_sha: done.pushed.as_ref().map(Sha::to_string),
-            attempts: u32::try_from(done.tried.len()).unwrap_or(u32::MAX),
-            pull_request: done.handed.as_ref().map(HandedOver::reported),
-            duration_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
-            warnings: done.warnings.iter().map(|warning| self.world.guards.redact(warning)).collect(),
-            ..blank(&claimed.issue)
-        };
-        for tried in &done.tried {
-            told.tool_calls += tried.attempt.tool_calls;
-            told.usage = told.usage.plus(&tried.attempt.usage);
-        }
-        if let Some(last) = done.last() {
-            let Attempt { failure, phase, model, gates, .. } = last.attempt.clone();
-            told.failure = failure;
-            told.phase = Some(phase);
-            told.model = model;
-            told.gates = gates;
-            told.commits = last.work.commits.len() as u64;
-            told.files_changed = last.work.files.len() as u64;
-            told.error = Some(last.error.clone()).filter(|error| !error.is_empty());
-            told.log = last.log.as_ref().map(|log| log.display().to_string());
-        }
-        told
-    }
-
     /// The ticket as it is now; `None` when it is gone.
     fn fresh(&self, issue: &Issue) -> Result<Option<Issue>, String> {
         match self.world.tracker.refresh(std::slice::from_ref(&issue.id)) {
             Ok(mut fresh) => Ok(fresh.pop()),
             Err(error) => Err(format!("the ticket could not be looked at before publishing: {error}")),
         }
-    }
-
-    /// Keeps what is in the workspace under the ticket's wip ref.
-    fn saved(&self, job: &Job<'_>, mut warnings: Vec<String>) -> Vec<String> {
-        if let Err(error) = self.world.workspaces.save(&job.workspace) {
-            warnings.push(format!("what is in the workspace could not be saved: {error}"));
-        }
-        warnings
     }
 
     /// Waits, unless the work must end.
@@ -384,33 +240,5 @@ impl Cycle<'_> {
 
     pub(super) fn tell(&self, issue: &Issue, news: News) {
         (self.world.progress)(Progress { at: self.now(), issue: issue.identifier.clone(), news });
-    }
-}
-
-/// The record that ends the claim, with the proof of what was pushed.
-fn recorded(claimed: &ClaimedIssue, done: &Concluded) -> Recorded {
-    let mut record = done.record.clone();
-    record.identifier.clone_from(&claimed.issue.identifier);
-    record.branch = Some(done.branch.clone());
-    record.head_sha = done.pushed.clone();
-    record.pull_request = done.handed.as_ref().map(|handed| handed.pull_request.clone());
-    record.issue_updated_at = done.updated_at.or(record.issue_updated_at);
-    let attempts: Vec<Attempt> = done.tried.iter().map(|tried| tried.attempt.clone()).collect();
-    let limited = done.last().filter(|last| last.attempt.failure == Some(Failure::RateLimited));
-    Recorded {
-        record,
-        attempts,
-        labels: claimed.issue.labels.clone(),
-        refs: done.pushed.iter().map(|head| proof(&done.branch, head)).collect(),
-        limit_hit: limited.map(|last| last.limit_resets_at),
-    }
-}
-
-fn words(error: &LedgerError) -> String {
-    match error {
-        LedgerError::Refused(Refusal::ClaimLost) => "the claim is no longer this run's".to_owned(),
-        LedgerError::Refused(Refusal::Nothing) => "there was nothing to write".to_owned(),
-        LedgerError::Ref { name, detail } => format!("{name}: {detail}"),
-        LedgerError::Store(error) => error.to_string(),
     }
 }

@@ -15,7 +15,11 @@ pub enum AgentEvent {
     /// A tool was called.
     Tool(ToolCall),
     /// A tool answered.
-    ToolResult { is_error: bool },
+    ToolResult {
+        is_error: bool,
+        /// Cut by [`payload`].
+        output: String,
+    },
     /// Words of the agent.
     Text(String),
     /// The running total of the session so far; replaces what was told before.
@@ -39,6 +43,13 @@ impl AgentEvent {
     }
 }
 
+/// The beginning of what a tool was given or said, for traces. It is longer than what a trace
+/// shows: a secret that is cut in two is seen as none.
+pub fn payload(text: &str) -> String {
+    const MOST: usize = 8 * 1024;
+    text.get(..text.floor_char_boundary(MOST)).unwrap_or_default().to_owned()
+}
+
 /// One tool call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ToolCall {
@@ -47,7 +58,7 @@ pub struct ToolCall {
     pub phase: Option<Phase>,
     /// The file an edit or write names.
     pub file: Option<String>,
-    /// The input, cut for traces.
+    /// The input, cut by [`payload`].
     pub preview: String,
 }
 
@@ -117,4 +128,20 @@ pub enum StopReason {
     Interrupted,
     /// The ticket changed under it.
     TicketChanged,
+}
+
+impl StopReason {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::ResultStands => "result_stands",
+            Self::Startup => "startup",
+            Self::Turn => "turn",
+            Self::Stalled => "stalled",
+            Self::MaxTurns => "max_turns",
+            Self::Budget => "budget",
+            Self::Deadline => "deadline",
+            Self::Interrupted => "interrupted",
+            Self::TicketChanged => "ticket_changed",
+        }
+    }
 }

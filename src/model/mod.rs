@@ -6,12 +6,15 @@ pub mod event;
 pub mod glob;
 pub mod ids;
 pub mod issue;
+pub mod live;
 pub mod progress;
 pub mod report;
 pub mod secret;
 pub mod settings;
+pub mod spending;
 pub mod state;
 pub mod text;
+pub mod trace;
 pub mod transitions;
 pub mod usage;
 

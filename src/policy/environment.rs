@@ -18,6 +18,8 @@ const SENSITIVE: &[&str] =
     &["TOKEN", "SECRET", "KEY", "PASSWORD", "PASSWD", "PASSPHRASE", "CREDENTIAL", "ASKPASS"];
 /// Or one of these between underscores.
 const SENSITIVE_WORDS: &[&str] = &["AUTH", "PASS", "PAT", "PWD"];
+/// A sensitive name with such an end says where a credential is.
+const PLACES: &[&str] = &["ASKPASS", "_DIR", "_FILE", "_HOME", "_NAME", "_PATH", "_SOCK", "_URI", "_URL"];
 /// Not for children: other sessions' marks, ways to the user's keys, files through which a step
 /// of a GitHub workflow changes the steps after it, places that are not theirs.
 const NOT_THEIRS: &[&str] = &[
@@ -84,6 +86,20 @@ pub fn child_environment(
     env.extend(run_variables(run));
     // A NUL, which a ticket's key could hold, would keep every child from starting.
     env.into_iter().map(|(name, value)| (name, value.replace('\0', ""))).collect()
+}
+
+/// The credentials an environment holds, by the names of its variables; to be hidden wherever a
+/// child prints them. Names of files and addresses are none: hiding those would hide ordinary text.
+pub fn credentials(base: &[(String, String)]) -> Vec<Secret> {
+    let is_credential = |name: &str, value: &str| {
+        let upper = name.to_ascii_uppercase();
+        let is_place = PLACES.iter().any(|end| upper.ends_with(end)) || value.contains("://");
+        is_sensitive(&upper) && !is_theirs_to_miss(&upper) && !is_place
+    };
+    base.iter()
+        .filter(|(name, value)| is_credential(name, value))
+        .map(|(_, value)| Secret::new(value))
+        .collect()
 }
 
 fn passes(name: &str, value: &str, rules: &EnvironmentRules<'_>) -> bool {
@@ -354,5 +370,24 @@ mod tests {
         };
         let env = child_environment(&[], &EnvironmentRules::default(), &run);
         assert!(env.iter().all(|(name, value)| !name.contains('\0') && !value.contains('\0')));
+    }
+
+    #[test]
+    fn credentials_are_known_by_their_names_and_places_are_none() {
+        let base = [
+            ("DEPLOY_TOKEN", "abcdefgh1"),
+            ("ANTHROPIC_API_KEY", "abcdefgh2"),
+            ("MYSQL_PWD", "abcdefgh3"),
+            ("PWD", "/home/me/project"),
+            ("SSH_AUTH_SOCK", "/tmp/agent.1"),
+            ("AWS_SHARED_CREDENTIALS_FILE", "/home/me/.aws/credentials"),
+            ("TOKEN_ENDPOINT", "https://example.org/token"),
+            ("GIT_CONFIG_KEY_0", "credential.helper"),
+            ("PATH", "/usr/bin"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let found = credentials(&base);
+        let values: Vec<&str> = found.iter().map(Secret::reveal).collect();
+        assert_eq!(values, ["abcdefgh1", "abcdefgh2", "abcdefgh3"]);
     }
 }

@@ -11,4 +11,5 @@ pub mod retry;
 #[cfg(test)]
 mod samples;
 pub mod slots;
+pub mod spending;
 pub mod symptom;

@@ -50,25 +50,27 @@ pub fn render(report: &CycleReport, width: Option<usize>, out: &mut dyn Write) -
 }
 
 fn table(report: &CycleReport, width: Option<usize>, out: &mut dyn Write) -> io::Result<()> {
-    let rows: Vec<[String; 7]> = report.dispatched.iter().map(row).collect();
-    let header = ["outcome", "issue", "title", "time", "tokens", "cost", "pull request"];
+    let mut rows: Vec<[String; 8]> = report.dispatched.iter().map(row).collect();
+    let header = ["outcome", "issue", "title", "attempts", "time", "tokens", "cost", "pull request"];
+    // A column nobody has anything to say in is left out.
+    let columns: Vec<usize> =
+        (0..header.len()).filter(|&column| rows.iter().any(|row| !row[column].is_empty())).collect();
     let widest = |column: usize| {
         let cells = rows.iter().map(|row| text::width(&row[column]));
         cells.chain([header[column].len()]).max().unwrap_or(0)
     };
-    let others: usize =
-        (0..header.len()).filter(|&column| column != 2).map(|column| widest(column) + 2).sum();
+    let others: usize = columns.iter().filter(|&&column| column != 2).map(|&column| widest(column) + 2).sum();
     let title = width.map_or(TITLE, |width| width.saturating_sub(others + 2).clamp(SHORT_TITLE, TITLE));
 
     let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(header);
-    for mut row in rows {
+    table.load_style(presets::NOTHING).set_header(columns.iter().map(|&column| header[column]));
+    for row in &mut rows {
         row[2] = text::fit(&row[2], title);
-        table.add_row(row);
+        table.add_row(columns.iter().map(|&column| row[column].as_str()));
     }
-    for (index, column) in table.column_iter_mut().enumerate() {
+    for (&index, column) in columns.iter().zip(table.column_iter_mut()) {
         column.set_padding((0, 2));
-        if (3..=5).contains(&index) {
+        if (3..=6).contains(&index) {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
@@ -86,11 +88,12 @@ fn table(report: &CycleReport, width: Option<usize>, out: &mut dyn Write) -> io:
     Ok(())
 }
 
-fn row(issue: &Dispatched) -> [String; 7] {
+fn row(issue: &Dispatched) -> [String; 8] {
     [
         outcome(issue.outcome).0.to_owned(),
         text::fit(&issue.issue, NAME),
         text::one_line(&issue.title),
+        if issue.attempts > 1 { issue.attempts.to_string() } else { String::new() },
         if issue.outcome.is_some() { text::duration(issue.duration_ms) } else { String::new() },
         if issue.usage.total_tokens() > 0 { text::tokens(issue.usage.total_tokens()) } else { String::new() },
         issue.usage.usd.map(text::usd).unwrap_or_default(),

@@ -8,5 +8,9 @@
 pub mod github;
 pub mod human;
 pub mod json;
+pub mod log;
 pub mod progress;
+pub mod status;
 pub mod text;
+pub mod trace;
+pub mod usage;

@@ -115,6 +115,13 @@ fn live(bars: &MultiProgress, color: bool, progress: &Progress, line: &mut Line)
         let _ = bars.println(format!("{}: {}", text::fit(&progress.issue, 24), said.unwrap_or_default()));
         return;
     }
+    if let News::AttemptEnded { outcome, .. } = &progress.news
+        && outcome.is_failure()
+    {
+        // Why there is another attempt, or none, is to be read afterwards, too.
+        let _ =
+            bars.println(format!("{}: {}", text::fit(&progress.issue, 24), said.clone().unwrap_or_default()));
+    }
     let doing = match &progress.news {
         News::Working { phase, tool_calls, tokens } => working(*phase, *tool_calls, *tokens),
         News::Claimed { .. } => "claimed".to_owned(),

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+mod create;
 mod lock;
 mod objects;
 mod remote;
@@ -278,17 +279,18 @@ impl Call {
             Some(file) => call.stdout_file(file),
             None => call.stdout_capture(),
         };
+        // With duct what is said first of a variable stands: the call's own come before what is cleared.
+        for (name, value) in &self.env {
+            call = call.env(name, value);
+        }
+        for name in CLEARED {
+            call = call.env_remove(name);
+        }
         call = call.env("LC_ALL", "C").env("GIT_TERMINAL_PROMPT", "0").env("GIT_OPTIONAL_LOCKS", "0");
         call = call.before_spawn(|command| {
             own_group(command);
             Ok(())
         });
-        for name in CLEARED {
-            call = call.env_remove(name);
-        }
-        for (name, value) in &self.env {
-            call = call.env(name, value);
-        }
         call = match self.stdin {
             Some(bytes) => call.stdin_bytes(bytes),
             None => call.stdin_null(),
@@ -350,12 +352,15 @@ fn end_group(pid: u32) {
 #[cfg(not(unix))]
 fn end_group(_: u32) {}
 
-/// The end of what git said, for people: one line, no control characters.
+/// How git began and ended what it said, for people: one line, no control characters. The first line
+/// names the thing, the last ones the consequence.
 fn last_words(stderr: &[u8]) -> String {
     let text = String::from_utf8_lossy(stderr);
-    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    let start = lines.len().saturating_sub(4);
-    let joined = lines.get(start..).unwrap_or_default().join("; ");
+    let mut lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    if lines.len() > 4 {
+        lines.drain(1..lines.len() - 3);
+    }
+    let joined = lines.join("; ");
     let clean: String = joined.chars().map(|c| if c.is_control() { ' ' } else { c }).take(600).collect();
     if clean.is_empty() { "it failed without a message".to_owned() } else { clean }
 }

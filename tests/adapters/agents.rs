@@ -42,7 +42,7 @@ impl Summary {
                 AgentEvent::Session { id, .. } => summary.session = id.or(summary.session),
                 AgentEvent::Turn => summary.turns += 1,
                 AgentEvent::Tool(_) => summary.tools += 1,
-                AgentEvent::ToolResult { is_error } => summary.tool_errors += u64::from(is_error),
+                AgentEvent::ToolResult { is_error, .. } => summary.tool_errors += u64::from(is_error),
                 AgentEvent::Retrying { .. } => summary.retries += 1,
                 AgentEvent::RateLimit { reached, resets_at, .. } => {
                     summary.limits.push((reached, resets_at.map(|time| time.timestamp())));

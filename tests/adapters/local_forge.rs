@@ -44,7 +44,7 @@ fn a_pull_request_is_a_numbered_file_people_can_read() {
     let ensured = forge.ensure_pull_request(&wanted).unwrap();
     assert!(ensured.created && ensured.warnings.is_empty());
     assert_eq!(ensured.pull_request.number, 1);
-    assert_eq!(ensured.pull_request.url, pulls.join("1.md").display().to_string());
+    assert_eq!(ensured.pull_request.url, pulls.canonicalize().unwrap().join("1.md").display().to_string());
     assert_eq!(forge.find(&wanted.head).unwrap(), [ensured.pull_request]);
 
     let (front, body) = front(&pulls.join("1.md"));

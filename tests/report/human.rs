@@ -13,9 +13,9 @@ fn plain(report: &CycleReport, width: Option<usize>) -> String {
 #[test]
 fn a_cycle_is_a_table_the_failures_and_a_closing_line() {
     let expected = "\
-outcome  issue   title                        time  tokens   cost  pull request
-success  ENG-42  Add a retry to the fetcher  1m 1s   45.0k  $0.42  https://forge.example/o/r/pull/17
-failure  ENG-43  Sort the list               1m 1s   45.0k  $0.42
+outcome  issue   title                       attempts   time  tokens   cost  pull request
+success  ENG-42  Add a retry to the fetcher            1m 1s   45.0k  $0.42  https://forge.example/o/r/pull/17
+failure  ENG-43  Sort the list                      2  1m 1s   45.0k  $0.42
 
 ENG-43: failure (gate_failed) while testing, 2 attempts
   | running tests
@@ -30,6 +30,15 @@ skipped 2 no_slot: ENG-45; ENG-46
 1 succeeded, 1 failed, 1 recovered, 3 skipped in 2m 5s, 90.0k tokens, $0.84
 ";
     assert_eq!(plain(&ordinary(), None), expected);
+}
+
+#[test]
+fn a_column_with_nothing_in_it_is_left_out() {
+    let mut free = report(CycleStatus::Completed);
+    free.dispatched = vec![succeeded("ENG-42", "Add a retry")];
+    free.dispatched[0].usage.usd = None;
+    let text = plain(&free, None);
+    assert!(text.starts_with("outcome  issue   title         time  tokens  pull request\n"), "{text}");
 }
 
 #[test]
@@ -70,6 +79,7 @@ fn a_dry_run_says_that_nothing_was_changed() {
     would.pull_request = None;
     dry.dispatched.push(would);
     let text = plain(&dry, None);
+    assert!(text.starts_with("outcome    issue   title"), "{text}");
     assert!(text.contains("\nwould run  ENG-42  Add a retry"), "{text}");
     assert!(
         text.ends_with("dry run: 1 ticket would be worked on, 0 skipped; nothing was changed\n"),

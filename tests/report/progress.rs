@@ -156,7 +156,8 @@ fn on_a_terminal_an_issue_has_a_live_line_until_it_is_finished() {
     let at_of = |part: &str| text.find(part).unwrap_or_else(|| panic!("{part:?} not in\n{text}"));
     assert!(at_of("Add a retry  claimed") < at_of("reading, 1 tool call"));
     assert!(at_of("reading, 1 tool call") < at_of("implementing, 2 tool calls, 4.5k tokens"));
-    assert!(at_of("implementing, 2") < at_of("ENG-42: success after 11s"));
+    assert!(at_of("implementing, 2") < at_of("ENG-42: attempt 1 ended: failure (stalled)"));
+    assert!(at_of("ENG-42: attempt 1 ended") < at_of("ENG-42: success after 11s"));
     assert!(!text.contains('\u{1b}'), "colour is off:\n{text}");
 }
 

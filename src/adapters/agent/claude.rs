@@ -4,6 +4,7 @@
 //! word; usage is taken from its running totals, never summed up from single messages, which
 //! repeat and are not final.
 
+pub mod sessions;
 mod stream;
 mod wire;
 

@@ -9,7 +9,7 @@
 //! {"type": "turn"}
 //! {"type": "phase", "phase": "reading | planning | implementing | testing | committing"}
 //! {"type": "tool", "name": "edit", "file": "src/a.rs", "command": "…", "phase": "…"}
-//! {"type": "tool_result", "is_error": false}
+//! {"type": "tool_result", "is_error": false, "output": "…"}
 //! {"type": "text", "text": "…"}
 //! {"type": "usage", "input_tokens": 1, "output_tokens": 1, "cache_creation_tokens": 0, "cache_read_tokens": 0, "usd": 0.1}
 //! {"type": "result", "ok": true, "message": "…", "limit": false, "resets_at": "2026-11-22T11:11:00Z"}
@@ -20,6 +20,7 @@
 
 use super::session::{Reader, Session};
 use super::{Events, limit};
+use crate::model::event::payload;
 use crate::model::{AgentEvent, AgentFault, AgentResult, Ending, Phase, Time, ToolCall, Usage};
 use crate::ports::{Agent, AgentError, AgentSession, Assignment};
 use crate::system::process::{SpawnError, Spec, Stderr, Stdin, Supervisor};
@@ -128,6 +129,8 @@ enum Told {
     ToolResult {
         #[serde(default)]
         is_error: bool,
+        #[serde(default)]
+        output: String,
     },
     Text {
         #[serde(default)]
@@ -208,9 +211,11 @@ impl CommandStream {
                 phase: phase.or_else(|| Phase::of_tool(&name, command.as_deref())),
                 name,
                 file,
-                preview: command.unwrap_or_default().chars().take(LINE).collect(),
+                preview: payload(&command.unwrap_or_default()),
             }),
-            Told::ToolResult { is_error } => AgentEvent::ToolResult { is_error },
+            Told::ToolResult { is_error, output } => {
+                AgentEvent::ToolResult { is_error, output: payload(&output) }
+            }
             Told::Text { text } => AgentEvent::Text(text),
             Told::Usage(usage) => {
                 self.usage = Some(usage);

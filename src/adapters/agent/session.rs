@@ -77,6 +77,10 @@ impl<R: Reader> AgentSession for Session<R> {
         Step::Event(self.events.pop_front().unwrap_or(AgentEvent::Noise))
     }
 
+    fn pid(&self) -> Option<u32> {
+        u32::try_from(self.child.pid()).ok()
+    }
+
     fn stop(&mut self, reason: StopReason) {
         let grace = match reason {
             StopReason::Interrupted | StopReason::Deadline => self.grace.min(HURRIED_GRACE),

@@ -74,7 +74,8 @@ impl LocalForge {
         };
         Ok(PullRequest {
             number,
-            url: path.display().to_string(),
+            // Without the `..` of a configured folder: people read it and paste it.
+            url: path.canonicalize().unwrap_or(path).display().to_string(),
             state,
             head: BranchName::new(front.head),
             head_sha: None,

@@ -132,6 +132,13 @@ impl Repository {
             .map(sha)
     }
 
+    /// A commit and what it builds on, newest first; at most the newest 2,000.
+    pub fn commits(&self, head: &Sha) -> Result<Vec<CommitInfo>, GitError> {
+        let args = ["log", "-z", "--max-count=2000", "--format=%H %an <%ae>%n%B", head.as_str(), "--"];
+        let text = self.git(args).text()?;
+        Ok(text.split('\0').filter(|record| !record.is_empty()).map(parse_commit).collect())
+    }
+
     /// Where `head` stands against `base`: its commits with the patch of each, as text whatever
     /// attributes and configuration say, the patches together up to `most` bytes. What one commit
     /// adds and the next one removes is in it too.
@@ -162,12 +169,25 @@ impl Repository {
         Ok(parse_range(&bytes, mark.as_bytes(), size, most))
     }
 
+    /// The newest commit both have; `None` when they have none in common, or one is unknown.
+    pub fn merge_base(&self, a: &Sha, b: &Sha) -> Result<Option<Sha>, GitError> {
+        let output = self.git(["merge-base", a.as_str(), b.as_str()]).output()?;
+        Ok(output.success.then(|| sha(output.text())))
+    }
+
     /// The files that differ.
     pub fn diff(&self, base: &Sha, head: &str) -> Result<Vec<ChangedFile>, GitError> {
         let args =
             ["diff", "--raw", "--numstat", "-z", "--no-abbrev", "--find-renames", "--ignore-submodules=none"];
         parse_diff(&self.git(args).arg(base.as_str()).arg(head).arg("--").success()?.stdout)
     }
+}
+
+/// `<id> <author>`, and the message from the next line on.
+fn parse_commit(record: &str) -> CommitInfo {
+    let (id, message) = record.split_once(' ').unwrap_or((record, ""));
+    let (author, message) = message.split_once('\n').unwrap_or((message, ""));
+    CommitInfo { sha: Sha::new(id), author: author.to_owned(), message: message.trim_end().to_owned() }
 }
 
 fn sha(text: String) -> Sha {
@@ -186,17 +206,11 @@ fn parse_range(bytes: &[u8], mark: &[u8], size: u64, most: u64) -> Range {
         let body = end + mark.len();
         let next = parts.peek().copied().unwrap_or(bytes.len());
         headers += (body - begin) as u64;
-        let Some(rest) = header.strip_prefix('>') else {
+        let Some(commit) = header.strip_prefix('>') else {
             range.behind += 1;
             continue;
         };
-        let (id, rest) = rest.split_once(' ').unwrap_or((rest, ""));
-        let (author, message) = rest.split_once('\n').unwrap_or((rest, ""));
-        range.ahead.push(CommitInfo {
-            sha: Sha::new(id),
-            author: author.to_owned(),
-            message: message.trim_end().to_owned(),
-        });
+        range.ahead.push(parse_commit(commit));
         range.patches.text.extend_from_slice(bytes.get(body..next).unwrap_or_default());
     }
     range.patches.size = size.saturating_sub(headers);

@@ -128,6 +128,30 @@ impl Remote {
         self.authorized(self.repository.contact(args)).done()
     }
 
+    /// Fetches one ref of any name, if it is there, and tells what it is.
+    pub fn fetch_ref(&self, name: &str) -> Result<Option<Sha>, GitError> {
+        let local = format!("refs/conductor/fetched/{name}");
+        let mut args: Vec<String> =
+            ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--prune", "--no-auto-maintenance"]
+                .map(str::to_owned)
+                .into();
+        // A pattern that matches nothing is no failure; a name that is not there would be one.
+        args.extend(
+            ["--no-recurse-submodules", "--", &self.name, &format!("+{name}*:{local}*")].map(str::to_owned),
+        );
+        let _lock = self.repository.lock()?;
+        self.authorized(self.repository.contact(args)).done()?;
+        Ok(self.repository.refs(&local)?.remove(&local))
+    }
+
+    /// What the remote has under that name now.
+    pub fn lookup(&self, name: &str) -> Result<Option<Sha>, GitError> {
+        let args = ["ls-remote", "--quiet", "--refs", "--", &self.name, name];
+        let text = self.authorized(self.repository.contact(args)).text()?;
+        let mut found = text.lines().filter_map(|line| line.split_once('\t'));
+        Ok(found.find(|(_, found)| *found == name).map(|(sha, _)| Sha::new(sha)))
+    }
+
     /// The branches of the remote, as it has them now.
     pub fn branches(&self) -> Result<HashMap<BranchName, Sha>, GitError> {
         let text = self

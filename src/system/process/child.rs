@@ -3,24 +3,22 @@
 //! Reads on the caller's thread with a time limit; between two calls the child waits on a full
 //! pipe at worst. Dropping a child ends its tree and waits until it is gone.
 
+mod errors;
 mod start;
 
 pub(super) use start::spawn;
 
 use super::lines::{Lines, Piece};
+use super::log::Log;
 use super::tree;
 use super::wire::{self, Report};
 use crate::model::{Ending, StopReason};
+use errors::Errors;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::Pid;
-use std::fs::File;
-use std::io::{self, PipeReader, PipeWriter, Read, Seek, SeekFrom, Write};
+use std::io::{self, PipeReader, PipeWriter, Write};
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-
-/// How much of standard error is kept for the ending.
-const STDERR_TAIL: u64 = 4096;
 
 /// A child under supervision.
 #[derive(Debug)]
@@ -30,11 +28,11 @@ pub struct Child {
     reports: Lines,
     output: Option<PipeReader>,
     lines: Lines,
-    log: Option<File>,
+    log: Option<Log>,
     input: Option<PipeWriter>,
     /// What the child has not taken yet of what was written to it.
     pending: Vec<u8>,
-    stderr: Option<PathBuf>,
+    errors: Option<Errors>,
     grace: Duration,
     pid: i32,
     stopped: Option<StopReason>,
@@ -89,7 +87,7 @@ impl Child {
             if late {
                 return Line::Quiet;
             }
-            if self.read_output() {
+            if self.read_output() | self.errors.as_mut().is_some_and(Errors::read) {
                 // An endless line gives no reason to return but the time.
                 late = Instant::now() >= deadline;
                 continue;
@@ -157,9 +155,8 @@ impl Child {
         let Some(output) = &mut self.output else { return false };
         let log = &mut self.log;
         let copy = |bytes: &[u8]| {
-            // A full disk must not end the agent: what cannot be copied is still parsed.
-            if log.as_mut().is_some_and(|file| file.write_all(bytes).is_err()) {
-                *log = None;
+            if let Some(log) = log {
+                log.write(bytes);
             }
         };
         match self.lines.fill(output, copy) {
@@ -182,6 +179,8 @@ impl Child {
         let timeout = Timespec::try_from(wait).ok();
         let mut sources = vec![PollFd::new(&self.control, PollFlags::IN)];
         sources.extend(self.output.as_ref().map(|output| PollFd::new(output, PollFlags::IN)));
+        let errors = self.errors.as_ref().and_then(Errors::pipe);
+        sources.extend(errors.map(|errors| PollFd::new(errors, PollFlags::IN)));
         let writer = self.input.as_ref().filter(|_| !self.pending.is_empty());
         sources.extend(writer.map(|input| PollFd::new(input, PollFlags::OUT)));
         if !matches!(poll(&mut sources, timeout.as_ref()), Ok(count) if count > 0) {
@@ -230,7 +229,9 @@ impl Child {
             // It has said its last word and exits now.
             let _status = self.supervisor.wait();
         }
-        let mut stderr_tail = self.stderr.as_deref().map(tail).unwrap_or_default();
+        // Whoever hears of the end finds the log whole.
+        self.log = None;
+        let mut stderr_tail = self.errors.take().map(Errors::finish).unwrap_or_default();
         if end == End::Lost {
             stderr_tail.push_str("\n(its supervisor was killed)");
         }
@@ -258,17 +259,4 @@ impl Drop for Child {
         self.output = None;
         let _status = self.supervisor.wait();
     }
-}
-
-/// The end of a file, lossily decoded.
-fn tail(path: &Path) -> String {
-    let read = || -> io::Result<Vec<u8>> {
-        let mut file = File::open(path)?;
-        let length = file.metadata()?.len();
-        file.seek(SeekFrom::Start(length.saturating_sub(STDERR_TAIL)))?;
-        let mut bytes = Vec::new();
-        file.take(STDERR_TAIL).read_to_end(&mut bytes)?;
-        Ok(bytes)
-    };
-    String::from_utf8_lossy(&read().unwrap_or_default()).trim().to_owned()
 }

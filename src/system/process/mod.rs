@@ -9,6 +9,7 @@
 mod bounded;
 mod child;
 mod lines;
+mod log;
 mod supervise;
 mod tree;
 mod wire;
@@ -18,8 +19,10 @@ pub use child::{Child, Line};
 pub use lines::{DEFAULT_LINE_CAP, Lines, Piece};
 pub use supervise::supervise_main;
 
+use crate::system::redact::Redactor;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use std::{fmt, io};
 
@@ -30,17 +33,23 @@ pub const SUPERVISE: &str = "__supervise";
 #[derive(Debug, Clone)]
 pub struct Supervisor {
     exe: PathBuf,
+    redactor: Arc<Redactor>,
 }
 
 impl Supervisor {
     /// `exe` is the Conductor binary, absolute.
     pub fn new(exe: PathBuf) -> Self {
-        Self { exe }
+        Self { exe, redactor: Arc::new(Redactor::new(&[])) }
+    }
+
+    /// Knows these secrets as well when it writes what children print to their logs.
+    pub fn hiding(self, redactor: Arc<Redactor>) -> Self {
+        Self { redactor, ..self }
     }
 
     /// Starts the child and waits until it runs (or cannot).
     pub fn spawn(&self, spec: &Spec) -> Result<Child, SpawnError> {
-        child::spawn(&self.exe, spec)
+        child::spawn(&self.exe, &self.redactor, spec)
     }
 }
 
@@ -56,7 +65,7 @@ pub struct Spec {
     pub env: Vec<(String, String)>,
     pub stdin: Stdin,
     pub stderr: Stderr,
-    /// Every byte of standard output is appended to this file as well.
+    /// Standard output is appended to this file as well, line by line and without secrets.
     pub log: Option<PathBuf>,
     /// Between SIGTERM and SIGKILL.
     pub grace: Duration,
@@ -92,7 +101,7 @@ pub enum Stdin {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stderr {
     Null,
-    /// Appended to; its end is in the ending.
+    /// Appended to, line by line and without secrets; its end is in the ending.
     File(PathBuf),
     /// To the same place as standard output.
     Merged,

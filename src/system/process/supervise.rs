@@ -5,9 +5,9 @@
 //! stop, or its end, which is Conductor's death, ends the tree. Its standard output and error are
 //! only carried to the child (output and input); it never writes to either.
 
+use super::lines::{Lines, Piece};
 use super::tree;
-use super::wire::{self, Failed, Job, Report};
-use super::{Stderr, lines::Lines, lines::Piece};
+use super::wire::{self, Errors, Failed, Job, Report};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
@@ -50,8 +50,9 @@ fn run() -> io::Result<()> {
     #[cfg(target_os = "linux")]
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
     let (wake, told_to_end) = listen_for_signals()?;
+    let errors = wire::receive_errors(&control)?;
     let job = wire::read_job(&mut control)?;
-    let child = match start(&job, input, output) {
+    let child = match start(&job, input, output, errors) {
         Ok(child) => child,
         Err(failed) => return control.write_all(failed.to_line().as_bytes()),
     };
@@ -83,16 +84,14 @@ fn listen_for_signals() -> io::Result<(UnixStream, Arc<AtomicBool>)> {
 }
 
 /// The child leads a group of its own, so that signals to it do not reach its supervisor.
-fn start(job: &Job, input: OwnedFd, output: OwnedFd) -> Result<Pid, Report> {
+fn start(job: &Job, input: OwnedFd, output: OwnedFd, errors: Option<OwnedFd>) -> Result<Pid, Report> {
     let failed =
         |what| move |error: io::Error| Report::Failed { what, errno: error.raw_os_error().unwrap_or(0) };
     std::fs::read_dir(&job.cwd).map_err(failed(Failed::Directory))?;
     let stderr = match &job.stderr {
-        Stderr::Null => Stdio::null(),
-        Stderr::Merged => output.try_clone().map_err(failed(Failed::Stderr))?.into(),
-        Stderr::File(path) => {
-            File::options().create(true).append(true).open(path).map_err(failed(Failed::Stderr))?.into()
-        }
+        Errors::Null => Stdio::null(),
+        Errors::Merged => output.try_clone().map_err(failed(Failed::Stderr))?.into(),
+        Errors::Sent => errors.ok_or(Report::Failed { what: Failed::Stderr, errno: 0 })?.into(),
     };
     let child = Command::new(&job.program)
         .args(&job.args)

@@ -1,12 +1,21 @@
 //! What Conductor and a supervisor say to each other over the control socket.
 //!
-//! Down: one job (a length, then fields ended by NUL, byte-exact), then `stop MILLISECONDS` lines.
+//! Down: one byte, with it the descriptor of the child's standard error where that is read; one job
+//! (a length, then fields ended by NUL, byte-exact); then `stop MILLISECONDS` lines.
 //! Up: lines of text. The end of either side means the other one is gone.
 
 use super::{Spec, Stderr};
+use rustix::io::FdFlags;
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
+    SendFlags, recvmsg, sendmsg,
+};
 use std::ffi::{OsStr, OsString};
-use std::io::{self, Read};
+use std::io::{self, IoSlice, IoSliceMut, Read};
+use std::mem::MaybeUninit;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -16,10 +25,52 @@ use std::time::Duration;
 pub(super) struct Job {
     pub grace: Duration,
     pub cwd: PathBuf,
-    pub stderr: Stderr,
+    pub stderr: Errors,
     pub program: OsString,
     pub args: Vec<OsString>,
     pub env: Vec<(OsString, OsString)>,
+}
+
+/// Where the child's standard error goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Errors {
+    Null,
+    /// To its standard output.
+    Merged,
+    /// To the descriptor that came ahead of the job.
+    Sent,
+}
+
+/// The byte ahead of the job.
+pub(super) fn send_errors(control: &UnixStream, errors: Option<BorrowedFd<'_>>) -> io::Result<()> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut message = SendAncillaryBuffer::new(&mut space);
+    let descriptors: Vec<BorrowedFd<'_>> = errors.into_iter().collect();
+    if !descriptors.is_empty() {
+        message.push(SendAncillaryMessage::ScmRights(&descriptors));
+    }
+    sendmsg(control, &[IoSlice::new(b"j")], &mut message, SendFlags::empty())?;
+    Ok(())
+}
+
+pub(super) fn receive_errors(control: &UnixStream) -> io::Result<Option<OwnedFd>> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut message = RecvAncillaryBuffer::new(&mut space);
+    let mut byte = [0];
+    let received = recvmsg(control, &mut [IoSliceMut::new(&mut byte)], &mut message, RecvFlags::empty())?;
+    if received.bytes == 0 {
+        return Err(torn());
+    }
+    let descriptors = message.drain().filter_map(|part| match part {
+        RecvAncillaryMessage::ScmRights(descriptors) => Some(descriptors),
+        _ => None,
+    });
+    let errors = descriptors.flatten().next();
+    if let Some(errors) = &errors {
+        // The child gets it as its standard error and not a second time.
+        rustix::io::fcntl_setfd(errors, FdFlags::CLOEXEC)?;
+    }
+    Ok(errors)
 }
 
 /// The job of a spec. Fails on a NUL inside a field, which no program could receive.
@@ -35,13 +86,11 @@ pub(super) fn encode_job(spec: &Spec) -> io::Result<Vec<u8>> {
     };
     field(spec.grace.as_millis().to_string().as_bytes())?;
     field(spec.cwd.as_os_str().as_bytes())?;
-    let (kind, path): (&[u8], &OsStr) = match &spec.stderr {
-        Stderr::Null => (b"null", OsStr::new("")),
-        Stderr::Merged => (b"merged", OsStr::new("")),
-        Stderr::File(path) => (b"file", path.as_os_str()),
-    };
-    field(kind)?;
-    field(path.as_bytes())?;
+    field(match &spec.stderr {
+        Stderr::Null => b"null",
+        Stderr::Merged => b"merged",
+        Stderr::File(_) => b"sent",
+    })?;
     field(spec.args.len().to_string().as_bytes())?;
     field(spec.program.as_bytes())?;
     for arg in &spec.args {
@@ -72,11 +121,10 @@ fn decode_job(body: &[u8]) -> Option<Job> {
     let mut fields = body.split(|byte| *byte == 0).map(|field| OsString::from_vec(field.to_vec()));
     let grace = Duration::from_millis(number(&fields.next()?)?);
     let cwd = PathBuf::from(fields.next()?);
-    let (kind, path) = (fields.next()?, PathBuf::from(fields.next()?));
-    let stderr = match kind.as_bytes() {
-        b"null" => Stderr::Null,
-        b"merged" => Stderr::Merged,
-        _ => Stderr::File(path),
+    let stderr = match fields.next()?.as_bytes() {
+        b"null" => Errors::Null,
+        b"merged" => Errors::Merged,
+        _ => Errors::Sent,
     };
     let count: usize = number(&fields.next()?)?;
     let program = fields.next()?;
@@ -180,7 +228,7 @@ mod tests {
         assert_eq!(job.program, spec.program);
         assert_eq!(job.args, spec.args);
         assert_eq!(job.cwd, spec.cwd);
-        assert_eq!(job.stderr, spec.stderr);
+        assert_eq!(job.stderr, Errors::Sent);
         assert_eq!(job.grace, spec.grace);
         let env: Vec<(OsString, OsString)> =
             spec.env.iter().map(|(name, value)| (name.into(), value.into())).collect();

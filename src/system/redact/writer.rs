@@ -2,6 +2,7 @@
 
 use super::Redactor;
 use super::shapes::{KEY_BEGINS, KEY_ENDS, LONGEST, LONGEST_KEY, find};
+use std::borrow::Borrow;
 use std::io::{self, Write};
 
 /// A line longer than this goes out in parts.
@@ -9,14 +10,14 @@ const LONGEST_HELD: usize = 64 * 1024;
 
 /// Hands on whole lines, redacted; the unfinished line waits for its end, for [`Self::finish`] or
 /// for the drop. A private key waits for its last line.
-pub struct RedactingWriter<'r, W: Write> {
+pub struct RedactingWriter<W: Write, R: Borrow<Redactor>> {
     inner: W,
-    redactor: &'r Redactor,
+    redactor: R,
     held: Vec<u8>,
 }
 
-impl<'r, W: Write> RedactingWriter<'r, W> {
-    pub fn new(inner: W, redactor: &'r Redactor) -> Self {
+impl<W: Write, R: Borrow<Redactor>> RedactingWriter<W, R> {
+    pub fn new(inner: W, redactor: R) -> Self {
         Self { inner, redactor, held: Vec::new() }
     }
 
@@ -30,8 +31,8 @@ impl<'r, W: Write> RedactingWriter<'r, W> {
         if length == 0 {
             return Ok(());
         }
-        let result =
-            self.inner.write_all(&self.redactor.redact_bytes(self.held.get(..length).unwrap_or_default()));
+        let bytes = self.held.get(..length).unwrap_or_default();
+        let result = self.inner.write_all(&self.redactor.borrow().redact_bytes(bytes));
         self.held.drain(..length);
         result
     }
@@ -46,7 +47,7 @@ impl<'r, W: Write> RedactingWriter<'r, W> {
         if !too_long {
             return end;
         }
-        match self.redactor.find(held).find(|found| found.at.end > end) {
+        match self.redactor.borrow().find(held).find(|found| found.at.end > end) {
             Some(found) => end.min(found.at.start),
             None => end,
         }
@@ -54,7 +55,7 @@ impl<'r, W: Write> RedactingWriter<'r, W> {
 
     /// No secret is longer than this.
     fn reach(&self) -> usize {
-        LONGEST.max(self.redactor.longest) + LONGEST_KEY
+        LONGEST.max(self.redactor.borrow().longest) + LONGEST_KEY
     }
 
     /// Where a private key begins that has not ended yet.
@@ -67,7 +68,7 @@ impl<'r, W: Write> RedactingWriter<'r, W> {
     }
 }
 
-impl<W: Write> Write for RedactingWriter<'_, W> {
+impl<W: Write, R: Borrow<Redactor>> Write for RedactingWriter<W, R> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.held.extend_from_slice(bytes);
         let is_due = bytes.contains(&b'\n') || self.held.len() > LONGEST_HELD + self.reach();
@@ -83,7 +84,7 @@ impl<W: Write> Write for RedactingWriter<'_, W> {
     }
 }
 
-impl<W: Write> Drop for RedactingWriter<'_, W> {
+impl<W: Write, R: Borrow<Redactor>> Drop for RedactingWriter<W, R> {
     fn drop(&mut self) {
         let _ = self.hand_on(self.held.len());
     }

@@ -2,7 +2,10 @@
 
 #![allow(dead_code)]
 
+pub mod agent;
+pub mod conductor;
 pub mod github;
 pub mod graphql;
 pub mod linear;
+pub mod repo;
 pub mod server;

@@ -7,14 +7,12 @@
 use super::super::Events;
 use super::super::limit;
 use super::wire::{Block, Denial, Entry, Field, LimitInfo, Message, ModelUsage, RoundUsage, Text, ToolInput};
+use crate::model::event::payload;
 use crate::model::{AgentEvent, AgentFault, AgentResult, Phase, Time, ToolCall, Usage};
 use chrono::DateTime;
 use serde::de::IgnoredAny;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
-
-/// Inputs of tools are cut there, in characters.
-const PREVIEW: usize = 2000;
 
 /// The reader of one run's stream.
 #[derive(Debug, Default)]
@@ -90,6 +88,7 @@ impl ClaudeStream {
             }
             Some("task_notification") => events.push_back(AgentEvent::ToolResult {
                 is_error: entry.status.text().is_some_and(|status| status != "completed"),
+                output: String::new(),
             }),
             _ => {}
         }
@@ -179,7 +178,10 @@ impl ClaudeStream {
 
 fn tool_results(message: &Message, events: &mut Events) {
     for block in message.content.0.iter().filter(|block| block.kind == "tool_result") {
-        events.push_back(AgentEvent::ToolResult { is_error: block.is_error.unwrap_or(false) });
+        events.push_back(AgentEvent::ToolResult {
+            is_error: block.is_error.unwrap_or(false),
+            output: raw(block.content),
+        });
     }
 }
 
@@ -192,7 +194,7 @@ fn tool_call(block: &Block) -> ToolCall {
     let writes = (lower.contains("edit") || lower.contains("write")) && !lower.contains("todo");
     let edited = input.as_ref().filter(|_| writes);
     let file = edited.and_then(|input| text(&input.file_path).or_else(|| text(&input.notebook_path)));
-    let preview = block.input.0.map(|raw| cut(raw.get())).unwrap_or_default();
+    let preview = raw(block.input);
     ToolCall { phase: Phase::of_tool(&name, command.as_deref()), name, file, preview }
 }
 
@@ -231,6 +233,7 @@ fn joined(errors: Vec<Text>) -> String {
     errors.iter().map(|text| &*text.0).collect::<Vec<_>>().join("; ")
 }
 
-fn cut(text: &str) -> String {
-    text.chars().take(PREVIEW).collect()
+/// As it stands in the line.
+fn raw(field: Field) -> String {
+    field.0.map(|raw| payload(raw.get())).unwrap_or_default()
 }

@@ -141,6 +141,8 @@ pub(super) struct Block<'a> {
     pub name: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     pub input: Field<'a>,
+    #[serde(borrow, default)]
+    pub content: Field<'a>,
     #[serde(default)]
     pub is_error: Option<bool>,
 }

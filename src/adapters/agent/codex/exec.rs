@@ -66,7 +66,7 @@ impl CodexExecStream {
                 events.push_back(AgentEvent::Text(self.last_words.clone()));
             }
             "commandexecution" | "filechange" | "mcptoolcall" => {
-                events.push_back(AgentEvent::ToolResult { is_error: item::is_failed(entry) });
+                events.push_back(item::tool_result(entry));
             }
             _ => {}
         }

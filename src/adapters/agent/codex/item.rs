@@ -2,11 +2,9 @@
 //! server, `command_execution` of `exec`), and what its errors mean.
 
 use super::super::limit;
-use crate::model::{AgentFault, Phase, Time, ToolCall, Usage};
+use crate::model::event::payload;
+use crate::model::{AgentEvent, AgentFault, Phase, Time, ToolCall, Usage};
 use serde_json::Value;
-
-/// Inputs of tools are cut there, in characters.
-const PREVIEW: usize = 2000;
 
 /// What an item is, in one spelling.
 pub(super) fn kind(item: &Value) -> String {
@@ -19,7 +17,7 @@ pub(super) fn tool_calls(item: &Value) -> Vec<ToolCall> {
         name: name.to_owned(),
         phase: Phase::of_tool(name, Some(preview)),
         file: file.map(str::to_owned),
-        preview: preview.chars().take(PREVIEW).collect(),
+        preview: payload(preview),
     };
     match &*kind(item) {
         "commandexecution" => vec![call("bash", None, text(item, "command"))],
@@ -35,8 +33,16 @@ pub(super) fn tool_calls(item: &Value) -> Vec<ToolCall> {
     }
 }
 
-pub(super) fn is_failed(item: &Value) -> bool {
-    matches!(text(item, "status"), "failed" | "declined")
+/// What became of a call.
+pub(super) fn tool_result(item: &Value) -> AgentEvent {
+    let output = match text(item, "aggregatedOutput") {
+        "" => text(item, "aggregated_output"),
+        output => output,
+    };
+    AgentEvent::ToolResult {
+        is_error: matches!(text(item, "status"), "failed" | "declined"),
+        output: payload(output),
+    }
 }
 
 pub(super) fn text<'a>(value: &'a Value, key: &str) -> &'a str {

@@ -197,7 +197,7 @@ impl CodexServer {
                 events.push_back(AgentEvent::Text(self.last_words.clone()));
             }
             "commandexecution" | "filechange" | "mcptoolcall" => {
-                events.push_back(AgentEvent::ToolResult { is_error: item::is_failed(entry) });
+                events.push_back(item::tool_result(entry));
             }
             _ => {}
         }

@@ -1,26 +1,45 @@
 //! Starting a child: the pipes, the supervisor, the job, the word that it runs.
 
 use super::Child;
+use super::errors::Errors;
 use crate::system::process::lines::Lines;
+use crate::system::process::log::Log;
 use crate::system::process::wire::{self, Failed, Report};
 use crate::system::process::{SUPERVISE, SpawnError, Spec, Stderr, Stdin};
+use crate::system::redact::Redactor;
 use std::fs::File;
 use std::io::{self, PipeWriter, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A supervisor that has not started its child by then never will.
 const START_LIMIT: Duration = Duration::from_secs(30);
 
-pub(in crate::system::process) fn spawn(exe: &Path, spec: &Spec) -> Result<Child, SpawnError> {
+pub(in crate::system::process) fn spawn(
+    exe: &Path,
+    redactor: &Arc<Redactor>,
+    spec: &Spec,
+) -> Result<Child, SpawnError> {
     let job = wire::encode_job(spec).map_err(|error| program_error(spec, error))?;
-    let log = spec.log.as_deref().map(append_to).transpose()?;
+    let open_log = |path: &Path| {
+        Log::open(path, redactor).map_err(|error| SpawnError::File { path: path.to_owned(), error })
+    };
+    let log = spec.log.as_deref().map(open_log).transpose()?;
     let (control, theirs) = UnixStream::pair().map_err(SpawnError::Supervisor)?;
     let (output, write_end) = io::pipe().map_err(SpawnError::Supervisor)?;
     let (input, read_end) = open_input(&spec.stdin)?;
+    let (errors, errors_end) = match &spec.stderr {
+        Stderr::Null | Stderr::Merged => (None, None),
+        Stderr::File(path) => {
+            let (pipe, end) = io::pipe().map_err(SpawnError::Supervisor)?;
+            rustix::io::ioctl_fionbio(&pipe, true).map_err(|error| SpawnError::Supervisor(error.into()))?;
+            (Some(Errors::new(pipe, open_log(path)?)), Some(end))
+        }
+    };
     let supervisor = Command::new(exe)
         .arg(SUPERVISE)
         .env_clear()
@@ -38,10 +57,7 @@ pub(in crate::system::process) fn spawn(exe: &Path, spec: &Spec) -> Result<Child
         log,
         input,
         pending: Vec::new(),
-        stderr: match &spec.stderr {
-            Stderr::File(path) => Some(path.clone()),
-            Stderr::Null | Stderr::Merged => None,
-        },
+        errors,
         grace: spec.grace,
         pid: 0,
         stopped: None,
@@ -49,13 +65,8 @@ pub(in crate::system::process) fn spawn(exe: &Path, spec: &Spec) -> Result<Child
         end: None,
         ending: None,
     };
-    child.begin(&job, spec)?;
+    child.begin(&job, errors_end, spec)?;
     Ok(child)
-}
-
-fn append_to(path: &Path) -> Result<File, SpawnError> {
-    let open = File::options().create(true).append(true).open(path);
-    open.map_err(|error| SpawnError::File { path: path.to_owned(), error })
 }
 
 fn open_to_read(path: &Path) -> Result<Stdio, SpawnError> {
@@ -82,8 +93,8 @@ fn program_error(spec: &Spec, error: io::Error) -> SpawnError {
 
 impl Child {
     /// Hands over the job and waits for the word that it runs.
-    fn begin(&mut self, job: &[u8], spec: &Spec) -> Result<(), SpawnError> {
-        let told = self.hand_over(job).map_err(SpawnError::Supervisor)?;
+    fn begin(&mut self, job: &[u8], errors: Option<PipeWriter>, spec: &Spec) -> Result<(), SpawnError> {
+        let told = self.hand_over(job, errors).map_err(SpawnError::Supervisor)?;
         let failed = |errno| match errno {
             0 => io::Error::other("could not be started"),
             errno => io::Error::from_raw_os_error(errno),
@@ -97,25 +108,29 @@ impl Child {
             Report::Failed { what: Failed::Directory, errno } => {
                 Err(SpawnError::Directory { path: spec.cwd.clone(), error: failed(errno) })
             }
-            Report::Failed { what: Failed::Stderr, errno } => {
-                let path = self.stderr.clone().unwrap_or_default();
-                Err(SpawnError::File { path, error: failed(errno) })
-            }
+            Report::Failed { what: Failed::Stderr, errno } => Err(SpawnError::Supervisor(failed(errno))),
             Report::Exited { .. } | Report::Signaled { .. } => {
                 Err(SpawnError::Supervisor(io::Error::other("it told an end before a beginning")))
             }
         }
     }
 
-    fn hand_over(&mut self, job: &[u8]) -> io::Result<Report> {
+    fn hand_over(&mut self, job: &[u8], errors: Option<PipeWriter>) -> io::Result<Report> {
+        wire::send_errors(&self.control, errors.as_ref().map(AsFd::as_fd))?;
+        // Not held here: the pipe ends with the child's tree.
+        drop(errors);
         self.control.write_all(job)?;
         self.control.set_read_timeout(Some(START_LIMIT))?;
         let told = loop {
             if let Some(report) = self.next_report() {
                 break report;
             }
-            if self.reports.fill(&mut self.control, |_| ())? == 0 {
-                return Err(io::Error::other("it ended without a word"));
+            match self.reports.fill(&mut self.control, |_| ()) {
+                Ok(0) => return Err(io::Error::other("it ended without a word")),
+                // A socket with a time limit is never resumed after a signal, such as another
+                // child's end.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                told => drop(told?),
             }
         };
         self.control.set_nonblocking(true)?;

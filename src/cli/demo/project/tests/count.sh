@@ -1,0 +1,1 @@
+expect 3 count 7 7 7

@@ -1,0 +1,34 @@
+//! `conductor trace KEY`: what a ticket's agent did, turn by turn, in the latest run.
+
+use super::args::{GlobalArgs, KeyArgs, OutputFormat};
+use super::failure::{FAULT, Failure};
+use super::look;
+use super::terminal;
+use super::wire::Surrounding;
+use crate::model::trace;
+use crate::report::trace as report;
+use std::process::ExitCode;
+
+const TRACE: &str = "trace.jsonl";
+
+pub(super) fn run(global: &GlobalArgs, args: &KeyArgs) -> Result<ExitCode, Failure> {
+    let surrounding = Surrounding::read()?;
+    let folder = look::latest(global, &surrounding, &args.key, Some(TRACE))?;
+    let path = folder.path.join(TRACE);
+    let text =
+        std::fs::read(&path).map_err(|error| Failure::new(FAULT, format!("{}: {error}", path.display())))?;
+    let records = trace::parse(&String::from_utf8_lossy(&text));
+    let traced = report::Traced {
+        issue: &args.key,
+        run_id: &folder.run_id,
+        status: folder.status(),
+        records: &records,
+    };
+    let mut out = terminal::stdout(global);
+    // A reader that is gone is not told.
+    drop(match global.output {
+        OutputFormat::Json => report::document(&traced, &mut out),
+        OutputFormat::Human => report::render(&traced, terminal::width(), &mut out),
+    });
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,268 @@
+//! Runs that die: what the next one finds, adopts and goes on with.
+
+use crate::support::agent::Script;
+use crate::support::conductor::{Run, World};
+use crate::support::github::is_create;
+use crate::support::repo;
+use chrono::{TimeDelta, Utc};
+use serde_json::{Value, json};
+
+/// A hook's loop over the refs of a push.
+fn on_ref(name: &str, then: &str) -> String {
+    format!("while read old new ref; do if [ \"$ref\" = {name} ]; then {then}; fi; done")
+}
+
+const STATE: &str = "refs/heads/conductor/state";
+
+#[track_caller]
+fn recovers(run: &Run, action: &str) {
+    assert_eq!(run.recovered(), [("T-1".to_owned(), action.to_owned())], "{run}");
+}
+
+/// One agent, one pull request, one success: as if nothing had happened.
+#[track_caller]
+fn is_whole(world: &World, head: &str) {
+    assert_eq!(world.started(), ["T-1 1"]);
+    assert_eq!(world.outcomes(), [("T-1".to_owned(), "success".to_owned(), String::new())]);
+    let record = world.record("T-1");
+    assert_eq!((&record["status"], &record["head_sha"]), (&json!("in_review"), &json!(head)));
+    assert_eq!((&record["pull_request"]["number"], &record["failures_by_phase"]), (&json!(1), &json!({})));
+    assert_eq!(world.head_of("conductor/T-1").as_deref(), Some(head));
+    assert!(world.claims().is_empty());
+    assert_eq!(world.ticket_state("T-1"), "In Review");
+    let before = repo::refs(&world.origin());
+    assert_eq!(world.once(&[]).exits(0).status(), "idle");
+    assert_eq!(repo::refs(&world.origin()), before);
+}
+
+#[test]
+fn a_run_killed_after_its_claim_is_taken_over_and_its_interruption_recorded() {
+    let world = World::new();
+    world.ticket("T-1");
+    world.origin_hook("post-receive", &on_ref(STATE, "kill_conductor"));
+    world.start(&[]).wait().exits(-1);
+    assert_eq!((world.claims(), world.started().len()), (vec!["T-1".to_owned()], 0));
+
+    world.without_origin_hook("post-receive");
+    let run = world.once(&[]).exits(0);
+    recovers(&run, "released");
+    assert_eq!(run.dispatched("T-1")["outcome"], "success");
+    assert_eq!(world.started(), ["T-1 1"]);
+    let outcomes: Vec<String> = world.outcomes().into_iter().map(|(_, outcome, _)| outcome).collect();
+    assert_eq!(outcomes, ["interrupted", "success"]);
+    assert_eq!(world.pulls().len(), 1);
+}
+
+#[test]
+fn a_run_killed_while_its_agent_works_leaves_no_process_and_its_work_is_kept() {
+    let world = World::new();
+    world.ticket("T-1");
+    world.agent(&Script::works().write("half.txt", "half").tell("at-work").hang());
+    let run = world.start(&[]);
+    world.await_fact("at-work");
+    run.kill();
+    assert!(crate::support::conductor::comes_true(|| world.processes().is_empty()));
+    assert_eq!(world.ticket_state("T-1"), "In Progress");
+
+    world.agent(&Script::works());
+    let run = world.once(&[]).exits(0);
+    recovers(&run, "released");
+    assert_eq!(run.dispatched("T-1")["outcome"], "success");
+    assert_eq!(repo::file_at(&world.checkout(), "refs/conductor/wip/T-1", "half.txt"), "half");
+    assert_eq!(repo::file_at(&world.checkout(), "refs/conductor/wip/T-1", "work.txt"), "T-1");
+}
+
+#[test]
+fn a_run_killed_after_its_branch_was_pushed_gets_its_pull_request_from_the_next() {
+    let world = World::new();
+    world.ticket("T-1");
+    world.origin_hook("post-receive", &on_ref("refs/heads/conductor/T-1", "kill_conductor"));
+    world.start(&[]).wait().exits(-1);
+    let head = world.head_of("conductor/T-1").unwrap();
+    assert_eq!((world.pulls().len(), world.claims().len()), (0, 1));
+
+    world.without_origin_hook("post-receive");
+    recovers(&world.once(&[]).exits(0), "adopted_branch");
+    assert_eq!(world.pulls().len(), 1);
+    is_whole(&world, &head);
+}
+
+#[test]
+fn a_run_killed_after_its_pull_request_gets_no_second_one() {
+    let world = World::with_github();
+    world.ticket("T-1");
+    let kill = world.killer();
+    world.github().server().lose_answers(1, move |request| {
+        is_create(request) && {
+            kill();
+            true
+        }
+    });
+    world.start(&[]).wait().exits(-1);
+    let head = world.head_of("conductor/T-1").unwrap();
+    assert_eq!((world.github().pulls().len(), world.ticket_state("T-1").as_str()), (1, "In Progress"));
+
+    recovers(&world.once(&[]).exits(0), "adopted_pull_request");
+    assert_eq!(world.github().pulls().len(), 1);
+    is_whole(&world, &head);
+}
+
+#[test]
+fn a_run_killed_after_its_ticket_moved_is_recorded_by_the_next() {
+    let world = World::new();
+    world.ticket("T-1");
+    let moved = "grep -q 'state: In Review' \"$world/issues/T-1.md\"";
+    world.origin_hook("pre-receive", &format!("if {moved}; then kill_conductor; exit 1; fi"));
+    world.start(&[]).wait().exits(-1);
+    let head = world.head_of("conductor/T-1").unwrap();
+    assert_eq!((world.claims().len(), world.pulls().len()), (1, 1));
+
+    world.without_origin_hook("pre-receive");
+    recovers(&world.once(&[]).exits(0), "adopted_pull_request");
+    assert_eq!(world.pulls().len(), 1);
+    is_whole(&world, &head);
+}
+
+#[test]
+fn an_outcome_that_cannot_be_written_leaves_a_pull_request_and_no_failed_attempt() {
+    let world = World::new();
+    world.ticket("T-1");
+    let moved = "grep -q 'state: In Review' \"$world/issues/T-1.md\"";
+    world.origin_hook("pre-receive", &format!("if {moved}; then echo closed for today >&2; exit 1; fi"));
+    let run = world.once(&[]).exits(5);
+    assert!(run.stderr.contains("T-1: its outcome could not be written"), "{run}");
+    let told = run.dispatched("T-1");
+    assert_eq!((&told["outcome"], &told["pull_request"]["number"]), (&json!("success"), &json!(1)));
+    let head = world.head_of("conductor/T-1").unwrap();
+    assert_eq!(world.claims(), ["T-1"]);
+
+    world.without_origin_hook("pre-receive");
+    recovers(&world.once(&[]).exits(0), "adopted_pull_request");
+    assert_eq!(world.pulls().len(), 1);
+    is_whole(&world, &head);
+}
+
+/// A document in which a run of another host, whose lease ended that long ago, claims T-1.
+fn claimed_elsewhere(world: &World, ended: TimeDelta, interruptions: u32) -> Value {
+    let mut claim = world.foreign_claim("T-1");
+    claim["lease_expires_at"] = json!(Utc::now() - ended);
+    json!({"version": 1, "claims": {"T-1": claim}, "issues": {
+        "T-1": {"identifier": "T-1", "status": "failed", "interruptions": interruptions}}})
+}
+
+#[test]
+fn a_claim_of_another_host_holds_until_its_lease_and_the_clocks_skew_are_over() {
+    let world = World::new();
+    world.ticket("T-1");
+    world.write_state(&claimed_elsewhere(&world, TimeDelta::minutes(4), 0));
+    assert_eq!(world.once(&[]).exits(0).skipped("T-1").0, "claimed");
+    world.write_state(&claimed_elsewhere(&world, TimeDelta::minutes(6), 0));
+    let run = world.once(&[]).exits(0);
+    recovers(&run, "released");
+    assert_eq!(run.worked_on(), ["T-1"]);
+}
+
+#[test]
+fn an_issue_interrupted_too_often_is_blocked() {
+    let world = World::new();
+    world.ticket("T-1");
+    world.write_state(&claimed_elsewhere(&world, TimeDelta::hours(1), 3));
+    let run = world.once(&[]).exits(0);
+    recovers(&run, "blocked");
+    let (reason, detail) = run.skipped("T-1");
+    assert_eq!(reason, "blocked");
+    assert!(detail.contains("interrupted 4 times"), "{detail}");
+    assert!(world.started().is_empty());
+    assert_eq!(world.once(&[]).exits(0).skipped("T-1").0, "blocked");
+}
+
+#[test]
+fn a_dry_run_recovers_nothing() {
+    let world = World::new();
+    world.ticket("T-1");
+    world.write_state(&claimed_elsewhere(&world, TimeDelta::hours(1), 0));
+    let before = repo::refs(&world.origin());
+    let run = world.once(&["--dry-run"]).exits(0);
+    assert_eq!((run.status().as_str(), run.recovered().len()), ("dry_run", 0));
+    assert_eq!(repo::refs(&world.origin()), before);
+}
+
+/// Nothing is dispatched on a state that cannot be read, and nothing is written over it.
+fn stops_at(text: &str, words: &str) {
+    let world = World::new();
+    world.ticket("T-1");
+    repo::commit(&world.origin(), "conductor/state", "odd", &[("state.json", text)]);
+    let before = repo::refs(&world.origin());
+    let run = world.once(&[]).exits(5);
+    assert!(run.stderr.contains(words) && run.stderr.contains("state.json"), "{run}");
+    assert_eq!(repo::refs(&world.origin()), before);
+    assert_eq!((world.started().len(), world.ticket_state("T-1").as_str()), (0, "Todo"));
+}
+
+#[test]
+fn a_truncated_state_stops_the_run() {
+    stops_at("{\"version\": 1, \"claims\": {", "state unreadable, nothing was dispatched");
+}
+
+#[test]
+fn an_empty_state_file_stops_the_run() {
+    stops_at("", "state unreadable");
+}
+
+#[test]
+fn a_state_with_conflict_markers_stops_the_run() {
+    stops_at(
+        "<<<<<<< ours\n{\"version\": 1}\n=======\n{\"version\": 1}\n>>>>>>> theirs\n",
+        "state unreadable",
+    );
+}
+
+#[test]
+fn a_state_of_a_newer_version_stops_the_run() {
+    stops_at("{\"version\": 2}", "its version is 2, this program reads version 1");
+}
+
+#[test]
+fn a_state_branch_without_the_document_stops_the_run() {
+    let world = World::new();
+    world.ticket("T-1");
+    repo::commit(&world.origin(), "conductor/state", "odd", &[("other.txt", "x")]);
+    let run = world.once(&[]).exits(5);
+    assert!(run.stderr.contains("the file is missing"), "{run}");
+    assert!(world.started().is_empty());
+}
+
+#[test]
+fn what_is_unknown_in_the_state_survives_a_run() {
+    let world = World::new();
+    world.ticket("T-1");
+    let told = json!({"version": 1, "later": {"a": [1]}, "rate_limit": {"hint": "x"}, "issues": {
+        "T-9": {"identifier": "T-9", "status": "done", "mood": "good"}}});
+    world.write_state(&told);
+    world.once(&[]).exits(0);
+    let state = world.state();
+    assert_eq!(state["later"], json!({"a": [1]}));
+    assert_eq!(
+        (&state["rate_limit"]["hint"], &state["issues"]["T-9"]["mood"]),
+        (&json!("x"), &json!("good"))
+    );
+}
+
+#[test]
+fn old_outcomes_move_into_the_history_even_behind_a_torn_line() {
+    let mut world = World::new();
+    world.set("state.keep_outcomes", json!(1));
+    let month = Utc::now().format("history/%Y-%m.jsonl").to_string();
+    let files = [("state.json", "{\"version\": 1}"), (month.as_str(), "{\"torn\": tr")];
+    repo::commit(&world.origin(), "conductor/state", "torn", &files);
+    world.ticket("T-1");
+    world.ticket("T-2");
+    world.once(&["--max-concurrent", "1"]).exits(0);
+    world.once(&[]).exits(0);
+    assert_eq!(world.outcomes().len(), 1);
+    let history = repo::file_at(&world.origin(), "conductor/state", &month);
+    let lines: Vec<&str> = history.lines().collect();
+    assert_eq!((lines.len(), lines[0]), (2, "{\"torn\": tr"));
+    let moved: Value = serde_json::from_str(lines[1]).unwrap();
+    assert_eq!((&moved["issue"], &moved["outcome"]), (&json!("T-1"), &json!("success")));
+}
