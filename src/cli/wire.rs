@@ -3,6 +3,7 @@
 
 use super::failure::{Failure, USAGE};
 use crate::adapters::agent::claude::{Claude, ClaudeOptions};
+use crate::adapters::agent::codex::{Codex, CodexOptions};
 use crate::adapters::agent::command::{CommandAgent, CommandOptions};
 use crate::adapters::clock::SystemClock;
 use crate::adapters::forge::github::{
@@ -19,7 +20,7 @@ use crate::gates::commands::Commands;
 use crate::guards::Guards;
 use crate::model::settings::StateStoreKind;
 use crate::model::{BranchName, Claim, Progress, RunId, Secret};
-use crate::policy::environment::{CLAUDE_LOGIN, credentials};
+use crate::policy::environment::{CLAUDE_LOGIN, CODEX_LOGIN, credentials};
 use crate::ports::{Agent, Clock, Forge, StateStore, Tracker};
 use crate::system::git::{Credential, GitError, GitErrorKind, Remote, Repository, remote_url};
 use crate::system::host;
@@ -254,6 +255,12 @@ fn agent(config: &Config, surrounding: &Surrounding, supervisor: &Supervisor) ->
             path: surrounding.variable("PATH").map(OsString::from),
             running_as_root: is_root(),
         })),
+        AgentKind::Codex { program, settings } => Box::new(Codex::new(CodexOptions {
+            supervisor: supervisor.clone(),
+            command: program.clone(),
+            args,
+            settings: settings.clone(),
+        })),
         AgentKind::Command { argv } => Box::new(CommandAgent::new(CommandOptions {
             supervisor: supervisor.clone(),
             argv: argv.clone(),
@@ -297,6 +304,7 @@ fn settings(
 ) -> Settings {
     let login = match config.agent.kind {
         AgentKind::Claude { .. } => CLAUDE_LOGIN,
+        AgentKind::Codex { .. } => CODEX_LOGIN,
         AgentKind::Command { .. } => &[],
     };
     let run_dir = files.join("runs").join(identity.run_id.as_str());

@@ -13,10 +13,6 @@ const NOT_YET: &[(&str, &[&str])] = &[
     ("agent.max_fix_turns", &["2", "0"]),
     ("agent.isolated_home", &["false"]),
     ("agent.sandbox", &["none"]),
-    (
-        "agent.codex",
-        &["{mode: app-server, sandbox: workspace-write, approval_policy: never, config: {}}", "{}"],
-    ),
     ("budget.tokens_per_day", &[]),
     ("budget.usd_per_day", &[]),
     ("budget.usd_per_issue", &[]),
@@ -35,7 +31,7 @@ const NOT_YET: &[(&str, &[&str])] = &[
 const KINDS_NOT_YET: &[(&str, &[&str], &str)] = &[
     ("tracker.kind", &["github"], "linear or local"),
     ("forge.kind", &["gitlab", "gitea"], "github or local"),
-    ("agent.kind", &["codex", "opencode"], "claude or command"),
+    ("agent.kind", &["opencode"], "claude, codex or command"),
 ];
 
 /// Whether that kind is in the contract but not built; if so, its fault has been recorded.
@@ -128,12 +124,6 @@ pub(super) fn check_agent(agent: &Section<'_>) {
     agent.read("max_fix_turns", count::<u32>);
     agent.read("isolated_home", boolean);
     agent.read("sandbox", |entry| choice(entry, &[("none", ()), ("bubblewrap", ())]));
-    agent.section("codex", |codex| {
-        codex.read("mode", |entry| choice(entry, &[("app-server", ()), ("exec", ())]));
-        codex.read("sandbox", name);
-        codex.read("approval_policy", name);
-        codex.read("config", |entry| entry.pairs().map(drop));
-    });
 }
 
 pub(super) fn check_pull_request(pull_request: &Section<'_>) {

@@ -19,7 +19,7 @@ pub use formats::parse_duration;
 
 use crate::model::Secret;
 use crate::model::settings::{
-    AgentLimits, Backoff, GateSpec, GuardRules, Hooks, Limits, PullRequestSettings, RepositorySettings,
+    AgentLimits, Backoff, CodexSettings, GateSpec, GuardRules, Hooks, Limits, PullRequestSettings, RepositorySettings,
     StateSettings, TrackerRules, WorkspaceSettings,
 };
 use std::path::PathBuf;
@@ -92,11 +92,16 @@ pub struct AgentConfig {
     pub pass_env: Vec<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum AgentKind {
     Claude {
         /// The program: a bare name is looked for on PATH. `None`: the adapter finds it.
         program: Option<PathBuf>,
+    },
+    Codex {
+        /// The program: a bare name is looked for on the agent's PATH. `None`: `codex`.
+        program: Option<PathBuf>,
+        settings: CodexSettings,
     },
     Command {
         /// Never empty.

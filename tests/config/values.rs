@@ -107,13 +107,15 @@ fn faults_are_data_for_programs_too() {
 #[test]
 fn what_is_not_built_yet_is_refused_and_never_ignored() {
     let not_yet = [
-        ("agent: {kind: codex}", "1:15 agent.kind: `codex` is not supported yet: use claude or command"),
+        (
+            "agent: {kind: opencode}",
+            "1:15 agent.kind: `opencode` is not supported yet: use claude, codex or command",
+        ),
         ("agent: {fallback: {kind: codex}}", "1:19 agent.fallback: is not supported yet: remove it"),
         ("agent: {models: {simple: haiku}}", "1:17 agent.models: is not supported yet: remove it"),
         ("agent: {max_fix_turns: 3}", "1:24 agent.max_fix_turns: is not supported yet: remove it"),
         ("agent: {isolated_home: true}", "1:24 agent.isolated_home: is not supported yet: remove it"),
         ("agent: {sandbox: bubblewrap}", "1:18 agent.sandbox: is not supported yet: remove it"),
-        ("agent: {codex: {mode: exec}}", "1:16 agent.codex: is not supported yet: remove it"),
         ("budget: {usd_per_day: 5.5}", "1:23 budget.usd_per_day: is not supported yet: remove it"),
         ("preflight: {threshold: 0.5}", "1:24 preflight.threshold: is not supported yet: remove it"),
         ("complexity: {weights: {bug: 2}}", "1:23 complexity.weights: is not supported yet: remove it"),

@@ -1,9 +1,11 @@
 //! The agent: which kind, how it is started, what it is allowed.
 
+mod codex;
+
 use crate::config::section::{Entry, Section, is_variable_name};
 use crate::config::values::{at_least_one, choice, duration, list, name, path, program, text, time_limit};
 use crate::config::{AgentConfig, AgentKind, later};
-use crate::model::settings::AgentLimits;
+use crate::model::settings::{AgentLimits, CodexSettings};
 use std::time::Duration;
 
 /// The section read: `max_attempts` stands here in the file and among the limits in the result.
@@ -28,25 +30,41 @@ pub(super) fn agent(top: &Section<'_>) -> Option<AgentSection> {
         let args = s.read("args", |entry| list(entry, argument)).unwrap_or_default();
         let pass_env = s.read("pass_env", |entry| list(entry, variable_name)).unwrap_or_default();
         let max_attempts = s.read("max_attempts", at_least_one).unwrap_or(2);
-        let kind = kind(s)?;
+        let codex = codex::settings(s);
+        let kind = kind(s, codex)?;
         Some(AgentSection { config: AgentConfig { kind, args, model, limits, pass_env }, max_attempts })
     })
 }
 
-fn kind(s: &Section<'_>) -> Option<AgentKind> {
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Claude,
+    Codex,
+    Command,
+}
+
+const KINDS: [(&str, Kind); 3] =
+    [("claude", Kind::Claude), ("codex", Kind::Codex), ("command", Kind::Command)];
+
+fn kind(s: &Section<'_>, codex: CodexSettings) -> Option<AgentKind> {
     s.know(&["kind", "command"]);
     if later::is_later_kind(s, "agent.kind") {
         return None;
     }
-    let is_claude = match s.given("kind") {
-        Some(entry) => choice(&entry, &[("claude", true), ("command", false)])?,
-        None => true,
+    let kind = match s.given("kind") {
+        Some(entry) => choice(&entry, &KINDS)?,
+        None => Kind::Claude,
     };
-    if is_claude {
-        return Some(AgentKind::Claude { program: s.read_nullable("command", program) });
+    if kind != Kind::Codex && codex != CodexSettings::default() {
+        s.fault("codex", "has no effect without an agent of `kind: codex`: remove it");
     }
-    let argv = s.required("command", "the program and its arguments as a list", argv)?;
-    Some(AgentKind::Command { argv })
+    Some(match kind {
+        Kind::Claude => AgentKind::Claude { program: s.read_nullable("command", program) },
+        Kind::Codex => AgentKind::Codex { program: s.read_nullable("command", program), settings: codex },
+        Kind::Command => AgentKind::Command {
+            argv: s.required("command", "the program and its arguments as a list", argv)?,
+        },
+    })
 }
 
 fn argv(entry: &Entry<'_>) -> Option<Vec<String>> {

@@ -2,9 +2,8 @@
 
 use super::{FREE, Fault, Summary, assignment, run, supervisor, transcript};
 use conductor::adapters::agent::Events;
-use conductor::adapters::agent::codex::{
-    Codex, CodexExecStream, CodexMode, CodexOptions, CodexServer, Conversation,
-};
+use conductor::adapters::agent::codex::{Codex, CodexExecStream, CodexOptions, CodexServer, Conversation};
+use conductor::model::settings::CodexSettings;
 use conductor::model::{AgentEvent, AgentFault, Phase};
 use conductor::ports::Agent;
 use std::fs;
@@ -216,10 +215,10 @@ fn a_codex_session_talks_to_its_server_and_leaves_it_by_closing_its_input() {
         supervisor: supervisor(),
         command: Some(program),
         args: Vec::new(),
-        mode: CodexMode::AppServer,
-        sandbox: "workspace-write".into(),
-        approval_policy: "never".into(),
-        config: [("web_search".to_owned(), serde_json::json!(false))].into(),
+        settings: CodexSettings {
+            config: [("web_search".to_owned(), serde_json::json!(false))].into(),
+            ..CodexSettings::default()
+        },
     });
     let assignment = assignment(dir.path());
     let (events, ending) = run(&mut *agent.start(&assignment).unwrap());
