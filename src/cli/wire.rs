@@ -2,8 +2,8 @@
 //! run a cycle in.
 
 use super::failure::{Failure, USAGE};
-use crate::adapters::agent::claude::{Claude, ClaudeOptions};
-use crate::adapters::agent::codex::{Codex, CodexOptions};
+use crate::adapters::agent::claude::{self, Claude, ClaudeOptions};
+use crate::adapters::agent::codex::{self, Codex, CodexOptions};
 use crate::adapters::agent::command::{CommandAgent, CommandOptions};
 use crate::adapters::clock::SystemClock;
 use crate::adapters::forge::github::{
@@ -14,7 +14,7 @@ use crate::adapters::state::branch::{BranchStore, BranchStoreOptions};
 use crate::adapters::state::file::FileStore;
 use crate::adapters::tracker::linear::{Linear, LinearOptions};
 use crate::adapters::tracker::local::LocalTracker;
-use crate::config::{AgentKind, Config, ForgeKind, TrackerKind};
+use crate::config::{AgentKind, AgentSandbox, Config, ForgeKind, TrackerKind};
 use crate::cycle::{Identity, Settings, Surroundings, World};
 use crate::gates::commands::Commands;
 use crate::guards::Guards;
@@ -25,7 +25,7 @@ use crate::ports::{Agent, Clock, Forge, StateStore, Tracker};
 use crate::system::git::{Credential, GitError, GitErrorKind, Remote, Repository, remote_url};
 use crate::system::host;
 use crate::system::http::{HttpClient, HttpOptions, is_loopback};
-use crate::system::process::Supervisor;
+use crate::system::process::{Sandbox, Supervisor};
 use crate::system::redact::Redactor;
 use crate::workspace::{Workspaces, default_root};
 use std::ffi::OsString;
@@ -76,6 +76,7 @@ pub(super) fn wire(
 ) -> Result<Wired, Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let (repository, remote) = open(config)?;
+    let sandbox = sandbox(config, surrounding, &repository)?;
     let mut clients = Vec::new();
     let tracker = tracker(config, &mut clients);
     let forge = forge(config, &remote, &clock, &mut clients)?;
@@ -93,7 +94,7 @@ pub(super) fn wire(
     let world = World {
         tracker,
         forge,
-        agent: agent(config, surrounding, &supervisor),
+        agent: agent(config, surrounding, &supervisor, sandbox.as_ref()),
         store: store(config, &repository, &remote),
         clock,
         workspaces,
@@ -244,11 +245,35 @@ fn client(clients: &mut Vec<Arc<HttpClient>>) -> Arc<HttpClient> {
     client
 }
 
-fn agent(config: &Config, surrounding: &Surrounding, supervisor: &Supervisor) -> Box<dyn Agent> {
+/// The walls around agents, where they are asked for. Never left out because they cannot be had.
+fn sandbox(
+    config: &Config,
+    surrounding: &Surrounding,
+    repository: &Repository,
+) -> Result<Option<Sandbox>, Failure> {
+    match config.agent.sandbox {
+        AgentSandbox::None => Ok(None),
+        AgentSandbox::Bubblewrap => {
+            let path = surrounding.variable("PATH").map(OsString::from);
+            let opened = Sandbox::open(path.as_deref(), repository.common_dir(), surrounding.home());
+            opened.map(Some).map_err(|text| Failure::new(USAGE, text))
+        }
+    }
+}
+
+fn agent(
+    config: &Config,
+    surrounding: &Surrounding,
+    supervisor: &Supervisor,
+    sandbox: Option<&Sandbox>,
+) -> Box<dyn Agent> {
+    let supervised = |places: &[&'static str]| {
+        supervisor.clone().within(sandbox.map(|sandbox| sandbox.with_places(places)))
+    };
     let args = config.agent.args.clone();
     match &config.agent.kind {
         AgentKind::Claude { program } => Box::new(Claude::new(ClaudeOptions {
-            supervisor: supervisor.clone(),
+            supervisor: supervised(claude::PLACES),
             command: program.clone(),
             args,
             home: surrounding.home(),
@@ -256,13 +281,13 @@ fn agent(config: &Config, surrounding: &Surrounding, supervisor: &Supervisor) ->
             running_as_root: is_root(),
         })),
         AgentKind::Codex { program, settings } => Box::new(Codex::new(CodexOptions {
-            supervisor: supervisor.clone(),
+            supervisor: supervised(codex::PLACES),
             command: program.clone(),
             args,
             settings: settings.clone(),
         })),
         AgentKind::Command { argv } => Box::new(CommandAgent::new(CommandOptions {
-            supervisor: supervisor.clone(),
+            supervisor: supervised(&[]),
             argv: argv.clone(),
             args,
         })),

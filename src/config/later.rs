@@ -12,7 +12,6 @@ const NOT_YET: &[(&str, &[&str])] = &[
     ("agent.fallback", &[]),
     ("agent.max_fix_turns", &["2", "0"]),
     ("agent.isolated_home", &["false"]),
-    ("agent.sandbox", &["none"]),
     ("budget.tokens_per_day", &[]),
     ("budget.usd_per_day", &[]),
     ("budget.usd_per_issue", &[]),
@@ -123,7 +122,6 @@ pub(super) fn check_agent(agent: &Section<'_>) {
     });
     agent.read("max_fix_turns", count::<u32>);
     agent.read("isolated_home", boolean);
-    agent.read("sandbox", |entry| choice(entry, &[("none", ()), ("bubblewrap", ())]));
 }
 
 pub(super) fn check_pull_request(pull_request: &Section<'_>) {

@@ -19,8 +19,8 @@ pub use formats::parse_duration;
 
 use crate::model::Secret;
 use crate::model::settings::{
-    AgentLimits, Backoff, CodexSettings, GateSpec, GuardRules, Hooks, Limits, PullRequestSettings, RepositorySettings,
-    StateSettings, TrackerRules, WorkspaceSettings,
+    AgentLimits, Backoff, CodexSettings, GateSpec, GuardRules, Hooks, Limits, PullRequestSettings,
+    RepositorySettings, StateSettings, TrackerRules, WorkspaceSettings,
 };
 use std::path::PathBuf;
 use std::time::Duration;
@@ -90,6 +90,15 @@ pub struct AgentConfig {
     pub limits: AgentLimits,
     /// Names of environment variables the agent is given whatever they are called.
     pub pass_env: Vec<String>,
+    pub sandbox: AgentSandbox,
+}
+
+/// What stands around the agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AgentSandbox {
+    None,
+    /// Linux: it may write to its workspace and to little else.
+    Bubblewrap,
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -62,6 +62,10 @@ fn codex_exec_runs_a_ticket_when_configured() {
     let ran = world.once();
     assert_eq!((ran.code, ran.word("outcome")), (0, "success"), "{}", ran.told());
     assert_eq!(world.published("T-1", "hello.txt"), "hello\n");
-    assert!(world.note("args").starts_with("exec --json --sandbox danger-full-access"), "{}", world.note("args"));
+    assert!(
+        world.note("args").starts_with("exec --json --sandbox danger-full-access"),
+        "{}",
+        world.note("args")
+    );
     assert!(world.note("prompt").contains("T-1"));
 }

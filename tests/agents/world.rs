@@ -129,8 +129,7 @@ impl World {
     }
 
     pub fn git(&self, folder: &str, args: &[&str]) -> String {
-        let Output { status, stdout, stderr } =
-            self.command("git", folder).args(args).output().unwrap();
+        let Output { status, stdout, stderr } = self.command("git", folder).args(args).output().unwrap();
         assert!(status.success(), "git {args:?}: {}", String::from_utf8_lossy(&stderr));
         String::from_utf8(stdout).unwrap()
     }

@@ -115,7 +115,6 @@ fn what_is_not_built_yet_is_refused_and_never_ignored() {
         ("agent: {models: {simple: haiku}}", "1:17 agent.models: is not supported yet: remove it"),
         ("agent: {max_fix_turns: 3}", "1:24 agent.max_fix_turns: is not supported yet: remove it"),
         ("agent: {isolated_home: true}", "1:24 agent.isolated_home: is not supported yet: remove it"),
-        ("agent: {sandbox: bubblewrap}", "1:18 agent.sandbox: is not supported yet: remove it"),
         ("budget: {usd_per_day: 5.5}", "1:23 budget.usd_per_day: is not supported yet: remove it"),
         ("preflight: {threshold: 0.5}", "1:24 preflight.threshold: is not supported yet: remove it"),
         ("complexity: {weights: {bug: 2}}", "1:23 complexity.weights: is not supported yet: remove it"),

@@ -1,18 +1,18 @@
 //! Claude Code.
 
 use crate::model::{self, Script, is_question};
-use crate::program;
 use crate::server::Server;
 use crate::world::World;
+use crate::{program, sandbox};
 use serde_json::{Value, json};
 use std::fs;
-use std::time::{Duration, Instant};
 
 const COMMIT: &str = "git add -A && git commit -q -m 'Say hello'";
 
 /// A world in which Claude Code is asked by `server`; `None` without the program.
 fn world(url: &str, settings: &[(&str, Value)]) -> Option<World> {
-    let mut agent = json!({"kind": "claude", "command": program("CONDUCTOR_REAL_CLAUDE")?, "grace_period": "5s"});
+    let mut agent =
+        json!({"kind": "claude", "command": program("CONDUCTOR_REAL_CLAUDE")?, "grace_period": "5s"});
     for (key, value) in settings {
         agent[key] = value.clone();
     }
@@ -31,7 +31,10 @@ fn claude_takes_a_ticket_to_a_pull_request() {
     let ran = world.once();
     assert_eq!(ran.verdict(), (Some(0), "success", "-"), "{}\n{}\n{}", ran.report, ran.stderr, world.log());
     let told = ran.told();
-    assert_eq!((&told["tool_calls"], &told["commits"], &told["phase"]), (&json!(2), &json!(1), &json!("committing")));
+    assert_eq!(
+        (&told["tool_calls"], &told["commits"], &told["phase"]),
+        (&json!(2), &json!(1), &json!("committing"))
+    );
     assert_eq!(told["usage"]["cache_read_tokens"], 3000, "{told}");
     assert!(told["usage"]["usd"].as_f64().unwrap() > 0.0);
     assert_eq!(world.git("origin.git", &["show", "conductor/T-1:hello.txt"]), "hello");
@@ -73,7 +76,8 @@ fn a_usage_limit_of_claude_defers_until_the_moment_it_names() {
     let server = model::start(Script::Refuse { status: 429, headers, body });
     let Some(world) = world(&server.url(), &[]) else { return };
     // The moment is told to those who are logged in only.
-    let world = world.with("ANTHROPIC_API_KEY", "").with("CLAUDE_CODE_OAUTH_TOKEN", "sk-ant-oat01-not-a-real-one");
+    let world =
+        world.with("ANTHROPIC_API_KEY", "").with("CLAUDE_CODE_OAUTH_TOKEN", "sk-ant-oat01-not-a-real-one");
     is_deferred(&world, &server);
     let until = world.state()["rate_limit"]["backoff_until"].as_str().unwrap().to_owned();
     assert_eq!(chrono::DateTime::parse_from_rfc3339(&until).unwrap().timestamp(), reset, "{}", world.log());
@@ -96,7 +100,10 @@ fn is_deferred(world: &World, server: &Server) {
 #[test]
 fn a_model_that_is_not_there_is_claudes_failure() {
     let server = model::start(Script::refuse(404, error("not_found_error", "model: no-such-model")));
-    let Some(world) = world(&server.url(), &[("model", "no-such-model".into()), ("max_attempts", 1.into())]) else { return };
+    let Some(world) = world(&server.url(), &[("model", "no-such-model".into()), ("max_attempts", 1.into())])
+    else {
+        return;
+    };
     let ran = world.once();
     assert_eq!(ran.verdict(), (Some(3), "failure", "agent_exit"), "{}\n{}", ran.report, world.log());
     assert_eq!(world.record()["attempts"], 1);
@@ -118,7 +125,10 @@ fn a_provider_that_is_not_there_is_claudes_failure() {
 #[test]
 fn a_provider_that_never_answers_stalls_claude() {
     let server = model::start(Script::Stall);
-    let Some(world) = world(&server.url(), &[("stall_timeout", "3s".into()), ("max_attempts", 1.into())]) else { return };
+    let Some(world) = world(&server.url(), &[("stall_timeout", "3s".into()), ("max_attempts", 1.into())])
+    else {
+        return;
+    };
     let ran = world.once();
     assert_eq!(ran.verdict(), (Some(3), "failure", "stalled"), "{}\n{}", ran.report, world.log());
     assert_eq!(world.left_over(), [""; 0]);
@@ -126,15 +136,10 @@ fn a_provider_that_never_answers_stalls_claude() {
 
 #[test]
 fn sigterm_in_the_middle_ends_claude_and_keeps_its_half() {
-    let server = model::start(Script::commands(&["echo half > half.txt; echo on > going-on; sleep 1000", COMMIT]));
+    let server =
+        model::start(Script::commands(&["echo half > half.txt; echo on > going-on; sleep 1000", COMMIT]));
     let Some(world) = world(&server.url(), &[]) else { return };
-    let child = world.start();
-    world.wait_for("going-on");
-    let since = Instant::now();
-    let pid = rustix::process::Pid::from_child(&child);
-    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-    let ran = world.finish(child);
-    assert!(since.elapsed() < Duration::from_secs(30));
+    let ran = world.terminate_at("going-on");
     assert_eq!((ran.code, &ran.report["status"]), (Some(143), &json!("interrupted")), "{}", ran.stderr);
     assert_eq!(ran.verdict().1, "interrupted");
     let record = world.record();
@@ -142,4 +147,36 @@ fn sigterm_in_the_middle_ends_claude_and_keeps_its_half() {
     assert_eq!(world.git("origin.git", &["show", "refs/conductor/wip/T-1:half.txt"]), "half");
     assert_eq!(world.left_over(), [""; 0]);
     assert!(fs::read_dir(world.path("pulls")).unwrap().next().is_none());
+}
+
+#[test]
+fn claude_in_a_sandbox_commits_and_changes_nothing_else() {
+    if !sandbox::is_there() {
+        return;
+    }
+    let server = model::start(Script::commands(&[
+        "echo hello > hello.txt; echo out > $HOME/out; echo out > $CONDUCTOR_WORKSPACE_DIR/../out; \
+         git config user.name Evil; echo out > $(git rev-parse --git-common-dir)/hooks/pre-push; true",
+        COMMIT,
+    ]));
+    let Some(world) = world(&server.url(), &[("sandbox", "bubblewrap".into())]) else { return };
+    let ran = world.once();
+    assert_eq!(ran.verdict(), (Some(0), "success", "-"), "{}\n{}\n{}", ran.report, ran.stderr, world.log());
+    assert_eq!(world.git("origin.git", &["log", "-1", "--format=%an %s", "conductor/T-1"]), "T Say hello");
+    assert_eq!(world.changed_outside(), [""; 0]);
+    assert_eq!(world.left_over(), [""; 0]);
+}
+
+#[test]
+fn sigterm_in_the_middle_ends_claude_in_a_sandbox() {
+    if !sandbox::is_there() {
+        return;
+    }
+    let script = "setsid -f sleep 1000 >/dev/null 2>&1 </dev/null; echo half > half.txt; echo on > going-on; sleep 1000";
+    let server = model::start(Script::commands(&[script, COMMIT]));
+    let Some(world) = world(&server.url(), &[("sandbox", "bubblewrap".into())]) else { return };
+    let ran = world.terminate_at("going-on");
+    assert_eq!((ran.code, &ran.report["status"]), (Some(143), &json!("interrupted")), "{}", ran.stderr);
+    assert_eq!(world.git("origin.git", &["show", "refs/conductor/wip/T-1:half.txt"]), "half");
+    assert_eq!(world.left_over(), [""; 0]);
 }

@@ -5,7 +5,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 mod claude;
+mod codex;
 mod model;
+mod sandbox;
 #[allow(dead_code, reason = "the cycle's tests use more of it")]
 #[path = "../cycle/support/server.rs"]
 mod server;

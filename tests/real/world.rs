@@ -3,7 +3,7 @@
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 /// Far beyond anything a test waits for when all is well.
@@ -85,12 +85,17 @@ impl World {
         Ran::of(&self.command().output().unwrap())
     }
 
-    pub fn start(&self) -> Child {
-        self.command().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
-    }
-
-    pub fn finish(&self, child: Child) -> Ran {
-        Ran::of(&child.wait_with_output().unwrap())
+    /// A run that gets SIGTERM as soon as that file is in the ticket's workspace.
+    pub fn terminate_at(&self, name: &str) -> Ran {
+        let child = self.command().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        self.wait_for(name);
+        let since = Instant::now();
+        let pid = rustix::process::Pid::from_child(&child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        let ran = Ran::of(&child.wait_with_output().unwrap());
+        // It has six seconds; a busy machine gets more.
+        assert!(since.elapsed() < Duration::from_secs(20), "{:?}", since.elapsed());
+        ran
     }
 
     fn command(&self) -> Command {
@@ -126,13 +131,9 @@ impl World {
         fs::read_to_string(self.path("pulls/1.md")).ok()
     }
 
-    /// A file in the ticket's workspace, as soon as it is there.
-    pub fn wait_for(&self, name: &str) -> PathBuf {
+    fn wait_for(&self, name: &str) {
         let since = Instant::now();
-        loop {
-            if let Some(found) = find(&self.path("workspaces"), name) {
-                return found;
-            }
+        while find(&self.path("workspaces"), name).is_none() {
             assert!(since.elapsed() < LONG, "{name} did not come: {}", self.log());
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -146,6 +147,15 @@ impl World {
             .filter_map(|name| fs::read_to_string(find(&runs, name)?).ok())
             .collect::<Vec<_>>()
             .join("\n---\n")
+    }
+
+    /// Files named `out`, and what the shared part of the repository has that it should not have.
+    pub fn changed_outside(&self) -> Vec<String> {
+        let planted =
+            find(self.dir.path(), "out").into_iter().chain(find(&self.path("clone/.git/hooks"), "pre-push"));
+        let config = fs::read_to_string(self.path("clone/.git/config")).unwrap();
+        let rewritten = config.contains("Evil").then(|| config.clone());
+        planted.map(|path| path.display().to_string()).chain(rewritten).collect()
     }
 
     /// Processes that know of this world: by their environment, arguments or directory.

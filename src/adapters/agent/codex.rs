@@ -20,6 +20,9 @@ use serde_json::Value;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+/// Where it keeps its login, its settings and its threads.
+pub const PLACES: &[&str] = &["~/.codex/", "$CODEX_HOME"];
+
 const REMEDY: &str = "install Codex or set agent.command to its path";
 
 /// How to call it.
@@ -58,7 +61,11 @@ impl Codex {
 
     /// Values are TOML there; what JSON and TOML have in common is enough for one value.
     fn overrides(&self) -> impl Iterator<Item = String> {
-        self.options.settings.config.iter().flat_map(|(key, value)| ["-c".to_owned(), format!("{key}={value}")])
+        self.options
+            .settings
+            .config
+            .iter()
+            .flat_map(|(key, value)| ["-c".to_owned(), format!("{key}={value}")])
     }
 
     fn serve(&self, assignment: &Assignment) -> Result<Box<dyn AgentSession>, AgentError> {

@@ -4,7 +4,7 @@ mod codex;
 
 use crate::config::section::{Entry, Section, is_variable_name};
 use crate::config::values::{at_least_one, choice, duration, list, name, path, program, text, time_limit};
-use crate::config::{AgentConfig, AgentKind, later};
+use crate::config::{AgentConfig, AgentKind, AgentSandbox, later};
 use crate::model::settings::{AgentLimits, CodexSettings};
 use std::time::Duration;
 
@@ -31,8 +31,11 @@ pub(super) fn agent(top: &Section<'_>) -> Option<AgentSection> {
         let pass_env = s.read("pass_env", |entry| list(entry, variable_name)).unwrap_or_default();
         let max_attempts = s.read("max_attempts", at_least_one).unwrap_or(2);
         let codex = codex::settings(s);
+        let sandboxes = [("none", AgentSandbox::None), ("bubblewrap", AgentSandbox::Bubblewrap)];
+        let sandbox = s.read("sandbox", |entry| choice(entry, &sandboxes)).unwrap_or(AgentSandbox::None);
         let kind = kind(s, codex)?;
-        Some(AgentSection { config: AgentConfig { kind, args, model, limits, pass_env }, max_attempts })
+        let config = AgentConfig { kind, args, model, limits, pass_env, sandbox };
+        Some(AgentSection { config, max_attempts })
     })
 }
 

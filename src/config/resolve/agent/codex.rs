@@ -54,7 +54,9 @@ fn overrides(above: &str, entry: &Entry<'_>, found: &mut BTreeMap<String, Value>
 fn value(entry: &Entry<'_>) -> Option<Value> {
     match &entry.node.value {
         Yaml::Null => entry.refuse("is empty: give it a value or remove the key"),
-        Yaml::Map(_) => entry.refuse("is a map inside a list: Codex cannot be given that on its command line"),
+        Yaml::Map(_) => {
+            entry.refuse("is a map inside a list: Codex cannot be given that on its command line")
+        }
         Yaml::List(_) => Some(Value::Array(entry.items()?.iter().filter_map(value).collect())),
         Yaml::Scalar { kind: ScalarKind::Bool(value), .. } => Some(Value::Bool(*value)),
         Yaml::Scalar { kind: ScalarKind::Number, text } => match serde_json::from_str(text) {
