@@ -63,7 +63,11 @@ pub fn judge(facts: &Facts<'_>) -> Judgement {
             return Judgement::failed(Failure::AgentExit, work, said("the agent's turns are used up", told));
         }
         Some(AgentFault::Error | AgentFault::Limit { .. }) => {
-            return Judgement::failed(Failure::AgentExit, work, said("the agent failed", told));
+            let failed = match facts.ending.exit_code {
+                Some(0) => "the agent failed".to_owned(),
+                _ => exit_words(facts.ending),
+            };
+            return Judgement::failed(Failure::AgentExit, work, said(&failed, told));
         }
         None => {}
     }

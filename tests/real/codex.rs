@@ -1,9 +1,9 @@
 //! Codex, as an app server and by `codex exec`.
 
 use crate::model::{self, Script, is_question};
-use crate::program;
 use crate::server::Server;
 use crate::world::World;
+use crate::{program, sandbox};
 use serde_json::{Value, json};
 use std::fs;
 
@@ -198,4 +198,48 @@ fn sigterm_in_the_middle_ends_codex_and_keeps_its_half() {
         assert_eq!(world.left_over(), [""; 0], "{mode}");
         assert!(fs::read_dir(world.path("pulls")).unwrap().next().is_none());
     }
+}
+
+#[test]
+fn codex_in_a_sandbox_commits_and_changes_nothing_else() {
+    if !sandbox::is_there() {
+        return;
+    }
+    let script =
+        "echo hello > hello.txt; echo out > $HOME/out; echo out > $CONDUCTOR_WORKSPACE_DIR/../out; true";
+    for mode in MODES {
+        let server = model::start(Script::commands(&[script, COMMIT]));
+        let settings = [("sandbox", "bubblewrap".into())];
+        let Some(world) = world(&server.url(), &settings, &[("mode", mode.into())]) else { return };
+        let ran = world.once();
+        assert_eq!(
+            ran.verdict(),
+            (Some(0), "success", "-"),
+            "{mode}: {}\n{}\n{}",
+            ran.report,
+            ran.stderr,
+            world.log()
+        );
+        assert_eq!(
+            world.git("origin.git", &["log", "-1", "--format=%an %s", "conductor/T-1"]),
+            "T Say hello"
+        );
+        assert_eq!(world.changed_outside(), [""; 0]);
+        assert_eq!(world.left_over(), [""; 0], "{mode}");
+    }
+}
+
+#[test]
+fn codex_in_its_own_sandbox_within_the_other_one() {
+    if !sandbox::is_there() {
+        return;
+    }
+    let server = model::start(Script::commands(&["echo hello > hello.txt"]));
+    let settings = [("sandbox", "bubblewrap".into())];
+    let Some(world) = world(&server.url(), &settings, &[("sandbox", "workspace-write".into())]) else {
+        return;
+    };
+    let ran = world.once();
+    assert_eq!(ran.verdict(), (Some(0), "success", "-"), "{}\n{}\n{}", ran.report, ran.stderr, world.log());
+    assert_eq!(world.git("origin.git", &["show", "conductor/T-1:hello.txt"]), "hello");
 }

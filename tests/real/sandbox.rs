@@ -2,8 +2,11 @@
 //! Linux where it is allowed.
 
 use crate::world::World;
+use conductor::model::StopReason;
+use conductor::system::process::{Line, Sandbox, Spec, Stderr, Supervisor};
 use serde_json::{Value, json};
 use std::process::Command;
+use std::time::Duration;
 
 /// Whether bubblewrap works here; says so where it does not.
 pub fn is_there() -> bool {
@@ -64,7 +67,7 @@ fn an_exit_code_comes_through_the_sandbox() {
     let world = world("echo half > half.txt; exit 7", &[]);
     let ran = world.once();
     assert_eq!(ran.verdict(), (Some(3), "partial", "agent_exit"), "{}", ran.report);
-    assert!(ran.told()["error"].as_str().unwrap().contains('7'), "{}", ran.told());
+    assert!(ran.told()["error"].as_str().unwrap().contains("code 7"), "{}", ran.told());
 }
 
 #[test]
@@ -93,4 +96,38 @@ fn without_bubblewrap_nothing_is_claimed() {
     assert_eq!(ran.code, Some(2), "{}", ran.report);
     assert!(ran.stderr.contains("agent.sandbox: "), "{}", ran.stderr);
     assert!(world.git("origin.git", &["for-each-ref", "refs/heads/conductor"]).is_empty());
+}
+
+#[test]
+fn a_child_in_a_sandbox_is_told_to_end_once_and_has_its_grace() {
+    if !is_there() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let sandbox = Sandbox::open(std::env::var_os("PATH").as_deref(), folder.path(), None).unwrap();
+    let mut spec = Spec::new("/bin/sh", folder.path());
+    // Longer than what is left over after a child's end is given.
+    let script =
+        "trap 'echo told; sleep 3; echo tidied; exit 5' TERM; echo ready; while :; do sleep 0.1; done";
+    spec.args = vec!["-c".into(), script.into()];
+    spec.env = vec![("PATH".into(), std::env::var("PATH").unwrap())];
+    spec.stderr = Stderr::Null;
+    spec.grace = Duration::from_secs(60);
+    let supervisor = Supervisor::new(env!("CARGO_BIN_EXE_conductor").into()).within(Some(sandbox));
+    let mut child = supervisor.spawn(&spec).unwrap();
+    let mut lines = Vec::new();
+    let ending = loop {
+        match child.next_line(Duration::from_secs(60)) {
+            Line::Text(line) => {
+                lines.push(String::from_utf8_lossy(line).into_owned());
+                if lines == ["ready"] {
+                    child.stop(StopReason::Interrupted);
+                }
+            }
+            Line::Ended(ending) => break ending,
+            other => panic!("{other:?} after {lines:?}"),
+        }
+    };
+    assert_eq!(lines, ["ready", "told", "tidied"]);
+    assert_eq!((ending.exit_code, ending.stopped), (Some(5), Some(StopReason::Interrupted)));
 }

@@ -89,6 +89,7 @@ impl World {
     pub fn terminate_at(&self, name: &str) -> Ran {
         let child = self.command().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         self.wait_for(name);
+        assert_ne!(self.left_over(), [""; 0], "what is looked for afterwards is seen now");
         let since = Instant::now();
         let pid = rustix::process::Pid::from_child(&child);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();

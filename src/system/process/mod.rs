@@ -78,6 +78,8 @@ pub struct Spec {
     pub stderr: Stderr,
     /// Standard output is appended to this file as well, line by line and without secrets.
     pub log: Option<PathBuf>,
+    /// The program only stands around the real one: it is not told to end, and ends with it.
+    pub is_wrapper: bool,
     /// Between SIGTERM and SIGKILL.
     pub grace: Duration,
     /// Longer lines are not kept in memory.
@@ -95,6 +97,7 @@ impl Spec {
             stdin: Stdin::Null,
             stderr: Stderr::Null,
             log: None,
+            is_wrapper: false,
             grace: Duration::from_secs(5),
             line_cap: DEFAULT_LINE_CAP,
         }

@@ -79,6 +79,7 @@ impl Sandbox {
         let writable = self.writable(spec, admin_dir(&spec.cwd, &self.common_dir));
         let mut confined = spec.clone();
         confined.program = self.bwrap.clone().into();
+        confined.is_wrapper = true;
         confined.args = arguments(&writable, &spec.cwd);
         confined.args.push(program.into());
         confined.args.extend(spec.args.iter().cloned());
