@@ -228,18 +228,3 @@ fn codex_in_a_sandbox_commits_and_changes_nothing_else() {
         assert_eq!(world.left_over(), [""; 0], "{mode}");
     }
 }
-
-#[test]
-fn codex_in_its_own_sandbox_within_the_other_one() {
-    if !sandbox::is_there() {
-        return;
-    }
-    let server = model::start(Script::commands(&["echo hello > hello.txt"]));
-    let settings = [("sandbox", "bubblewrap".into())];
-    let Some(world) = world(&server.url(), &settings, &[("sandbox", "workspace-write".into())]) else {
-        return;
-    };
-    let ran = world.once();
-    assert_eq!(ran.verdict(), (Some(0), "success", "-"), "{}\n{}\n{}", ran.report, ran.stderr, world.log());
-    assert_eq!(world.git("origin.git", &["show", "conductor/T-1:hello.txt"]), "hello");
-}

@@ -18,8 +18,9 @@ use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-/// Where it keeps its login, its settings and its sessions.
-pub const PLACES: &[&str] = &["~/.claude/", "~/.claude.json", "$CLAUDE_CONFIG_DIR"];
+/// Where it keeps its login, its settings and its sessions. It does without `~/.claude.json`, which
+/// it replaces and never writes to in place.
+pub const PLACES: &[&str] = &["~/.claude/", "$CLAUDE_CONFIG_DIR"];
 
 const REMEDY: &str = "install Claude Code or set agent.command to its path";
 

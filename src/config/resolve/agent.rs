@@ -34,9 +34,17 @@ pub(super) fn agent(top: &Section<'_>) -> Option<AgentSection> {
         let sandboxes = [("none", AgentSandbox::None), ("bubblewrap", AgentSandbox::Bubblewrap)];
         let sandbox = s.read("sandbox", |entry| choice(entry, &sandboxes)).unwrap_or(AgentSandbox::None);
         let kind = kind(s, codex)?;
+        if sandbox == AgentSandbox::Bubblewrap && is_walled(&kind) {
+            s.fault("sandbox", "Codex's own sandbox does not work inside another: set agent.codex.sandbox to `danger-full-access`, or this to `none`");
+        }
         let config = AgentConfig { kind, args, model, limits, pass_env, sandbox };
         Some(AgentSection { config, max_attempts })
     })
+}
+
+/// Whether the agent puts walls around its commands itself.
+fn is_walled(kind: &AgentKind) -> bool {
+    matches!(kind, AgentKind::Codex { settings, .. } if settings.sandbox != "danger-full-access")
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
