@@ -5,6 +5,7 @@ use super::failure::{Failure, USAGE};
 use crate::adapters::agent::claude::{self, Claude, ClaudeOptions};
 use crate::adapters::agent::codex::{self, Codex, CodexOptions};
 use crate::adapters::agent::command::{CommandAgent, CommandOptions};
+use crate::adapters::agent::opencode::{self, Opencode, OpencodeOptions};
 use crate::adapters::clock::SystemClock;
 use crate::adapters::forge::github::{
     GitHub, GitHubOptions, PATIENCE, WRITE_GAP, parse_full_name, parse_remote, web_url,
@@ -15,12 +16,12 @@ use crate::adapters::state::file::FileStore;
 use crate::adapters::tracker::linear::{Linear, LinearOptions};
 use crate::adapters::tracker::local::LocalTracker;
 use crate::config::{AgentKind, AgentSandbox, Config, ForgeKind, TrackerKind};
-use crate::cycle::{Identity, Settings, Surroundings, World};
+use crate::cycle::{Fallback, Identity, Settings, Surroundings, World};
 use crate::gates::commands::Commands;
 use crate::guards::Guards;
 use crate::model::settings::StateStoreKind;
 use crate::model::{BranchName, Claim, Progress, RunId, Secret};
-use crate::policy::environment::{CLAUDE_LOGIN, CODEX_LOGIN, credentials};
+use crate::policy::environment::{CLAUDE_LOGIN, CODEX_LOGIN, OPENCODE_LOGIN, credentials};
 use crate::ports::{Agent, Clock, Forge, StateStore, Tracker};
 use crate::system::git::{Credential, GitError, GitErrorKind, Remote, Repository, remote_url};
 use crate::system::host;
@@ -94,7 +95,12 @@ pub(super) fn wire(
     let world = World {
         tracker,
         forge,
-        agent: agent(config, surrounding, &supervisor, sandbox.as_ref()),
+        agent: agent(&config.agent.kind, &config.agent.args, surrounding, &supervisor, sandbox.as_ref()),
+        fallback: config.agent.fallback.as_ref().map(|fallback| Fallback {
+            agent: agent(&fallback.kind, &fallback.args, surrounding, &supervisor, sandbox.as_ref()),
+            model: fallback.model.clone(),
+            login: login(&fallback.kind),
+        }),
         store: store(config, &repository, &remote),
         clock,
         workspaces,
@@ -262,7 +268,8 @@ fn sandbox(
 }
 
 fn agent(
-    config: &Config,
+    kind: &AgentKind,
+    args: &[String],
     surrounding: &Surrounding,
     supervisor: &Supervisor,
     sandbox: Option<&Sandbox>,
@@ -270,8 +277,8 @@ fn agent(
     let supervised = |places: &[&'static str]| {
         supervisor.clone().within(sandbox.map(|sandbox| sandbox.with_places(places)))
     };
-    let args = config.agent.args.clone();
-    match &config.agent.kind {
+    let args = args.to_vec();
+    match kind {
         AgentKind::Claude { program } => Box::new(Claude::new(ClaudeOptions {
             supervisor: supervised(claude::PLACES),
             command: program.clone(),
@@ -285,6 +292,11 @@ fn agent(
             command: program.clone(),
             args,
             settings: settings.clone(),
+        })),
+        AgentKind::Opencode { program } => Box::new(Opencode::new(OpencodeOptions {
+            supervisor: supervised(opencode::PLACES),
+            command: program.clone(),
+            args,
         })),
         AgentKind::Command { argv } => Box::new(CommandAgent::new(CommandOptions {
             supervisor: supervised(&[]),
@@ -327,11 +339,6 @@ fn settings(
     files: PathBuf,
     secrets: Vec<Secret>,
 ) -> Settings {
-    let login = match config.agent.kind {
-        AgentKind::Claude { .. } => CLAUDE_LOGIN,
-        AgentKind::Codex { .. } => CODEX_LOGIN,
-        AgentKind::Command { .. } => &[],
-    };
     let run_dir = files.join("runs").join(identity.run_id.as_str());
     Settings {
         identity,
@@ -340,6 +347,7 @@ fn settings(
         retry: config.retry,
         rate_limit: config.rate_limit,
         agent: config.agent.limits.clone(),
+        budget: config.budget,
         model: config.agent.model.clone(),
         base_branch: config.repository.base_branch.clone(),
         branch_prefix: config.repository.branch_prefix.clone(),
@@ -349,11 +357,22 @@ fn settings(
         surroundings: Surroundings {
             base: surrounding.env.clone(),
             pass_env: config.agent.pass_env.clone(),
-            login,
+            login: login(&config.agent.kind),
+            isolated_home: config.agent.isolated_home,
             secrets,
             extraheader_keys: extraheader_keys(remote),
         },
         run_dir,
+    }
+}
+
+/// The variables with which an agent logs in.
+fn login(kind: &AgentKind) -> &'static [&'static str] {
+    match kind {
+        AgentKind::Claude { .. } => CLAUDE_LOGIN,
+        AgentKind::Codex { .. } => CODEX_LOGIN,
+        AgentKind::Opencode { .. } => OPENCODE_LOGIN,
+        AgentKind::Command { .. } => &[],
     }
 }
 

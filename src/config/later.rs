@@ -3,18 +3,12 @@
 
 use super::file::{Node, Value, literal};
 use super::section::{Reading, Section};
-use super::values::{amount, at_least_one, boolean, choice, count, list, name, names, path, text};
+use super::values::{amount, at_least_one, boolean, choice, list, name, names, path, text};
 
 /// Dotted key → what it may say so far, as YAML.
 const NOT_YET: &[(&str, &[&str])] = &[
     ("tracker.trusted", &["{creators: any, labelers: any}"]),
     ("agent.models", &["{simple: sonnet, moderate: sonnet, complex: opus}"]),
-    ("agent.fallback", &[]),
-    ("agent.max_fix_turns", &["2", "0"]),
-    ("agent.isolated_home", &["false"]),
-    ("budget.tokens_per_day", &[]),
-    ("budget.usd_per_day", &[]),
-    ("budget.usd_per_issue", &[]),
     ("preflight.threshold", &["0.3"]),
     ("preflight.commits", &["2000"]),
     ("complexity.weights", &["{}"]),
@@ -30,7 +24,6 @@ const NOT_YET: &[(&str, &[&str])] = &[
 const KINDS_NOT_YET: &[(&str, &[&str], &str)] = &[
     ("tracker.kind", &["github"], "linear or local"),
     ("forge.kind", &["gitlab", "gitea"], "github or local"),
-    ("agent.kind", &["opencode"], "claude, codex or command"),
 ];
 
 /// Whether that kind is in the contract but not built; if so, its fault has been recorded.
@@ -73,11 +66,6 @@ fn at<'a>(reading: &Reading<'a>, key: &str) -> Option<&'a Node> {
 
 /// Checks the sections none of whose keys has an effect yet.
 pub(super) fn check_sections(top: &Section<'_>) {
-    top.section("budget", |budget| {
-        budget.read_nullable("tokens_per_day", at_least_one::<u64>);
-        budget.read_nullable("usd_per_day", amount);
-        budget.read_nullable("usd_per_issue", amount);
-    });
     top.section("preflight", |preflight| {
         preflight.read("enabled", boolean);
         preflight.read("threshold", amount);
@@ -116,12 +104,6 @@ pub(super) fn check_agent(agent: &Section<'_>) {
             models.read(class, name);
         }
     });
-    agent.read_nullable("fallback", |entry| match &entry.node.value {
-        Value::Map(_) => Some(()),
-        _ => entry.wrong_type("a map of keys, as `agent` is"),
-    });
-    agent.read("max_fix_turns", count::<u32>);
-    agent.read("isolated_home", boolean);
 }
 
 pub(super) fn check_pull_request(pull_request: &Section<'_>) {

@@ -19,7 +19,7 @@ pub use formats::parse_duration;
 
 use crate::model::Secret;
 use crate::model::settings::{
-    AgentLimits, Backoff, CodexSettings, GateSpec, GuardRules, Hooks, Limits, PullRequestSettings,
+    AgentLimits, Backoff, Budget, CodexSettings, GateSpec, GuardRules, Hooks, Limits, PullRequestSettings,
     RepositorySettings, StateSettings, TrackerRules, WorkspaceSettings,
 };
 use std::path::PathBuf;
@@ -34,6 +34,7 @@ pub struct Config {
     pub repository: RepositorySettings,
     pub forge: ForgeKind,
     pub agent: AgentConfig,
+    pub budget: Budget,
     pub limits: Limits,
     /// Between the attempts of one issue.
     pub retry: Backoff,
@@ -91,6 +92,19 @@ pub struct AgentConfig {
     /// Names of environment variables the agent is given whatever they are called.
     pub pass_env: Vec<String>,
     pub sandbox: AgentSandbox,
+    /// The agent gets a home of its own instead of the user's.
+    pub isolated_home: bool,
+    /// Used when the first reports a limit.
+    pub fallback: Option<FallbackConfig>,
+}
+
+/// A second agent, of another kind.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FallbackConfig {
+    pub kind: AgentKind,
+    pub args: Vec<String>,
+    /// `None`: the agent chooses.
+    pub model: Option<String>,
 }
 
 /// What stands around the agent.
@@ -111,6 +125,10 @@ pub enum AgentKind {
         /// The program: a bare name is looked for on the agent's PATH. `None`: `codex`.
         program: Option<PathBuf>,
         settings: CodexSettings,
+    },
+    Opencode {
+        /// The program: a bare name is looked for on the agent's PATH. `None`: `opencode`.
+        program: Option<PathBuf>,
     },
     Command {
         /// Never empty.

@@ -38,6 +38,14 @@ impl Cycle<'_> {
             let mut running: HashMap<IssueId, Issue> = HashMap::new();
             let mut looked = self.world.clock.monotonic();
             loop {
+                // A limit that was hit meanwhile, a budget that is used up.
+                if !queue.is_empty()
+                    && running.len() < claimed.at_once
+                    && let Some(hold) = self.hold()
+                {
+                    let why = format!("until {}: {}", hold.until.format("%F %T UTC"), hold.why);
+                    self.leave(queue.drain(..).collect(), SkipReason::Backoff, &why, &mut all);
+                }
                 while running.len() < claimed.at_once
                     && !stops.all()
                     && let Some(next) = queue.pop_front()
@@ -71,7 +79,8 @@ impl Cycle<'_> {
                 queue.retain(|next| !self.leave_changed(next, &stops, &mut all));
             }
         });
-        self.leave(queue.into(), "the run ended before its turn", &mut all);
+        let why = "the run ended before its turn";
+        self.leave(queue.into(), SkipReason::ChangedSincePoll, why, &mut all);
         all.dispatched.sort_by_key(|done| order.get(&done.issue).copied());
         all
     }
@@ -101,11 +110,11 @@ impl Cycle<'_> {
     /// Gives a waiting issue back when its ticket changed.
     fn leave_changed(&self, next: &ClaimedIssue, stops: &Stops<'_>, all: &mut AllWorked) -> bool {
         let Some(change) = stops.change(&next.issue.id) else { return false };
-        self.leave(vec![next.clone()], &change, all);
+        self.leave(vec![next.clone()], SkipReason::ChangedSincePoll, &change, all);
         true
     }
 
-    fn leave(&self, waiting: Vec<ClaimedIssue>, why: &str, all: &mut AllWorked) {
+    fn leave(&self, waiting: Vec<ClaimedIssue>, reason: SkipReason, why: &str, all: &mut AllWorked) {
         if waiting.is_empty() {
             return;
         }
@@ -115,7 +124,7 @@ impl Cycle<'_> {
         }
         all.skipped.extend(issues.iter().map(|issue| Skipped {
             issue: issue.identifier.clone(),
-            reason: SkipReason::ChangedSincePoll,
+            reason,
             detail: why.to_owned(),
         }));
     }

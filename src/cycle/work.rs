@@ -5,7 +5,7 @@ use super::claim::ClaimedIssue;
 use super::close::Concluded;
 use super::publish::Handover;
 use super::stop::Stops;
-use super::tried::Tried;
+use super::tried::{Plan, Tried};
 use super::{Cycle, CycleError};
 use crate::gates::hooks::Hook;
 use crate::model::progress::{News, Progress};
@@ -40,6 +40,11 @@ impl Job<'_> {
     /// The private temporary folder of its children.
     pub fn temporary(&self) -> PathBuf {
         self.dir.join("tmp")
+    }
+
+    /// The home of an agent that gets one of its own.
+    pub fn home(&self) -> PathBuf {
+        self.dir.join("home")
     }
 }
 
@@ -89,11 +94,16 @@ impl Cycle<'_> {
         let mut all: Vec<Tried> = Vec::new();
         let mut record = claimed.record.clone();
         let mut adjustments = Vec::new();
+        let mut on_fallback = false;
         loop {
-            let count = u32::try_from(all.len()).unwrap_or(u32::MAX).saturating_add(1);
+            // A limit of the provider spends no attempt.
+            let spent = all.iter().filter(|tried| !tried.is_limited()).count();
+            let count = u32::try_from(spent).unwrap_or(u32::MAX).saturating_add(1);
             let number = claimed.claim.attempt.saturating_add(count - 1);
             self.tell(job.issue(), News::Started { attempt: number });
-            let tried = self.try_once(job, number, &adjustments, all.last(), stops);
+            let worker = self.worker(on_fallback);
+            let plan = Plan { number, adjustments: &adjustments, earlier: &all, worker };
+            let tried = self.try_once(job, &plan, stops);
             if tried.attempt.outcome == Outcome::Success {
                 all.push(tried);
                 return self.publish(job, all, warnings);
@@ -111,8 +121,13 @@ impl Cycle<'_> {
                 &self.settings.retry,
                 self.now(),
             );
-            let next =
-                retry::within_cycle(&record, &attempt, count, &self.settings.limits, &self.settings.retry);
+            let is_limited = attempt.failure == Some(Failure::RateLimited);
+            let next = if is_limited && !on_fallback && self.world.fallback.is_some() {
+                on_fallback = true;
+                Next::Retry { after: Duration::ZERO, adjustments: Vec::new() }
+            } else {
+                retry::within_cycle(&record, &attempt, count, &self.settings.limits, &self.settings.retry)
+            };
             let Next::Retry { after, adjustments: advice } = next else {
                 return self.keep(job, self.unpublished(claimed, all, warnings));
             };

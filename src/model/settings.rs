@@ -71,7 +71,17 @@ pub struct AgentLimits {
     pub stall_timeout: Duration,
     pub grace_period: Duration,
     pub max_turns: Option<u64>,
+    /// Further turns for a session whose gates failed.
+    pub max_fix_turns: u32,
     pub usd_per_issue: Option<f64>,
+}
+
+/// What may be spent on one UTC day; nothing is begun past it.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Budget {
+    /// Of all kinds.
+    pub tokens_per_day: Option<u64>,
+    pub usd_per_day: Option<f64>,
 }
 
 /// How Codex is driven.

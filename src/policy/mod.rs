@@ -1,7 +1,9 @@
 //! Decisions: values in, verdict out, no I/O.
 
+pub mod budget;
 pub mod eligibility;
 pub mod environment;
+pub mod fix;
 pub mod ongoing;
 pub mod outcome;
 pub mod prompt;

@@ -69,7 +69,7 @@ fn ticket(issue: &Issue, key: &str) -> String {
 }
 
 /// Text from outside between its two marks; should it hold the boundary itself, it loses it.
-fn fenced(what: &str, text: &str, boundary: &str) -> String {
+pub(super) fn fenced(what: &str, text: &str, boundary: &str) -> String {
     let text = if boundary.is_empty() { text.to_owned() } else { text.replace(boundary, "") };
     format!("----- begin {what} {boundary} -----\n{}\n----- end {what} {boundary} -----\n\n", text.trim_end())
 }

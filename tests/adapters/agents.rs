@@ -1,6 +1,7 @@
 //! Agents: recorded streams of the real programs, and sessions with real processes.
 
 mod codex;
+mod opencode;
 
 use conductor::adapters::agent::Events;
 use conductor::adapters::agent::claude::{Claude, ClaudeOptions, ClaudeStream};
@@ -277,6 +278,7 @@ fn assignment(dir: &Path) -> Assignment {
         log: dir.join("output.log"),
         grace: Duration::from_millis(300),
         max_turns: None,
+        max_usd: None,
         resume: None,
     }
 }

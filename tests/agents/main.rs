@@ -1,7 +1,15 @@
-//! Agents through the whole program: scripted programs in the place of the real ones, real git, a
-//! folder of tickets and one of pull requests.
+//! Agents through the whole program: scripted stand-ins for the real ones, their limits of time,
+//! turns and money, and what becomes of their processes.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 mod codex;
-mod world;
+mod fake;
+mod fallback;
+mod fixing;
+mod limits;
+mod opencode;
+mod spending;
+#[path = "../cycle/support/mod.rs"]
+mod support;
+mod time;

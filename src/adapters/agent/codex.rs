@@ -12,9 +12,9 @@ pub use exec::CodexExecStream;
 pub use server::{CodexServer, Conversation};
 
 use super::Events;
-use super::session::{Reader, Session};
+use super::session::{Reader, Session, is_session};
 use crate::model::settings::{CodexMode, CodexSettings};
-use crate::ports::{Agent, AgentError, AgentSession, Assignment};
+use crate::ports::{Agent, AgentError, AgentSession, Assignment, Resume};
 use crate::system::process::{SpawnError, Spec, Stderr, Stdin, Supervisor};
 use serde_json::Value;
 use std::ffi::OsString;
@@ -95,8 +95,8 @@ impl Codex {
         if let Some(model) = &assignment.model {
             args.extend(["--model".to_owned(), model.clone()]);
         }
-        if let Some(thread) = &assignment.resume {
-            if thread.is_empty() || !thread.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
+        if let Some(Resume { session: thread, .. }) = &assignment.resume {
+            if !is_session(thread) {
                 return Err(AgentError::Start(format!("codex: {thread:?} is no thread to resume")));
             }
             args.extend(["resume".to_owned(), thread.clone()]);
@@ -112,6 +112,10 @@ impl Codex {
 impl Agent for Codex {
     fn name(&self) -> &str {
         "codex"
+    }
+
+    fn can_resume(&self) -> bool {
+        true
     }
 
     fn start(&self, assignment: &Assignment) -> Result<Box<dyn AgentSession>, AgentError> {

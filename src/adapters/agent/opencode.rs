@@ -9,10 +9,22 @@ pub use stream::OpencodeStream;
 
 use super::Events;
 use super::session::{Reader, Session, is_session};
-use crate::ports::{Agent, AgentError, AgentSession, Assignment};
+use crate::ports::{Agent, AgentError, AgentSession, Assignment, Resume};
 use crate::system::process::{SpawnError, Spec, Stderr, Stdin, Supervisor};
 use std::ffi::OsString;
 use std::path::PathBuf;
+
+/// Where it keeps its login, its settings and its sessions.
+pub const PLACES: &[&str] = &[
+    "~/.config/opencode/",
+    "~/.local/share/opencode/",
+    "~/.local/state/opencode/",
+    "~/.cache/opencode/",
+    "$XDG_CONFIG_HOME/opencode",
+    "$XDG_DATA_HOME/opencode",
+    "$XDG_STATE_HOME/opencode",
+    "$XDG_CACHE_HOME/opencode",
+];
 
 const REMEDY: &str = "install OpenCode or set agent.command to its path";
 
@@ -43,7 +55,7 @@ impl Opencode {
         if let Some(model) = &assignment.model {
             args.extend(["--model".to_owned(), model.clone()]);
         }
-        if let Some(session) = &assignment.resume {
+        if let Some(Resume { session, .. }) = &assignment.resume {
             if !is_session(session) {
                 return Err(AgentError::Start(format!("opencode: {session:?} is no session to resume")));
             }
@@ -78,7 +90,11 @@ impl Agent for Opencode {
     fn start(&self, assignment: &Assignment) -> Result<Box<dyn AgentSession>, AgentError> {
         let spec = self.spec(assignment)?;
         let child = self.options.supervisor.spawn(&spec).map_err(|error| refused(&error))?;
-        Ok(Box::new(Session::new(child, OpencodeStream::default(), assignment.grace)))
+        Ok(Box::new(Session::new(
+            child,
+            OpencodeStream::going_on(assignment.resume.as_ref().map(|resume| resume.usage)),
+            assignment.grace,
+        )))
     }
 }
 

@@ -58,8 +58,8 @@ impl Sandbox {
         }
     }
 
-    /// Lets the child write to these as well: `~/NAME` below its home, `$NAME` for what that
-    /// variable of its names. One that ends with a slash is a folder, made where it is missing.
+    /// Lets the child write to these as well: `~/NAME` below its home, `$NAME` or
+    /// `$NAME/BELOW` for what that variable of its names. One that ends with a slash is a folder, made where it is missing.
     #[must_use]
     pub fn with_places(&self, places: &[&'static str]) -> Self {
         Self { places: places.to_vec(), ..self.clone() }
@@ -96,10 +96,10 @@ impl Sandbox {
     }
 
     fn own(&self, spec: &Spec) -> impl Iterator<Item = PathBuf> {
-        self.places.iter().filter_map(|place| match (place.strip_prefix('$'), place.strip_prefix("~/")) {
-            (Some(name), _) => variable(spec, name).map(PathBuf::from),
-            (_, Some(below)) => variable(spec, "HOME").map(|home| Path::new(home).join(below)),
-            _ => None,
+        self.places.iter().filter_map(|place| {
+            let (root, below) = place.split_once('/').unwrap_or((place, ""));
+            let root = variable(spec, if root == "~" { "HOME" } else { root.strip_prefix('$')? })?;
+            Some(if below.is_empty() { root.into() } else { Path::new(root).join(below) })
         })
     }
 }
@@ -154,7 +154,7 @@ mod tests {
             bwrap: "/usr/bin/bwrap".into(),
             common_dir: "/r/.git".into(),
             home: Some("/home/me".into()),
-            places: vec!["~/.claude/", "$CLAUDE_CONFIG_DIR"],
+            places: vec!["~/.claude/", "$CLAUDE_CONFIG_DIR", "$XDG_DATA_HOME/own"],
         }
     }
 
@@ -171,10 +171,10 @@ mod tests {
 
     #[test]
     fn a_child_may_write_to_its_workspace_and_to_what_a_commit_needs() {
-        let env = [("HOME", "/home/me"), ("TMPDIR", "/run/tmp"), ("CLAUDE_CONFIG_DIR", "/c")];
+        let env = [("HOME", "/home/me"), ("TMPDIR", "/run/tmp"), ("CLAUDE_CONFIG_DIR", "/c"), ("XDG_DATA_HOME", "/x")];
         let git = ["objects", "refs", "logs", "reftable", "lfs", "worktrees/T-1"]
             .map(|part| format!("/r/.git/{part}"));
-        let own = ["/home/me/.claude/", "/c", "/run/tmp", "/w/T-1"].map(str::to_owned);
+        let own = ["/home/me/.claude/", "/c", "/x/own", "/run/tmp", "/w/T-1"].map(str::to_owned);
         assert_eq!(writable(&env), [&git[..], &own[..]].concat());
     }
 

@@ -4,8 +4,8 @@ use super::{FREE, Fault, Summary, assignment, run, supervisor, transcript};
 use conductor::adapters::agent::Events;
 use conductor::adapters::agent::codex::{Codex, CodexExecStream, CodexOptions, CodexServer, Conversation};
 use conductor::model::settings::CodexSettings;
-use conductor::model::{AgentEvent, AgentFault, Phase};
-use conductor::ports::Agent;
+use conductor::model::{AgentEvent, AgentFault, Phase, Usage};
+use conductor::ports::{Agent, Resume};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
@@ -120,7 +120,7 @@ fn codex_may_not_leave_its_sandbox_and_every_other_question_is_answered_too() {
         sandbox: "workspace-write".into(),
         approval_policy: "never".into(),
         model: Some("m".into()),
-        resume: Some("t-1".into()),
+        resume: Some(Resume { session: "t-1".into(), usage: Usage::default() }),
     });
     server.take_replies();
     let mut events = Events::new();

@@ -23,11 +23,18 @@ pub struct ClaudeStream {
     denied: HashSet<String>,
     /// When the provider's limit, if it was reached, is lifted.
     resets_at: Option<Time>,
+    /// What a resumed session used before.
+    before: Usage,
 }
 
 impl ClaudeStream {
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The stream of a further turn of a session that used that much before.
+    pub fn going_on(before: Option<Usage>) -> Self {
+        Self { before: before.unwrap_or_default(), ..Self::default() }
     }
 
     /// Adds what the line says to `events`; a line that says nothing adds nothing.
@@ -136,7 +143,7 @@ impl ClaudeStream {
             Some(text) => text.into_owned(),
             None => entry.errors.get::<Vec<Text>>().map(joined).unwrap_or_default(),
         };
-        let usage = usage(entry);
+        let usage = usage(entry, &self.before);
         if let Some(usage) = usage {
             events.push_back(AgentEvent::Usage(usage));
         }
@@ -198,19 +205,21 @@ fn tool_call(block: &Block) -> ToolCall {
     ToolCall { phase: Phase::of_tool(&name, command.as_deref()), name, file, preview }
 }
 
-/// The session's running total; a round's own count only where there is nothing better.
-fn usage<M>(entry: &Entry<M>) -> Option<Usage> {
+/// The session's running total. The cost and the models' counts go on in a resumed session; a
+/// round's own count, used only where there is nothing better, begins anew.
+fn usage<M>(entry: &Entry<M>, before: &Usage) -> Option<Usage> {
     let usd = entry.total_cost_usd.get();
     let models = entry.model_usage.get::<BTreeMap<Cow<str>, ModelUsage>>().unwrap_or_default();
     if models.is_empty() {
         let round = entry.usage.get::<RoundUsage>()?;
-        return Some(Usage {
+        let round = Usage {
             input_tokens: round.input_tokens,
             output_tokens: round.output_tokens,
             cache_creation_tokens: round.cache_creation_input_tokens,
             cache_read_tokens: round.cache_read_input_tokens,
-            usd,
-        });
+            usd: None,
+        };
+        return Some(Usage { usd: usd.or(before.usd), ..before.plus(&round) });
     }
     let mut total = Usage { usd, ..Usage::default() };
     for model in models.values() {

@@ -2,11 +2,9 @@
 //! words, errors. Each step tells its own tokens and cost; here they become a running total.
 
 use super::super::{Events, limit};
+use crate::model::event::payload;
 use crate::model::{AgentEvent, AgentFault, AgentResult, Phase, ToolCall, Usage};
 use serde_json::Value;
-
-/// Inputs of tools are cut there, in characters.
-const PREVIEW: usize = 2000;
 
 /// The reader of one run's stream.
 #[derive(Debug, Default)]
@@ -18,6 +16,11 @@ pub struct OpencodeStream {
 }
 
 impl OpencodeStream {
+    /// The stream of a further turn of a session that used that much before.
+    pub fn going_on(before: Option<Usage>) -> Self {
+        Self { usage: before, ..Self::default() }
+    }
+
     /// Adds what the line says to `events`; a line that says nothing adds nothing.
     pub fn push(&mut self, line: &[u8], events: &mut Events) {
         let Ok(entry) = serde_json::from_slice::<Value>(line) else { return };
@@ -38,8 +41,12 @@ impl OpencodeStream {
             }
             "tool_use" => {
                 events.push_back(AgentEvent::Tool(tool_call(part)));
-                let is_error = part["state"]["status"] == "error";
-                events.push_back(AgentEvent::ToolResult { is_error });
+                let state = &part["state"];
+                let output = state["output"].as_str().or(state["error"].as_str()).unwrap_or_default();
+                events.push_back(AgentEvent::ToolResult {
+                    is_error: state["status"] == "error",
+                    output: payload(output),
+                });
             }
             "step_finish" => self.step_over(part, events),
             "error" => {
@@ -80,7 +87,7 @@ fn tool_call(part: &Value) -> ToolCall {
         name: name.to_owned(),
         phase: Phase::of_tool(name, command),
         file: input["filePath"].as_str().filter(|_| writes).map(str::to_owned),
-        preview: preview.chars().take(PREVIEW).collect(),
+        preview: payload(&preview),
     }
 }
 
