@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 mod seal;
+mod survey;
 
 pub use crate::system::git::{ChangedFile, CommitInfo, RefResult as Pushed};
 pub use seal::Seal;

@@ -1,6 +1,7 @@
 //! What the README, the workflows and the other papers say, held against what there is.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
+use conductor::model::plan::{Complexity, ComplexityClass, Term};
 use conductor::model::report::{
     CycleReport, CycleStatus, Dispatched, Recovered, RecoveryAction, ReportedPullRequest, Requests,
     SkipReason, Skipped,
@@ -219,6 +220,12 @@ fn full_report() -> CycleReport {
             pull_request: Some(ReportedPullRequest { number: 1, url: String::new(), created: true }),
             tool_calls: 0,
             model: None,
+            model_reason: Some(String::new()),
+            complexity: Some(Complexity {
+                score: 0,
+                class: ComplexityClass::Simple,
+                terms: vec![Term { name: "", points: 0, because: Some(String::new()) }],
+            }),
             usage: Usage::default(),
             gates: vec![GateResult { name: String::new(), passed: true, duration_ms: 1 }],
             duration_ms: 1,

@@ -12,7 +12,7 @@ use std::time::Duration;
 const EXAMPLES: &str = "\
 Examples:
   conductor demo                            watch one whole cycle; nothing to set up
-  conductor once --dry-run                  what the next cycle would do, and why
+  conductor plan                            what the next cycle would do, and why
   conductor once --issue ENG-42             work on one ticket now
   conductor once --output json              for cron and CI: one JSON document on stdout
 ";
@@ -100,6 +100,8 @@ pub enum Command {
     /// Run one cycle and exit
     #[command(after_help = EXIT_CODES)]
     Once(OnceArgs),
+    /// What the next cycle would do with every candidate, and why; changes nothing
+    Plan(PlanArgs),
     /// One whole cycle in a throwaway world: local tracker, bare origin, scripted agent
     Demo(DemoArgs),
     /// Claims, work in review, waiting and blocked tickets, limits, last outcomes
@@ -125,7 +127,7 @@ pub struct OnceArgs {
     /// Look only at this issue; may be given several times
     #[arg(long = "issue", value_name = "KEY")]
     pub issues: Vec<String>,
-    /// With --issue: set aside state, labels, backoff and blockers, never another runner's live claim
+    /// With --issue: set aside state, labels, backoff, blocks and overlaps, never another runner's live claim
     #[arg(long, requires = "issues")]
     pub force: bool,
     /// Decide and report, but claim, start and write nothing
@@ -140,6 +142,32 @@ pub struct OnceArgs {
     /// Say where the time went, on stderr and in the JSON
     #[arg(long)]
     pub timings: bool,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct PlanArgs {
+    /// Look only at this issue; may be given several times
+    #[arg(long = "issue", value_name = "KEY")]
+    pub issues: Vec<String>,
+    /// With --issue: as `once --force` would
+    #[arg(long, requires = "issues")]
+    pub force: bool,
+    /// What the plan looks like [default: as --output says]
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<PlanFormat>,
+    /// Issues worked on at the same moment [default: limits.max_concurrent of the file]
+    #[arg(long, value_name = "N", env = "CONDUCTOR_MAX_CONCURRENT")]
+    pub max_concurrent: Option<NonZeroUsize>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PlanFormat {
+    /// For people
+    Human,
+    /// Exactly one JSON document
+    Json,
+    /// A GitHub Actions matrix of the chosen issues, for `once --issue`
+    Matrix,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
@@ -229,7 +257,7 @@ mod tests {
 
     #[test]
     fn what_makes_no_sense_is_a_usage_error_with_exit_code_2() {
-        let wrong: [&[&str]; 8] = [
+        let wrong: [&[&str]; 10] = [
             &["once", "--force"],
             &["once", "--max-concurrent", "0"],
             &["once", "--deadline", "30"],
@@ -238,6 +266,8 @@ mod tests {
             &["once", "-v", "-q"],
             &["logs"],
             &["once", "--output", "xml"],
+            &["plan", "--format", "xml"],
+            &["plan", "--force"],
         ];
         for words in wrong {
             assert_eq!(parse(words).unwrap_err().exit_code(), 2, "{words:?}");

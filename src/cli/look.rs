@@ -62,17 +62,23 @@ pub(super) fn latest(
     let mut ids = names_in(&runs);
     ids.sort_unstable_by(|a, b| b.cmp(a));
     let wanted = safe_key(key);
+    let mut has_run = false;
     for run_id in ids {
         let folders = names_in(&runs.join(&run_id));
         let Some(name) = folders.into_iter().find(|name| name.eq_ignore_ascii_case(&wanted)) else {
             continue;
         };
         let path = runs.join(&run_id).join(name);
+        has_run = true;
         if file.is_none_or(|file| path.join(file).exists()) {
             return Ok(IssueFolder { run_id, path });
         }
     }
-    let text = format!("{key}: no run of this machine has worked on it (looked in {})", runs.display());
+    let what = match file {
+        Some(file) if has_run => format!("its runs on this machine left no {file}"),
+        _ => "no run of this machine has worked on it".to_owned(),
+    };
+    let text = format!("{key}: {what} (looked in {})", runs.display());
     Err(Failure::new(USAGE, text))
 }
 

@@ -7,6 +7,7 @@ mod failure;
 mod logs;
 mod look;
 mod once;
+mod plan;
 mod signals;
 mod status;
 mod terminal;
@@ -33,6 +34,7 @@ pub fn main() -> ExitCode {
         Command::Usage(args) => usage::run(&cli.global, args),
         Command::Logs(args) => logs::run(&cli.global, args),
         Command::Trace(args) => trace::run(&cli.global, args),
+        Command::Plan(args) => plan::run(&cli.global, args),
         Command::Demo(args) => demo::run(&cli.global, args),
         Command::DemoAgent(args) => demo::agent::run(args),
         Command::Completions { shell } => completions(*shell),

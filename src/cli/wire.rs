@@ -19,7 +19,7 @@ use crate::config::{AgentKind, AgentSandbox, Config, ForgeKind, TrackerKind};
 use crate::cycle::{Fallback, Identity, Settings, Surroundings, World};
 use crate::gates::commands::Commands;
 use crate::guards::Guards;
-use crate::model::settings::StateStoreKind;
+use crate::model::settings::{ModelRules, StateStoreKind};
 use crate::model::{BranchName, Claim, Progress, RunId, Secret};
 use crate::policy::environment::{CLAUDE_LOGIN, CODEX_LOGIN, OPENCODE_LOGIN, credentials};
 use crate::ports::{Agent, Clock, Forge, StateStore, Tracker};
@@ -348,7 +348,12 @@ fn settings(
         rate_limit: config.rate_limit,
         agent: config.agent.limits.clone(),
         budget: config.budget,
-        model: config.agent.model.clone(),
+        model: ModelRules {
+            fixed: config.agent.model.clone(),
+            by_class: config.agent.models.clone(),
+            weights: config.weights.clone(),
+        },
+        preflight: config.preflight,
         base_branch: config.repository.base_branch.clone(),
         branch_prefix: config.repository.branch_prefix.clone(),
         lease_skew: config.state.lease_skew,

@@ -3,15 +3,11 @@
 
 use super::file::{Node, Value, literal};
 use super::section::{Reading, Section};
-use super::values::{amount, at_least_one, boolean, choice, list, name, names, path, text};
+use super::values::{at_least_one, choice, list, names, path, text};
 
 /// Dotted key → what it may say so far, as YAML.
 const NOT_YET: &[(&str, &[&str])] = &[
     ("tracker.trusted", &["{creators: any, labelers: any}"]),
-    ("agent.models", &["{simple: sonnet, moderate: sonnet, complex: opus}"]),
-    ("preflight.threshold", &["0.3"]),
-    ("preflight.commits", &["2000"]),
-    ("complexity.weights", &["{}"]),
     ("gate_failure", &["fail"]),
     ("rework.on", &["[]"]),
     ("rework.max", &["3"]),
@@ -66,16 +62,6 @@ fn at<'a>(reading: &Reading<'a>, key: &str) -> Option<&'a Node> {
 
 /// Checks the sections none of whose keys has an effect yet.
 pub(super) fn check_sections(top: &Section<'_>) {
-    top.section("preflight", |preflight| {
-        preflight.read("enabled", boolean);
-        preflight.read("threshold", amount);
-        preflight.read("commits", at_least_one::<u32>);
-    });
-    top.section("complexity", |complexity| {
-        complexity.read("weights", |weights| {
-            Some(weights.pairs()?.iter().filter_map(|(_, weight)| weight.text()).count())
-        });
-    });
     top.read("gate_failure", |entry| choice(entry, &[("fail", ()), ("draft", ())]));
     top.section("rework", |rework| {
         let reason = |entry: &_| choice(entry, &[("review", ()), ("checks", ()), ("conflict", ())]);
@@ -94,14 +80,6 @@ pub(super) fn check_tracker(tracker: &Section<'_>) {
                 Value::List(_) => names(entry).map(drop),
                 _ => choice(entry, &[("any", ()), ("members", ())]),
             });
-        }
-    });
-}
-
-pub(super) fn check_agent(agent: &Section<'_>) {
-    agent.section("models", |models| {
-        for class in ["simple", "moderate", "complex"] {
-            models.read(class, name);
         }
     });
 }

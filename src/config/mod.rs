@@ -19,8 +19,9 @@ pub use formats::parse_duration;
 
 use crate::model::Secret;
 use crate::model::settings::{
-    AgentLimits, Backoff, Budget, CodexSettings, GateSpec, GuardRules, Hooks, Limits, PullRequestSettings,
-    RepositorySettings, StateSettings, TrackerRules, WorkspaceSettings,
+    AgentLimits, Backoff, Budget, CodexSettings, GateSpec, GuardRules, Hooks, Limits, ModelsByClass,
+    PreflightSettings, PullRequestSettings, RepositorySettings, StateSettings, TrackerRules, Weights,
+    WorkspaceSettings,
 };
 use std::path::PathBuf;
 use std::time::Duration;
@@ -40,6 +41,8 @@ pub struct Config {
     pub retry: Backoff,
     /// After an agent ran into its usage limit.
     pub rate_limit: Backoff,
+    pub preflight: PreflightSettings,
+    pub weights: Weights,
     pub gates: Vec<GateSpec>,
     pub guards: GuardRules,
     pub hooks: Hooks,
@@ -86,8 +89,10 @@ pub struct AgentConfig {
     pub kind: AgentKind,
     /// Added to the adapter's own arguments.
     pub args: Vec<String>,
-    /// `None`: the agent chooses.
+    /// `None`: by the ticket's complexity.
     pub model: Option<String>,
+    /// `None`: the agent chooses.
+    pub models: Option<ModelsByClass>,
     pub limits: AgentLimits,
     /// Names of environment variables the agent is given whatever they are called.
     pub pass_env: Vec<String>,

@@ -17,6 +17,8 @@ const LOOK: Duration = Duration::from_millis(100);
 /// What an agent did, from start to end.
 #[derive(Debug, Clone)]
 pub(super) struct AgentRun {
+    /// The agent's name, for people.
+    pub agent: String,
     pub ending: Ending,
     /// The last one stands.
     pub result: Option<AgentResult>,
@@ -44,8 +46,9 @@ pub(super) struct Turn<'a> {
 }
 
 impl AgentRun {
-    fn new() -> Self {
+    fn new(agent: &str) -> Self {
         Self {
+            agent: agent.to_owned(),
             ending: Ending::default(),
             result: None,
             limit: None,
@@ -117,7 +120,7 @@ impl Cycle<'_> {
     ) -> Result<AgentRun, AgentError> {
         let clock = self.world.clock.as_ref();
         let mut session = turn.agent.start(turn.assignment)?;
-        let mut run = turn.before.map_or_else(AgentRun::new, AgentRun::going_on);
+        let mut run = turn.before.map_or_else(|| AgentRun::new(turn.agent.name()), AgentRun::going_on);
         let mut notes = Notes::begin(self, job, turn.number, session.pid());
         let started = clock.monotonic();
         let mut moments =

@@ -126,6 +126,8 @@ impl Cycle<'_> {
             told.usage = told.usage.plus(&tried.attempt.usage);
         }
         if let Some(last) = done.last() {
+            let (complexity, choice) = self.model_for(&claimed.issue, last.attempt.number);
+            (told.complexity, told.model_reason) = (complexity, Some(choice.reason));
             let Attempt { failure, phase, model, gates, .. } = last.attempt.clone();
             told.failure = failure;
             told.phase = Some(phase);

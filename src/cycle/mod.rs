@@ -12,6 +12,8 @@ mod hold;
 mod keep;
 mod ledger;
 mod notes;
+mod overlap;
+mod plan;
 mod publish;
 mod reconcile;
 mod record;
@@ -25,6 +27,7 @@ mod tried;
 mod turns;
 mod work;
 
+pub use plan::plan;
 pub use stop::Interrupt;
 pub use surroundings::Surroundings;
 
@@ -33,7 +36,8 @@ use crate::guards::Guards;
 use crate::model::progress::Progress;
 use crate::model::report::{CycleStatus, Dispatched, Recovered, Requests, Skipped};
 use crate::model::settings::{
-    AgentLimits, Backoff, Budget, KeepWorkspace, Limits, PullRequestSettings, TrackerRules,
+    AgentLimits, Backoff, Budget, KeepWorkspace, Limits, ModelRules, PreflightSettings, PullRequestSettings,
+    TrackerRules,
 };
 use crate::model::{Claim, CycleReport, IssueId, Outcome, RunId, Time};
 use crate::ports::{Agent, Clock, Forge, StateStore, StoreError, Tracker, TrackerError};
@@ -91,7 +95,8 @@ pub struct Settings {
     pub rate_limit: Backoff,
     pub agent: AgentLimits,
     pub budget: Budget,
-    pub model: Option<String>,
+    pub model: ModelRules,
+    pub preflight: PreflightSettings,
     pub base_branch: String,
     pub branch_prefix: String,
     pub lease_skew: TimeDelta,
@@ -228,14 +233,17 @@ impl Told {
 impl Cycle<'_> {
     fn turn(&self, request: &Request, told: &mut Told) -> Result<(), CycleError> {
         let mut polled = self.watch.time("poll tracker", None, || self.poll(request))?;
-        if !request.dry_run {
+        if request.dry_run {
+            self.foresee(&mut polled)?;
+        } else {
             told.recovered = self.watch.time("recover", None, || self.reconcile(&mut polled))?;
         }
         let mut selection = self.select(&polled, request);
         told.skipped.append(&mut selection.skipped);
         if request.dry_run {
             told.status = Some(CycleStatus::DryRun);
-            told.dispatched = selection.issues.iter().map(|issue| self.would_dispatch(issue)).collect();
+            told.dispatched =
+                selection.issues.iter().map(|issue| self.would_dispatch(issue, &selection)).collect();
             return Ok(());
         }
         if !selection.issues.is_empty() && self.interrupt.signal().is_none() {

@@ -4,7 +4,7 @@
 use super::ledger::{Change, LedgerError};
 use super::select::Polled;
 use super::{Cycle, CycleError, record};
-use crate::model::report::{Recovered, RecoveryAction};
+use crate::model::report::{Recovered, RecoveryAction, SkipReason, Skipped};
 use crate::model::{
     Attempt, BranchName, Claim, Conclusion, Issue, IssueId, IssueRecord, IssueStatus, Outcome, Phase,
     Refusal, Sha, State, Usage,
@@ -216,11 +216,49 @@ impl Cycle<'_> {
             .inspect(|_| self.activate(&id, polled))
     }
 
+    /// What reconciling would do to the candidates, without doing it.
+    pub(super) fn foresee(&self, polled: &mut Polled) -> Result<(), CycleError> {
+        let dead = std::mem::take(&mut polled.dead);
+        let branches = match dead.is_empty() {
+            true => HashMap::new(),
+            false => self.world.workspaces.remote_branches()?,
+        };
+        let state = self.ledger.state();
+        for (id, claim) in dead {
+            let detail = if branches.get(&claim.branch).is_some_and(|head| *head != claim.base_sha) {
+                Some("a lost run's pushed branch will be adopted")
+            } else {
+                let before = state.record_of(&id, &claim.identifier);
+                let record = retry::interrupted(&before, &self.settings.limits);
+                (record.status == IssueStatus::Blocked).then_some("a lost run's claim will block it")
+            };
+            match detail {
+                None => self.activate(&id, polled),
+                Some(detail) => {
+                    polled.active.retain(|issue| issue.id != id);
+                    let (issue, detail) = (claim.identifier, detail.to_owned());
+                    polled.faults.push(Skipped { issue, reason: SkipReason::Claimed, detail });
+                }
+            }
+        }
+        self.stuck(polled).iter().for_each(|id| self.activate(id, polled));
+        Ok(())
+    }
+
     /// Tickets of ours that stayed in progress with nobody at work: a run could not move them
     /// back. One a person touched since is that person's.
     fn take_up_stuck(&self, polled: &mut Polled) {
+        for id in self.stuck(polled) {
+            if let Some(issue) = polled.recorded.get(&id) {
+                self.put_back(issue);
+            }
+            self.activate(&id, polled);
+        }
+    }
+
+    fn stuck(&self, polled: &Polled) -> Vec<IssueId> {
         let state = self.ledger.state();
-        let stuck: Vec<IssueId> = state
+        state
             .issues
             .iter()
             .filter(|(id, record)| record.status == IssueStatus::Failed && !state.claims.contains_key(*id))
@@ -231,13 +269,7 @@ impl Cycle<'_> {
                 })
             })
             .map(|(id, _)| id.clone())
-            .collect();
-        for id in stuck {
-            if let Some(issue) = polled.recorded.get(&id) {
-                self.put_back(issue);
-            }
-            self.activate(&id, polled);
-        }
+            .collect()
     }
 
     /// Moves a ticket of ours from "in progress" back to where candidates are; leaves any other

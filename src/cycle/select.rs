@@ -1,11 +1,13 @@
 //! Poll and select: which tickets there are, which of them this cycle takes, and why not the
 //! others.
 
+use super::overlap::Lookout;
 use super::{Cycle, CycleError, Request, claim};
+use crate::model::plan::{Complexity, Overlap};
 use crate::model::report::{Dispatched, SkipReason, Skipped};
 use crate::model::{Claim, Issue, IssueId, IssueStatus, PullRequestState, State, Usage};
 use crate::policy::eligibility::{self, Rules, Skip, Verdict};
-use crate::policy::slots;
+use crate::policy::{complexity, slots};
 use std::collections::{HashMap, HashSet};
 
 /// Recorded tickets asked about beside the candidates, at most.
@@ -33,6 +35,12 @@ pub(super) struct Selection {
     /// Those whose earlier failures count no longer.
     pub anew: HashSet<IssueId>,
     pub skipped: Vec<Skipped>,
+    /// All that are eligible, in rank order.
+    pub ranked: Vec<IssueId>,
+    /// Whom those that were compared meet.
+    pub overlaps: HashMap<IssueId, Vec<Overlap>>,
+    /// What was read on the way, with details.
+    pub details: HashMap<IssueId, Issue>,
 }
 
 impl Cycle<'_> {
@@ -45,6 +53,9 @@ impl Cycle<'_> {
                 && matches!(record.status, IssueStatus::Running | IssueStatus::Failed | IssueStatus::InReview)
         });
         also.extend(watched.map(|(id, _)| id.clone()).take(MAX_WATCHED));
+        // What other runs work on is compared with.
+        let live = state.claims.keys().filter(|id| !dead.iter().any(|(dead, _)| dead == *id));
+        also.extend(live.take(MAX_WATCHED).cloned());
         let candidates = self.world.tracker.candidates(&also)?;
         let named = if request.issues.is_empty() {
             None
@@ -64,7 +75,7 @@ impl Cycle<'_> {
         Ok(Polled { active: candidates.active, recorded, named, dead, faults })
     }
 
-    /// Eligibility, rank, slots.
+    /// Eligibility, rank, slots, and who is at the same files. An issue that overlaps takes no slot.
     pub(super) fn select(&self, polled: &Polled, request: &Request) -> Selection {
         let state = self.ledger.state();
         let pool = polled.named.as_ref().unwrap_or(&polled.active);
@@ -86,10 +97,17 @@ impl Cycle<'_> {
             }
         }
         eligible.sort_by(|a, b| slots::by_rank(a, b));
-        let filled = slots::fill(&eligible, &self.settings.limits, &self.busy(&state, &polled.recorded));
+        let details = self.details(&eligible, polled, &state, request);
+        let past = self.past(&eligible, &state, request);
+        let mut lookout = past.as_ref().map(|past| self.lookout(past, &eligible, polled, &state, &details));
+        let mut objection = |issue: &Issue| lookout.as_mut().and_then(|lookout| lookout.judge(issue));
+        let busy = self.busy(&state, &polled.recorded);
+        let filled = slots::fill_unless(&eligible, &self.settings.limits, &busy, &mut objection);
         skipped.extend(filled.skipped.into_iter().map(|(issue, skip)| skipped_by(issue, skip)));
         let issues = filled.selected.into_iter().cloned().collect();
-        Selection { issues, at_once: filled.at_once, anew, skipped }
+        let overlaps = lookout.map(Lookout::into_overlaps).unwrap_or_default();
+        let ranked = eligible.iter().map(|issue| issue.id.clone()).collect();
+        Selection { issues, at_once: filled.at_once, anew, skipped, ranked, overlaps, details }
     }
 
     /// An issue that was published before gets no second pull request while the first is open.
@@ -107,11 +125,28 @@ impl Cycle<'_> {
     }
 
     /// What a dry run says of an issue.
-    pub(super) fn would_dispatch(&self, issue: &Issue) -> Dispatched {
+    pub(super) fn would_dispatch(&self, issue: &Issue, selection: &Selection) -> Dispatched {
         let state = self.ledger.state();
         let record = state.issues.get(&issue.id);
         let branch = claim::branch_for(&self.settings.branch_prefix, &issue.identifier, record);
-        Dispatched { branch: branch.to_string(), ..blank(issue) }
+        let attempt = record.map_or(0, |record| record.attempts).saturating_add(1);
+        let issue = selection.details.get(&issue.id).unwrap_or(issue);
+        let (complexity, choice) = self.model_for(issue, attempt);
+        Dispatched {
+            branch: branch.to_string(),
+            model: choice.model,
+            model_reason: Some(choice.reason),
+            complexity,
+            ..blank(issue)
+        }
+    }
+
+    /// What an attempt at the issue asks for, and the model it is given.
+    pub(super) fn model_for(&self, issue: &Issue, attempt: u32) -> (Option<Complexity>, complexity::Choice) {
+        let rules = &self.settings.model;
+        let complexity = issue.has_details.then(|| complexity::assess(issue, attempt, &rules.weights));
+        let choice = complexity::choose(complexity.as_ref(), rules);
+        (complexity, choice)
     }
 
     /// One issue under this run's rules. A run's own claims are no obstacle to it.
@@ -142,7 +177,7 @@ impl Cycle<'_> {
             || !(self.world.is_alive)(claim)
     }
 
-    fn is_anothers(&self, claim: &Claim) -> bool {
+    pub(super) fn is_anothers(&self, claim: &Claim) -> bool {
         claim.run_id != self.settings.identity.run_id
     }
 
@@ -194,6 +229,8 @@ pub(super) fn blank(issue: &Issue) -> Dispatched {
         pull_request: None,
         tool_calls: 0,
         model: None,
+        model_reason: None,
+        complexity: None,
         usage: Usage::default(),
         gates: Vec::new(),
         duration_ms: 0,

@@ -2,7 +2,7 @@
 
 use super::work::Job;
 use super::{Cycle, Fallback};
-use crate::model::Secret;
+use crate::model::{Issue, Secret};
 use crate::policy::environment::{EnvironmentRules, RunVariables, child_environment};
 use crate::ports::Agent;
 use std::path::Path;
@@ -24,20 +24,20 @@ pub struct Surroundings {
 /// Who does the work of an attempt, and what goes with it.
 pub(super) struct Worker<'w> {
     pub agent: &'w dyn Agent,
-    pub model: Option<&'w str>,
+    pub model: Option<String>,
     pub login: &'static [&'static str],
 }
 
 impl Cycle<'_> {
     /// The agent, or the one that steps in for it.
-    pub(super) fn worker(&self, on_fallback: bool) -> Worker<'_> {
+    pub(super) fn worker(&self, issue: &Issue, attempt: u32, on_fallback: bool) -> Worker<'_> {
         match self.world.fallback.as_ref().filter(|_| on_fallback) {
             Some(Fallback { agent, model, login }) => {
-                Worker { agent: agent.as_ref(), model: model.as_deref(), login }
+                Worker { agent: agent.as_ref(), model: model.clone(), login }
             }
             None => Worker {
                 agent: self.world.agent.as_ref(),
-                model: self.settings.model.as_deref(),
+                model: self.model_for(issue, attempt).1.model,
                 login: self.settings.surroundings.login,
             },
         }

@@ -89,6 +89,7 @@ impl Tried {
         self.attempt.outcome = Outcome::Interrupted;
         self.attempt.failure = None;
         self.error = format!("the ticket changed: {why}");
+        self.attempt.error_tail = Some(text::tail(&self.error, ERROR_TAIL).to_owned());
     }
 }
 
@@ -199,7 +200,7 @@ impl Cycle<'_> {
             issue: job.issue().identifier.clone(),
             workspace: job.workspace.path().to_owned(),
             prompt_file,
-            model: plan.worker.model.map(str::to_owned),
+            model: plan.worker.model.clone(),
             env: self.agent_environment(job, plan.number, plan.worker.login),
             log: job.dir.join("output.log"),
             grace: self.settings.agent.grace_period,
@@ -248,7 +249,6 @@ impl Cycle<'_> {
         run: &AgentRun,
         work: &Work,
         number: u32,
-        worker: &Worker<'_>,
         stops: &Stops<'_>,
     ) -> Checked {
         let judgement = judge(&Facts {
@@ -277,12 +277,11 @@ impl Cycle<'_> {
             let judgement = Judgement::failed(Failure::GateFailed, true, error);
             return Checked { gates, failed, ..Checked::plain(judgement) };
         }
-        let agent = worker.agent.name();
-        let (title, body) = self.words(job, number, agent, run, work, &gates, &[]);
+        let (title, body) = self.words(job, number, run, work, &gates, &[]);
         match self.guard(job.workspace.branch(), work, &title, &body) {
             Verdict::Pass => Checked { gates, text: (title, body), ..Checked::plain(judgement) },
             Verdict::Draft(reasons) => {
-                let text = self.words(job, number, agent, run, work, &gates, &reasons);
+                let text = self.words(job, number, run, work, &gates, &reasons);
                 Checked { gates, text, is_draft: true, ..Checked::plain(judgement) }
             }
             Verdict::Refuse(reasons) => {
@@ -297,7 +296,6 @@ impl Cycle<'_> {
         &self,
         job: &Job<'_>,
         number: u32,
-        agent: &str,
         run: &AgentRun,
         work: &Work,
         gates: &[GateResult],
@@ -326,7 +324,7 @@ impl Cycle<'_> {
             commits: &commits,
             files: &files,
             attempts: number,
-            agent,
+            agent: &run.agent,
             model: run.model.as_deref(),
             usage: &run.usage,
             duration: run.duration,

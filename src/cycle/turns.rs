@@ -42,14 +42,14 @@ impl Cycle<'_> {
         stops: &Stops<'_>,
     ) -> Result<Turned, AgentError> {
         let first = Turn { number, agent: worker.agent, assignment, before: None };
-        let mut turned = self.turn_of(job, &first, worker, stops)?;
+        let mut turned = self.turn_of(job, &first, stops)?;
         for count in 1..=self.settings.agent.max_fix_turns {
             let Some(further) = self.further(job, assignment, worker, &turned, count) else { break };
             if stops.reason(&job.issue().id).is_some() {
                 break;
             }
             let turn = Turn { number, agent: worker.agent, assignment: &further, before: Some(&turned.run) };
-            turned = match self.turn_of(job, &turn, worker, stops) {
+            turned = match self.turn_of(job, &turn, stops) {
                 Ok(next) => next,
                 Err(error) => {
                     tracing::warn!("the session could not be given another turn: {error}");
@@ -61,13 +61,7 @@ impl Cycle<'_> {
     }
 
     /// One turn and what there is after it.
-    fn turn_of(
-        &self,
-        job: &Job<'_>,
-        turn: &Turn<'_>,
-        worker: &Worker<'_>,
-        stops: &Stops<'_>,
-    ) -> Result<Turned, AgentError> {
+    fn turn_of(&self, job: &Job<'_>, turn: &Turn<'_>, stops: &Stops<'_>) -> Result<Turned, AgentError> {
         let name = Some(job.issue().identifier.as_str());
         let run = self.watch.time("agent", name, || self.run_agent(job, turn, stops))?;
         for file in self.world.workspaces.restore_shared() {
@@ -75,7 +69,7 @@ impl Cycle<'_> {
         }
         let (work, checked) = match self.watch.time("inspect", name, || self.inspect(job)) {
             Ok(work) => {
-                let check = || self.check(job, &run, &work, turn.number, worker, stops);
+                let check = || self.check(job, &run, &work, turn.number, stops);
                 let checked = self.watch.time("check", name, check);
                 (work, checked)
             }

@@ -101,9 +101,14 @@ impl Cycle<'_> {
             let count = u32::try_from(spent).unwrap_or(u32::MAX).saturating_add(1);
             let number = claimed.claim.attempt.saturating_add(count - 1);
             self.tell(job.issue(), News::Started { attempt: number });
-            let worker = self.worker(on_fallback);
+            let worker = self.worker(job.issue(), number, on_fallback);
             let plan = Plan { number, adjustments: &adjustments, earlier: &all, worker };
-            let tried = self.try_once(job, &plan, stops);
+            let mut tried = self.try_once(job, &plan, stops);
+            if tried.attempt.outcome == Outcome::Interrupted
+                && let Some(change) = stops.change(&job.issue().id)
+            {
+                tried.interrupt(&change);
+            }
             if tried.attempt.outcome == Outcome::Success {
                 all.push(tried);
                 return self.publish(job, all, warnings);

@@ -1,6 +1,7 @@
 //! What one cycle did, as data. The shape is a contract (`once --output json`): renderers take it,
 //! nothing else writes to standard output.
 
+use super::plan::Complexity;
 use super::{Failure, GateResult, Outcome, Phase, Time, Usage};
 use serde::Serialize;
 
@@ -63,6 +64,11 @@ pub struct Dispatched {
     pub pull_request: Option<ReportedPullRequest>,
     pub tool_calls: u64,
     pub model: Option<String>,
+    /// Why that model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model_reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub complexity: Option<Complexity>,
     pub usage: Usage,
     pub gates: Vec<GateResult>,
     pub duration_ms: u64,

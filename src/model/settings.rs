@@ -196,3 +196,34 @@ pub struct PullRequestSettings {
     pub labels: Vec<String>,
     pub reviewers: Vec<String>,
 }
+
+/// Whether tickets are compared by the files they will probably change, and how.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PreflightSettings {
+    pub enabled: bool,
+    /// Overlaps at least this sure defer a ticket; 0 to 1.
+    pub threshold: f64,
+    /// Newest commits that are looked at.
+    pub commits: usize,
+}
+
+/// How a model is chosen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelRules {
+    /// Wins whatever the ticket.
+    pub fixed: Option<String>,
+    /// `None`: the agent chooses.
+    pub by_class: Option<ModelsByClass>,
+    pub weights: Weights,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelsByClass {
+    pub simple: String,
+    pub moderate: String,
+    pub complex: String,
+}
+
+/// Weights of complexity that differ from the defaults, by name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Weights(pub BTreeMap<String, i32>);

@@ -1,11 +1,14 @@
 //! Decisions: values in, verdict out, no I/O.
 
 pub mod budget;
+pub mod complexity;
+pub mod difficulty;
 pub mod eligibility;
 pub mod environment;
 pub mod fix;
 pub mod ongoing;
 pub mod outcome;
+pub mod preflight;
 pub mod prompt;
 pub mod pull_request;
 pub mod rate_limit;

@@ -63,11 +63,10 @@ pub fn judge(facts: &Facts<'_>) -> Judgement {
             return Judgement::failed(Failure::AgentExit, work, said("the agent's turns are used up", told));
         }
         Some(AgentFault::Error | AgentFault::Limit { .. }) => {
-            let failed = match facts.ending.exit_code {
-                Some(0) => "the agent failed".to_owned(),
-                _ => exit_words(facts.ending),
-            };
-            return Judgement::failed(Failure::AgentExit, work, said(&failed, told));
+            // Without words of its own, its exit says more than nothing.
+            let is_mute = told.trim().is_empty() && !facts.ending.is_clean_exit();
+            let words = if is_mute { exit_words(facts.ending) } else { said("the agent failed", told) };
+            return Judgement::failed(Failure::AgentExit, work, words);
         }
         None => {}
     }

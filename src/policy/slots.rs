@@ -36,10 +36,21 @@ pub struct Filled<'a> {
 /// more than `at_once` at a time, so `max_concurrent` alone excludes nobody until other runs fill
 /// it. `busy` holds, for each live claim of another run, the ticket's state name where it is known.
 pub fn fill<'a>(ranked: &[&'a Issue], limits: &Limits, busy: &[Option<String>]) -> Filled<'a> {
+    fill_unless(ranked, limits, busy, &mut |_| None)
+}
+
+/// As [`fill`]; an issue that the limits admit is taken unless `objection` has one, and one that is
+/// not taken leaves its place to the next. `objection` is asked in rank order, of those only.
+pub fn fill_unless<'a>(
+    ranked: &[&'a Issue],
+    limits: &Limits,
+    busy: &[Option<String>],
+    objection: &mut dyn FnMut(&Issue) -> Option<Skip>,
+) -> Filled<'a> {
     let at_once = limits.max_concurrent.saturating_sub(busy.len());
     let mut filled = Filled { selected: Vec::new(), at_once, skipped: Vec::new() };
     for issue in ranked {
-        match excluded(issue, limits, busy, &filled.selected) {
+        match excluded(issue, limits, busy, &filled.selected).or_else(|| objection(issue)) {
             Some(skip) => filled.skipped.push((issue, skip)),
             None => filled.selected.push(issue),
         }

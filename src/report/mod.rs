@@ -9,6 +9,7 @@ pub mod github;
 pub mod human;
 pub mod json;
 pub mod log;
+pub mod plan;
 pub mod progress;
 pub mod status;
 pub mod text;

@@ -15,11 +15,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 mod create;
+mod history;
 mod lock;
 mod objects;
 mod remote;
 mod worktree;
 
+pub use history::Since;
 pub use objects::{ChangedFile, CommitAuthor, CommitInfo, Entry, Object, Patches, Range, parse_tree};
 pub use remote::{Credential, FetchSpec, RefPush, RefResult, Remote, remote_url};
 pub use worktree::{Registered, Worktree, WorktreeStatus};

@@ -15,3 +15,4 @@ mod linear_schema;
 mod local;
 mod local_forge;
 mod processes;
+mod survey;

@@ -2,7 +2,9 @@
 
 use crate::support::{World, config, faults, local, local_fault};
 use conductor::config::{AgentKind, ForgeKind, TrackerKind};
-use conductor::model::settings::{AssigneeRule, CodexMode, KeepWorkspace, ProtectedPolicy, StateStoreKind};
+use conductor::model::settings::{
+    AssigneeRule, CodexMode, KeepWorkspace, ProtectedPolicy, StateStoreKind, Weights,
+};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -63,6 +65,11 @@ fn the_defaults_are_the_contracts() {
     assert_eq!(config.guards.max_diff_size, 5_000_000);
     assert_eq!(config.rate_limit.max, Duration::from_secs(900));
     assert_eq!(config.limits.deadline, None);
+    let models = config.agent.models.unwrap();
+    assert_eq!([models.simple, models.moderate, models.complex], ["sonnet", "sonnet", "opus"]);
+    let preflight = config.preflight;
+    assert_eq!((preflight.enabled, preflight.threshold, preflight.commits), (true, 0.3, 2000));
+    assert_eq!(config.weights, Weights::default());
 }
 
 #[test]
@@ -105,11 +112,52 @@ fn faults_are_data_for_programs_too() {
 }
 
 #[test]
+fn who_waits_and_which_model_are_configured() {
+    let config = config(
+        "tracker: {kind: local}\nforge: {kind: local}\nagent: {models: {simple: haiku}}\n\
+         preflight: {enabled: false, threshold: 1, commits: 10}\ncomplexity: {weights: {retry: 0, label_simple: -3}}\n",
+    );
+    let models = config.agent.models.unwrap();
+    assert_eq!([models.simple, models.moderate, models.complex], ["haiku", "sonnet", "opus"]);
+    assert_eq!(
+        (config.preflight.enabled, config.preflight.threshold, config.preflight.commits),
+        (false, 1.0, 10)
+    );
+    assert_eq!(
+        config.weights.0.into_iter().collect::<Vec<_>>(),
+        [("label_simple".into(), -3), ("retry".into(), 0)]
+    );
+    for (text, told) in [
+        (
+            "preflight: {threshold: 1.5}",
+            "1:24 preflight.threshold: must be at most 1: no overlap is surer than that",
+        ),
+        ("preflight: {threshold: 0}", "1:24 preflight.threshold: must be a number above 0, not `0`"),
+        (
+            "complexity: {weights: {retri: 2}}",
+            "1:31 complexity.weights.retri: is no weight; did you mean `retry`?",
+        ),
+        (
+            "complexity: {weights: {retry: 0.5}}",
+            "1:31 complexity.weights.retry: must be a whole number, not `0.5`",
+        ),
+    ] {
+        assert_eq!(local_fault(&format!("{text}\n")), told);
+    }
+}
+
+#[test]
+fn a_command_is_given_only_the_models_somebody_named() {
+    let models = |agent: &str| {
+        config(&format!("tracker: {{kind: local}}\nforge: {{kind: local}}\nagent: {agent}\n")).agent.models
+    };
+    assert_eq!(models("{kind: command, command: [x]}"), None);
+    assert_eq!(models("{kind: command, command: [x], models: {simple: a}}").unwrap().simple, "a");
+}
+
+#[test]
 fn what_is_not_built_yet_is_refused_and_never_ignored() {
     let not_yet = [
-        ("agent: {models: {simple: haiku}}", "1:17 agent.models: is not supported yet: remove it"),
-        ("preflight: {threshold: 0.5}", "1:24 preflight.threshold: is not supported yet: remove it"),
-        ("complexity: {weights: {bug: 2}}", "1:23 complexity.weights: is not supported yet: remove it"),
         ("gate_failure: draft", "1:15 gate_failure: is not supported yet: remove it"),
         ("rework: {on: [review]}", "1:14 rework.on: is not supported yet: remove it"),
         ("pull_request: {title: x}", "1:23 pull_request.title: is not supported yet: remove it"),
@@ -134,7 +182,10 @@ fn what_is_not_built_yet_is_refused_and_never_ignored() {
 #[test]
 fn codex_in_bubblewrap_has_to_go_without_its_own_sandbox() {
     let told = local_fault("agent: {kind: codex, sandbox: bubblewrap}\n");
-    assert!(told.starts_with("1:31 agent.sandbox: Codex's own sandbox does not work inside another"), "{told}");
+    assert!(
+        told.starts_with("1:31 agent.sandbox: Codex's own sandbox does not work inside another"),
+        "{told}"
+    );
     let world = World::with_file(
         "conductor.yml",
         "tracker: {kind: local}\nforge: {kind: local}\nagent: {kind: codex, sandbox: bubblewrap, codex: {sandbox: danger-full-access}}\n",

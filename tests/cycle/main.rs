@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 mod claiming;
+mod deciding;
 mod publishing;
 mod recovering;
+mod running;
 mod support;

@@ -52,6 +52,8 @@ pub fn succeeded(issue: &str, title: &str) -> Dispatched {
         }),
         tool_calls: 12,
         model: Some("sonnet".to_owned()),
+        model_reason: None,
+        complexity: None,
         usage: Usage { input_tokens: 40_000, output_tokens: 5_000, usd: Some(0.42), ..Usage::default() },
         gates: Vec::new(),
         duration_ms: 61_000,

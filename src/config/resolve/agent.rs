@@ -7,7 +7,7 @@ use crate::config::values::{
     at_least_one, boolean, choice, count, duration, list, name, path, program, text, time_limit,
 };
 use crate::config::{AgentConfig, AgentKind, AgentSandbox, FallbackConfig, later};
-use crate::model::settings::{AgentLimits, CodexSettings};
+use crate::model::settings::{AgentLimits, CodexSettings, ModelsByClass};
 use std::mem::discriminant;
 use std::time::Duration;
 
@@ -20,7 +20,6 @@ pub(super) struct AgentSection {
 /// `usd_per_issue` stands in another section of the file.
 pub(super) fn agent(top: &Section<'_>, usd_per_issue: Option<f64>) -> Option<AgentSection> {
     top.section("agent", |s| {
-        later::check_agent(s);
         let time = |key, default| s.read(key, time_limit).unwrap_or(Duration::from_secs(default));
         let limits = AgentLimits {
             startup_timeout: time("startup_timeout", 60),
@@ -32,6 +31,7 @@ pub(super) fn agent(top: &Section<'_>, usd_per_issue: Option<f64>) -> Option<Age
             usd_per_issue,
         };
         let model = s.read("model", name).filter(|model| model != "auto");
+        let models = models(s);
         let args = s.read("args", |entry| list(entry, argument)).unwrap_or_default();
         let pass_env = s.read("pass_env", |entry| list(entry, variable_name)).unwrap_or_default();
         let max_attempts = s.read("max_attempts", at_least_one).unwrap_or(2);
@@ -53,8 +53,26 @@ pub(super) fn agent(top: &Section<'_>, usd_per_issue: Option<f64>) -> Option<Age
             );
         }
         let kind = kind?;
-        let config = AgentConfig { kind, args, model, limits, pass_env, sandbox, isolated_home, fallback };
+        let models = match kind {
+            AgentKind::Claude { .. } => models,
+            // Another agent's models have other names: only those somebody gave.
+            AgentKind::Codex { .. } | AgentKind::Opencode { .. } | AgentKind::Command { .. } => {
+                models.filter(|_| s.given("models").is_some())
+            }
+        };
+        let config = AgentConfig { kind, args, model, models, limits, pass_env, sandbox, isolated_home, fallback };
         Some(AgentSection { config, max_attempts })
+    })
+}
+
+fn models(s: &Section<'_>) -> Option<ModelsByClass> {
+    s.section("models", |s| {
+        let model = |key, default: &str| s.read(key, name).unwrap_or_else(|| default.to_owned());
+        Some(ModelsByClass {
+            simple: model("simple", "sonnet"),
+            moderate: model("moderate", "sonnet"),
+            complex: model("complex", "opus"),
+        })
     })
 }
 

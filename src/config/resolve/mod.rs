@@ -2,6 +2,7 @@
 //! section, each default beside its key; what one section must not do to another is checked here.
 
 mod agent;
+mod decisions;
 mod services;
 mod work;
 
@@ -30,6 +31,7 @@ pub(super) fn resolve(document: &Document, options: &LoadOptions<'_>) -> Result<
         let limits = limits(top, max_attempts, tracker.as_ref().map(|tracker| &tracker.rules));
         let retry = backoff(top, "retry", 1, 300);
         let rate_limit = backoff(top, "rate_limit", 60, 900);
+        let (preflight, weights) = (decisions::preflight(top), decisions::weights(top));
         let (gates, guards, hooks) = (work::gates(top), work::guards(top), work::hooks(top));
         let (workspace, pull_request) = (work::workspace(top), pull_request(top));
         let (tracker, forge, agent) = (tracker?, forge?, agent?.config);
@@ -44,6 +46,8 @@ pub(super) fn resolve(document: &Document, options: &LoadOptions<'_>) -> Result<
             limits,
             retry,
             rate_limit,
+            preflight,
+            weights,
             gates,
             guards,
             hooks,

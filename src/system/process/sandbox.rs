@@ -171,7 +171,12 @@ mod tests {
 
     #[test]
     fn a_child_may_write_to_its_workspace_and_to_what_a_commit_needs() {
-        let env = [("HOME", "/home/me"), ("TMPDIR", "/run/tmp"), ("CLAUDE_CONFIG_DIR", "/c"), ("XDG_DATA_HOME", "/x")];
+        let env = [
+            ("HOME", "/home/me"),
+            ("TMPDIR", "/run/tmp"),
+            ("CLAUDE_CONFIG_DIR", "/c"),
+            ("XDG_DATA_HOME", "/x"),
+        ];
         let git = ["objects", "refs", "logs", "reftable", "lfs", "worktrees/T-1"]
             .map(|part| format!("/r/.git/{part}"));
         let own = ["/home/me/.claude/", "/c", "/x/own", "/run/tmp", "/w/T-1"].map(str::to_owned);

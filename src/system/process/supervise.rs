@@ -56,7 +56,10 @@ fn run() -> io::Result<()> {
         Ok(child) => child,
         Err(failed) => return control.write_all(failed.to_line().as_bytes()),
     };
-    control.write_all(Report::Started { pid: child.as_raw_nonzero().get() }.to_line().as_bytes())?;
+    // From here on nothing returns before the tree is gone: that Conductor cannot be told, or has
+    // died, is one more reason to end it, and the socket's end says so below.
+    let started = Report::Started { pid: child.as_raw_nonzero().get() };
+    let _gone = control.write_all(started.to_line().as_bytes());
     control.set_nonblocking(true)?;
     Watch {
         control,
@@ -166,7 +169,7 @@ impl Watch {
                 let left = self.signal(Signal::KILL);
                 if since.elapsed() > KILL_PATIENCE && !reported {
                     reported = true;
-                    self.report(left)?;
+                    let _gone = self.report(left);
                 }
                 if since.elapsed() > KILL_LIMIT {
                     return Ok(());
@@ -219,14 +222,15 @@ impl Watch {
         let mut grace = self.told_to_end.swap(false, Ordering::Relaxed).then_some(self.grace);
         while *listening {
             match self.lines.fill(&mut self.control, |_| ()) {
-                Ok(0) => {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                // Conductor is gone. One that died before it read our last word is an error here
+                // (ECONNRESET), not an end.
+                Ok(0) | Err(_) => {
                     *listening = false;
                     grace = grace.or(Some(self.grace));
                 }
                 Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(_) => *listening = false,
             }
         }
         while let Some(piece) = self.lines.take() {

@@ -194,6 +194,22 @@ impl World {
 
     /// The same in another checkout, which is made when it is not there.
     pub fn start_in(&self, checkout: &str, arguments: &[&str]) -> Running {
+        let (folder, file) = self.configured(checkout);
+        let mut all = vec!["once", "--output", "json", "--config", file.to_str().unwrap()];
+        all.extend(arguments);
+        self.spawn(&all, &folder)
+    }
+
+    /// `conductor plan --format json` to its end.
+    pub fn plan(&self, arguments: &[&str]) -> Run {
+        let (folder, file) = self.configured("clone");
+        let mut all = vec!["plan", "--format", "json", "--config", file.to_str().unwrap()];
+        all.extend(arguments);
+        self.spawn(&all, &folder).wait()
+    }
+
+    /// A checkout and the configuration for it; both are made when they are not there.
+    fn configured(&self, checkout: &str) -> (PathBuf, PathBuf) {
         let folder = self.path().join(checkout);
         if !folder.exists() {
             repo::checkout("origin.git", &folder);
@@ -211,9 +227,7 @@ impl World {
         if fs::read_to_string(&file).ok().as_ref() != Some(&text) {
             fs::write(&file, text).unwrap();
         }
-        let mut all = vec!["once", "--output", "json", "--config", file.to_str().unwrap()];
-        all.extend(arguments);
-        self.spawn(&all, &folder)
+        (folder, file)
     }
 
     /// The program with exactly these arguments.

@@ -1,0 +1,57 @@
+#!/bin/sh
+# The work of one cycle, written down straight: no claims to compete for, no deadline, no retry, no
+# recovery, no guard. What `benches/cycle.rs` holds Conductor against.
+#
+#   cycle.sh AT_ONCE KEY...    in the clone; beside it are tickets/, pulls/, workspaces/ and agent.sh
+set -eu
+
+# Writes the state as a commit on its branch and pushes it.
+state() {
+  blob=$(printf '{"said": "%s"}\n' "$1" | git hash-object -w --stdin)
+  tree=$(printf '100644 blob %s\tstate.json\n' "$blob" | git mktree)
+  if [ -n "${parent-}" ]; then
+    parent=$(git commit-tree -m "$1" -p "$parent" "$tree")
+  else
+    parent=$(git commit-tree -m "$1" "$tree")
+  fi
+  git push -q origin "$parent:refs/heads/conductor/state"
+}
+
+# move KEY FROM TO
+move() {
+  sed "s/^state: $2\$/state: $3/" "../tickets/$1.md" >"../tickets/.$1.new"
+  mv "../tickets/.$1.new" "../tickets/$1.md"
+}
+
+ticket() {
+  move "$1" Todo "In Progress"
+  workspace=$(pwd)/../workspaces/$1
+  git worktree add -q -b "conductor/$1" "$workspace" refs/remotes/origin/main
+  CONDUCTOR_ISSUE_IDENTIFIER=$1
+  export CONDUCTOR_ISSUE_IDENTIFIER
+  (cd "$workspace" && sh ../../agent.sh >/dev/null)
+  [ -z "$(git -C "$workspace" status --porcelain)" ]
+  git log --oneline "refs/remotes/origin/main..conductor/$1" >/dev/null
+  git diff --numstat refs/remotes/origin/main "conductor/$1" >"../workspaces/$1.files"
+  git push -q origin "conductor/$1"
+  {
+    printf -- '---\ntitle: %s\nhead: conductor/%s\nstate: open\n---\n\n' "$1" "$1"
+    cat "../workspaces/$1.files"
+  } >"../pulls/$1.md"
+  rm "../workspaces/$1.files"
+  move "$1" "In Progress" "In Review"
+  git worktree remove --force "$workspace"
+  git branch -q -D "conductor/$1"
+}
+
+if [ "$1" = ticket ]; then
+  ticket "$2"
+  exit
+fi
+at_once=$1
+shift
+git fetch -q origin main
+grep -l '^state: Todo$' ../tickets/*.md >/dev/null
+state "claim $*"
+printf '%s\n' "$@" | xargs -n 1 -P "$at_once" sh "$0" ticket
+state "record $*"

@@ -1,0 +1,35 @@
+//! `conductor plan`: what the next cycle would do, and why.
+
+use super::args::{GlobalArgs, OnceArgs, OutputFormat, PlanArgs, PlanFormat};
+use super::failure::Failure;
+use super::once::load;
+use super::terminal;
+use super::wire::{Surrounding, wire};
+use crate::cycle::{self, Request};
+use crate::report::plan;
+use crate::system::redact::Redactor;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+pub(super) fn run(global: &GlobalArgs, args: &PlanArgs) -> Result<ExitCode, Failure> {
+    let surrounding = Surrounding::read()?;
+    let as_once = OnceArgs { max_concurrent: args.max_concurrent, ..OnceArgs::default() };
+    let config = load(global, &as_once, &surrounding)?;
+    terminal::log(global, Arc::new(terminal::progress(global)), Redactor::new(&config.secrets()));
+    let wired = wire(&config, &surrounding, Box::new(|_| {}))?;
+    let request = Request { issues: args.issues.clone(), force: args.force, dry_run: true };
+    let planned = cycle::plan(&wired.world, &wired.settings, &request)?;
+    let format = args.format.unwrap_or(match global.output {
+        OutputFormat::Json => PlanFormat::Json,
+        OutputFormat::Human => PlanFormat::Human,
+    });
+    let out = &mut terminal::stdout(global);
+    let written = match format {
+        PlanFormat::Human => plan::render(&planned, out),
+        PlanFormat::Json => plan::render_json(&planned, out),
+        PlanFormat::Matrix => plan::render_matrix(&planned, out),
+    };
+    // A reader that is gone is no fault of the plan.
+    drop(written);
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,217 @@
+//! Who is at the same files: gathers what [`preflight`] compares, once for all candidates, and only
+//! when there is something to compare. Whatever cannot be read is told in the log; it never stops a
+//! cycle.
+
+use super::select::Polled;
+use super::{Cycle, Request};
+use crate::model::plan::{Overlap, Relation};
+use crate::model::report::SkipReason;
+use crate::model::{Issue, IssueId, IssueRecord, IssueStatus, Sha, State};
+use crate::policy::eligibility::Skip;
+use crate::policy::preflight::{
+    Holder, Index, Prediction, Predictor, Taken, common_words, named_files, sentence,
+};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// Candidates whose descriptions are read before they are chosen, the best first.
+const MAX_DETAILS: usize = 100;
+/// Branches in review that are looked at.
+const MAX_IN_REVIEW: usize = 200;
+
+/// The history of the base, ready to be asked.
+pub(super) struct Past {
+    base: Sha,
+    index: Index,
+}
+
+/// What selection looks out for, from one issue to the next.
+pub(super) struct Lookout<'p> {
+    predictor: Predictor<'p>,
+    details: &'p HashMap<IssueId, Issue>,
+    threshold: f64,
+    taken: Taken,
+    met: HashMap<IssueId, Vec<Overlap>>,
+}
+
+impl Lookout<'_> {
+    /// An objection to the issue; without one, its files are spoken for.
+    pub fn judge(&mut self, issue: &Issue) -> Option<Skip> {
+        let prediction = self.predictor.predict(self.details.get(&issue.id).unwrap_or(issue));
+        let mut overlaps = self.taken.overlaps(&prediction);
+        overlaps.retain(|overlap| overlap.with != issue.identifier);
+        let objection = overlaps
+            .first()
+            .filter(|overlap| overlap.confidence >= self.threshold)
+            .map(|overlap| Skip::new(SkipReason::Overlap, sentence(overlap)));
+        if objection.is_none() {
+            self.taken
+                .add(Holder { issue: issue.identifier.clone(), relation: Relation::Selected }, &prediction);
+        }
+        self.met.insert(issue.id.clone(), overlaps);
+        objection
+    }
+
+    pub fn into_overlaps(self) -> HashMap<IssueId, Vec<Overlap>> {
+        self.met
+    }
+}
+
+impl Cycle<'_> {
+    /// Whether any two can be at the same files at all.
+    fn compares(&self, eligible: &[&Issue], state: &State, request: &Request) -> bool {
+        let others = || {
+            self.live_claims(state).next().is_some()
+                || in_review(state).any(|(id, _)| eligible.iter().any(|issue| issue.id != *id))
+        };
+        self.settings.preflight.enabled
+            && !request.force
+            && (eligible.len() > 1 || (!eligible.is_empty() && others()))
+    }
+
+    /// What polling left out, of those that may be chosen and of those they are compared with.
+    pub(super) fn details(
+        &self,
+        eligible: &[&Issue],
+        polled: &Polled,
+        state: &State,
+        request: &Request,
+    ) -> HashMap<IssueId, Issue> {
+        if eligible.is_empty() || !(request.dry_run || self.compares(eligible, state, request)) {
+            return HashMap::new();
+        }
+        let running = self.live_claims(state).filter_map(|id| polled.recorded.get(id));
+        let wanted: Vec<IssueId> = running
+            .chain(eligible.iter().copied().take(MAX_DETAILS))
+            .filter(|issue| !issue.has_details)
+            .map(|issue| issue.id.clone())
+            .collect();
+        if wanted.is_empty() {
+            return HashMap::new();
+        }
+        match self.watch.time("read details", None, || self.world.tracker.refresh(&wanted)) {
+            Ok(issues) => issues.into_iter().map(|issue| (issue.id.clone(), issue)).collect(),
+            Err(error) => {
+                tracing::warn!("descriptions could not be read before choosing: {error}");
+                HashMap::new()
+            }
+        }
+    }
+
+    /// The base's history; `None` when there is nothing to compare, or it cannot be read.
+    pub(super) fn past(&self, eligible: &[&Issue], state: &State, request: &Request) -> Option<Past> {
+        if !self.compares(eligible, state, request) {
+            return None;
+        }
+        let workspaces = &self.world.workspaces;
+        let read = || {
+            let base = workspaces.base()?;
+            let history = workspaces.history(&base, self.settings.preflight.commits, !request.dry_run)?;
+            Ok::<_, crate::workspace::WorkspaceError>(Past { base, index: Index::new(history) })
+        };
+        self.watch
+            .time("read history", None, read)
+            .map_err(|error| tracing::warn!("tickets are not compared by their files: {error}"))
+            .ok()
+    }
+
+    pub(super) fn lookout<'p>(
+        &self,
+        past: &'p Past,
+        eligible: &[&Issue],
+        polled: &Polled,
+        state: &State,
+        details: &'p HashMap<IssueId, Issue>,
+    ) -> Lookout<'p> {
+        let known: BTreeMap<&IssueId, &Issue> =
+            polled.recorded.values().chain(&polled.active).map(|issue| (&issue.id, issue)).collect();
+        let detailed = |id: &IssueId| details.get(id).or_else(|| known.get(id).copied());
+        let running: Vec<(&IssueId, Option<&Issue>)> =
+            self.live_claims(state).map(|id| (id, detailed(id))).collect();
+        let mut named = BTreeSet::new();
+        for issue in
+            eligible.iter().filter_map(|issue| detailed(&issue.id)).chain(running.iter().filter_map(|r| r.1))
+        {
+            named.extend(
+                named_files(issue, &past.index).into_iter().filter(|file| past.index.is_tracked(file)),
+            );
+        }
+        let predictor = Predictor {
+            index: &past.index,
+            common: common_words(known.values().copied(), &self.settings.tracker.required_labels),
+            importers: self.importers(past, &named),
+        };
+        let mut taken = Taken::default();
+        for (id, issue) in running {
+            if let (Some(claim), Some(issue)) = (state.claims.get(id), issue) {
+                let holder = Holder { issue: claim.identifier.clone(), relation: Relation::Running };
+                taken.add(holder, &predictor.predict(issue));
+            }
+        }
+        let changed = self.changed_in_review(past, state);
+        for (id, record) in in_review(state) {
+            let real = changed.get(id).map(|files| Prediction::of_changes(files.clone()));
+            let Some(prediction) = real.or_else(|| Some(predictor.predict(known.get(id)?))) else { continue };
+            taken.add(Holder { issue: record.identifier.clone(), relation: Relation::InReview }, &prediction);
+        }
+        let threshold = self.settings.preflight.threshold;
+        Lookout { predictor, details, threshold, taken, met: HashMap::new() }
+    }
+
+    fn live_claims<'s>(&self, state: &'s State) -> impl Iterator<Item = &'s IssueId> {
+        state
+            .claims
+            .iter()
+            .filter(|(_, claim)| self.is_anothers(claim) && !self.is_dead(claim))
+            .map(|(id, _)| id)
+    }
+
+    fn importers(&self, past: &Past, files: &BTreeSet<String>) -> BTreeMap<String, BTreeSet<String>> {
+        if files.is_empty() {
+            return BTreeMap::new();
+        }
+        let found =
+            self.watch.time("find importers", None, || self.world.workspaces.importers(&past.base, files));
+        found.unwrap_or_else(|error| {
+            tracing::debug!("importers were not looked for: {error}");
+            BTreeMap::new()
+        })
+    }
+
+    /// What the branches in review did change, as far as they are here.
+    fn changed_in_review(&self, past: &Past, state: &State) -> HashMap<IssueId, BTreeSet<String>> {
+        let mut heads: Vec<(IssueId, Sha)> = Vec::new();
+        if in_review(state).next().is_none() {
+            return HashMap::new();
+        }
+        let workspaces = &self.world.workspaces;
+        let branches = workspaces.known_branches().unwrap_or_default();
+        for (id, record) in in_review(state).take(MAX_IN_REVIEW) {
+            let branch = record.branch.as_ref().map(|branch| format!("/{branch}"));
+            let fetched =
+                branches.iter().filter(|(name, _)| branch.as_ref().is_some_and(|b| name.ends_with(b)));
+            let known = fetched.map(|(_, sha)| sha).chain(&record.head_sha);
+            heads.extend(known.map(|sha| (id.clone(), sha.clone())));
+        }
+        let shas: Vec<Sha> = heads.iter().map(|(_, sha)| sha.clone()).collect();
+        let read = || workspaces.changed_files(&past.base, &shas);
+        let touched = match self.watch.time("read branches", None, read) {
+            Ok(touched) => touched,
+            Err(error) => {
+                tracing::warn!("branches in review could not be read: {error}");
+                return HashMap::new();
+            }
+        };
+        let mut changed: HashMap<IssueId, BTreeSet<String>> = HashMap::new();
+        for (id, sha) in heads {
+            if let Some(files) = touched.get(&sha) {
+                changed.entry(id).or_default().extend(files.iter().cloned());
+            }
+        }
+        changed
+    }
+}
+
+fn in_review(state: &State) -> impl Iterator<Item = (&IssueId, &IssueRecord)> {
+    let claimed = |id: &IssueId| state.claims.contains_key(id);
+    state.issues.iter().filter(move |(id, record)| record.status == IssueStatus::InReview && !claimed(id))
+}

@@ -1,0 +1,118 @@
+//! The plan, rendered: for people, as JSON, and as a matrix for a CI fan-out.
+//!
+//! Takes text from tickets, hence nothing of it is written for people but through [`text`].
+
+use super::text;
+use crate::model::Priority;
+use crate::model::plan::{Plan, PlannedIssue, Term};
+use anstyle::{AnsiColor, Style};
+use serde::Serialize;
+use std::io::{self, Write};
+
+/// Columns of a ticket's name, a title, a remark.
+const NAME: usize = 24;
+const TITLE: usize = 60;
+const REMARK: usize = 200;
+/// Jobs of one matrix; GitHub takes no more.
+const MAX_JOBS: usize = 256;
+const LABEL: Style = Style::new().dimmed();
+
+/// Writes the plan for people.
+pub fn render(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
+    for planned in &plan.candidates {
+        candidate(planned, out)?;
+    }
+    let chosen = plan.candidates.iter().filter(|planned| planned.chosen).count();
+    match plan.deferred_until {
+        Some(until) => {
+            writeln!(out, "deferred until {}: nothing would be dispatched", until.format("%F %T UTC"))?
+        }
+        None => writeln!(
+            out,
+            "plan: {} of {} would be worked on; nothing was changed",
+            chosen,
+            text::counted(plan.candidates.len(), "candidate")
+        )?,
+    }
+    out.flush()
+}
+
+/// Writes the plan as one JSON document.
+pub fn render_json(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
+    let text = serde_json::to_string_pretty(plan)?.replace("##[", "#\\u0023[");
+    writeln!(out, "{text}")?;
+    out.flush()
+}
+
+/// Writes a GitHub Actions matrix of the chosen tickets, on one line, for a job each.
+pub fn render_matrix(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
+    #[derive(Serialize)]
+    struct Matrix<'p> {
+        include: Vec<Job<'p>>,
+    }
+    #[derive(Serialize)]
+    struct Job<'p> {
+        issue: &'p str,
+    }
+    let chosen = plan.candidates.iter().filter(|planned| planned.chosen);
+    let include = chosen.take(MAX_JOBS).map(|planned| Job { issue: &planned.issue }).collect();
+    let text = serde_json::to_string(&Matrix { include })?.replace("##[", "#\\u0023[");
+    writeln!(out, "{text}")?;
+    out.flush()
+}
+
+fn candidate(planned: &PlannedIssue, out: &mut dyn Write) -> io::Result<()> {
+    let rank = planned.rank.map_or_else(|| "-".to_owned(), |rank| rank.to_string());
+    let (word, style) = match planned.reason {
+        _ if planned.chosen => ("take", AnsiColor::Green.on_default()),
+        Some(reason) => (reason.word(), Style::new()),
+        None => ("leave", Style::new()),
+    };
+    let (issue, title) = (text::fit(&planned.issue, NAME), text::fit(&planned.title, TITLE));
+    writeln!(out, "{rank:>3}  {style}{word}{style:#}  {issue}  {title}")?;
+    let mut line = |label: &str, words: &str| {
+        writeln!(out, "       {LABEL}{label}{LABEL:#} {}", text::fit(words, REMARK))
+    };
+    if let Some(detail) = &planned.detail {
+        line("why", detail)?;
+    }
+    if let Some(told) = priority_and_attempt(planned) {
+        line("what", &told)?;
+    }
+    if let Some(complexity) = &planned.complexity {
+        let terms: Vec<String> = complexity.terms.iter().map(term).collect();
+        let terms = if terms.is_empty() { String::new() } else { format!(": {}", terms.join(", ")) };
+        line("complexity", &format!("{} ({}){terms}", complexity.class.word(), complexity.score))?;
+    }
+    if let Some(difficulty) = &planned.difficulty {
+        let why = difficulty.reasons.join(", ");
+        line(
+            "difficulty",
+            &format!("{}, confidence {}: {why}", difficulty.level.word(), difficulty.confidence),
+        )?;
+    }
+    if let (Some(model), Some(why)) = (&planned.model, &planned.model_reason) {
+        line("model", &format!("{model}: {why}"))?;
+    }
+    for overlap in &planned.overlaps {
+        let files = overlap.files.join(", ");
+        let whom = format!("{}, {}", overlap.with, overlap.relation.words());
+        line("overlap", &format!("{whom}, confidence {}: {files}", overlap.confidence))?;
+    }
+    planned.advice.iter().try_for_each(|advice| line("advice", advice))
+}
+
+fn priority_and_attempt(planned: &PlannedIssue) -> Option<String> {
+    let priority = match planned.priority? {
+        Priority::None => "no priority".to_owned(),
+        priority => format!("priority {}", priority.word()),
+    };
+    Some(format!("{priority}, attempt {}", planned.attempt?))
+}
+
+fn term(term: &Term) -> String {
+    match &term.because {
+        Some(because) => format!("{} {:+} ({because})", term.name, term.points),
+        None => format!("{} {:+}", term.name, term.points),
+    }
+}

@@ -1,0 +1,215 @@
+//! Who waits for whom, which model, and the plan that foretells it.
+
+use crate::support::agent::Script;
+use crate::support::conductor::{Run, World};
+use crate::support::repo;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// A world in which tickets are compared, and three modules to work on.
+fn world() -> World {
+    let mut world = World::new();
+    world.set("preflight.enabled", json!(true));
+    repo::commit(
+        &world.origin(),
+        "main",
+        "Modules",
+        &[("src/parse.rs", "1\n"), ("src/print.rs", "use crate::parse;\n"), ("src/check.rs", "3\n")],
+    );
+    world
+}
+
+fn ticket(world: &World, key: &str, title: &str, description: &str) {
+    world.ticket_file(key, &format!("---\ntitle: {title}\nstate: Todo\n---\n{description}\n"));
+}
+
+fn candidates(plan: &Run) -> Vec<Value> {
+    plan.report()["candidates"].as_array().unwrap().clone()
+}
+
+#[track_caller]
+fn planned(plan: &Run, key: &str) -> Value {
+    candidates(plan).into_iter().find(|one| one["issue"] == key).unwrap_or_else(|| panic!("no {key}: {plan}"))
+}
+
+#[test]
+fn two_tickets_at_one_file_are_not_dispatched_together_and_a_third_is() {
+    let world = world();
+    world.agent(
+        &Script::new().sh("echo $key >> src/$([ $key = T-3 ] && echo check || echo parse).rs").commit("Work"),
+    );
+    ticket(&world, "T-1", "Numbers are cut", "See `src/parse.rs:12`.");
+    ticket(&world, "T-2", "Comments are lost", "Somewhere in parse.rs");
+    ticket(&world, "T-3", "Quicker checks", "src/check.rs is slow");
+    let run = world.once(&[]).exits(0);
+    assert_eq!(run.worked_on(), ["T-1", "T-3"]);
+    let (reason, detail) = run.skipped("T-2");
+    assert_eq!(reason, "overlap");
+    assert_eq!(
+        detail,
+        "T-1, which goes first, probably changes src/parse.rs, src/print.rs too (confidence 0.9)"
+    );
+
+    let waiting = world.once(&[]).exits(0);
+    assert_eq!(waiting.status(), "idle");
+    assert_eq!(
+        waiting.skipped("T-2").1,
+        "T-1, which is in review, probably changes src/parse.rs too (confidence 0.9)"
+    );
+
+    world.move_ticket("T-1", "Done");
+    assert_eq!(world.once(&[]).exits(0).worked_on(), ["T-2"]);
+}
+
+#[test]
+fn what_another_run_works_on_is_spoken_for() {
+    let world = world();
+    ticket(&world, "T-1", "Numbers are cut", "src/parse.rs");
+    world.move_ticket("T-1", "In Progress");
+    ticket(&world, "T-2", "Comments are lost", "src/parse.rs");
+    ticket(&world, "T-3", "Printing imports it", "src/print.rs");
+    world.write_state(&json!({"version": 1, "claims": {"T-1": world.foreign_claim("T-1")}}));
+    let run = world.once(&[]).exits(0);
+    assert_eq!(run.worked_on(), Vec::<String>::new());
+    assert!(run.skipped("T-2").1.starts_with("T-1, which is running, "), "{run}");
+    // `print.rs` names `parse` where it imports.
+    assert!(run.skipped("T-3").1.contains("src/print.rs"), "{run}");
+    let forced = world.once(&["--issue", "T-2", "--force"]).exits(0);
+    assert_eq!(forced.worked_on(), ["T-2"]);
+}
+
+#[test]
+fn an_overlapping_ticket_takes_no_slot() {
+    let mut world = world();
+    world.set("limits.per_cycle", json!(2));
+    ticket(&world, "T-1", "Numbers are cut", "src/parse.rs");
+    ticket(&world, "T-2", "Comments are lost", "src/parse.rs");
+    ticket(&world, "T-3", "Quicker checks", "src/check.rs");
+    ticket(&world, "T-4", "Another readme", "README.md");
+    let run = world.once(&[]).exits(0);
+    assert_eq!(run.worked_on(), ["T-1", "T-3"]);
+    assert_eq!((run.skipped("T-2").0, run.skipped("T-4").0), ("overlap".to_owned(), "no_slot".to_owned()));
+}
+
+#[test]
+fn a_history_that_cannot_be_read_stops_nobody() {
+    let mut world = world();
+    std::fs::create_dir(world.path().join("shim")).unwrap();
+    world
+        .script("shim/git", "case \" $* \" in *' ls-tree '*) exit 1;; esac\nPATH=${PATH#*:} exec git \"$@\"");
+    world.env("PATH", &format!("{}:{}", world.path().join("shim").display(), std::env::var("PATH").unwrap()));
+    ticket(&world, "T-1", "Numbers are cut", "src/parse.rs");
+    ticket(&world, "T-2", "Comments are lost", "src/parse.rs");
+    let run = world.once(&[]).exits(0);
+    assert_eq!(run.worked_on(), ["T-1", "T-2"]);
+    assert!(run.stderr.contains("tickets are not compared by their files"), "{run}");
+}
+
+#[test]
+fn one_ticket_alone_reads_no_history() {
+    let world = world();
+    ticket(&world, "T-1", "Numbers are cut", "src/parse.rs");
+    let run = world.once(&["--timings"]).exits(0);
+    let report = run.report();
+    let steps = report["timings"]["steps"].as_array().unwrap();
+    assert!(
+        steps.iter().all(|step| step["step"] != "read history" && step["step"] != "read details"),
+        "{run}"
+    );
+    assert!(!world.checkout().join(".git/conductor/cache").exists());
+}
+
+#[test]
+fn each_attempt_is_given_the_model_of_its_complexity() {
+    let mut world = world();
+    world.set("agent.models", json!({"simple": "small", "moderate": "middle", "complex": "large"}));
+    world.set("complexity.weights", json!({"retry": 9}));
+    world.agent(&Script::new().at_attempt(1, Script::new().exit(1)).then(Script::works()));
+    ticket(&world, "T-1", "Fix a typo", "Short.");
+    let plan = world.plan(&[]).exits(0);
+    let first = planned(&plan, "T-1");
+    assert_eq!((&first["model"], &first["complexity"]["score"]), (&json!("small"), &json!(-2)));
+    assert_eq!(first["complexity"]["terms"][1]["name"], "title_simple");
+    let done = world.once(&[]).exits(0).dispatched("T-1");
+    assert_eq!((&done["model"], &done["model_reason"]), (&json!("large"), &json!("complexity 7 is complex")));
+    let models: Vec<Value> =
+        world.state()["outcomes"].as_array().unwrap().iter().map(|one| one["model"].clone()).collect();
+    assert_eq!(models, ["small", "large"]);
+}
+
+#[test]
+fn a_plan_says_why_and_changes_nothing() {
+    let mut world = world();
+    world.set("tracker.excluded_labels", json!(["wait"]));
+    ticket(&world, "T-1", "Numbers are cut", "src/parse.rs");
+    ticket(&world, "T-2", "Comments are lost", "src/parse.rs");
+    world.ticket_file("T-3", "---\ntitle: Later\nstate: Todo\nlabels: [wait]\npriority: urgent\n---\nx\n");
+    world.ticket_file("T-4", "---\ntitle: [\n---\n");
+    let before = (repo::refs(&world.origin()), repo::Belongings::of(&world.checkout()));
+    let plan = world.plan(&[]).exits(0);
+    assert_eq!((repo::refs(&world.origin()), repo::Belongings::of(&world.checkout())), before);
+    assert!(!world.checkout().join(".git/conductor/cache").exists());
+    let first = planned(&plan, "T-1");
+    assert_eq!((&first["chosen"], &first["rank"], &first["attempt"]), (&json!(true), &json!(1), &json!(1)));
+    let second = planned(&plan, "T-2");
+    assert_eq!(
+        (&second["chosen"], &second["reason"], &second["rank"]),
+        (&json!(false), &json!("overlap"), &json!(2))
+    );
+    assert_eq!(
+        second["overlaps"],
+        json!([{"with": "T-1", "relation": "selected", "confidence": 0.9, "files": ["src/parse.rs", "src/print.rs"]}])
+    );
+    let third = planned(&plan, "T-3");
+    assert_eq!((&third["reason"], &third["rank"]), (&json!("label_excluded"), &Value::Null));
+    assert_eq!(third["complexity"]["class"], "moderate");
+    assert_eq!(planned(&plan, "T-4")["reason"], "blocked");
+    let matrix = world.plan(&["--format", "matrix"]);
+    assert_eq!(matrix.code(), 2, "given twice: {matrix}");
+}
+
+/// A ticket of a generated world: priority, the file it names, a label, its state.
+type Sketch = (u8, u8, bool, u8);
+
+fn drawn(world: &World, sketches: &[Sketch]) {
+    for (number, (priority, file, labelled, state)) in sketches.iter().enumerate() {
+        let file =
+            ["src/parse.rs", "src/print.rs", "src/check.rs", "nothing", "docs/new.md"][usize::from(*file)];
+        let state = ["Todo", "Todo", "Todo", "In Progress", "Backlog"][usize::from(*state)];
+        let labels = if *labelled { "labels: [parse]\n" } else { "" };
+        world.ticket_file(
+            &format!("T-{number}"),
+            &format!("---\ntitle: Do part {number}\nstate: {state}\npriority: {priority}\n{labels}---\nAbout {file}\n"),
+        );
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 6, max_shrink_iters: 8, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_plan_and_the_cycle_after_it_agree(
+        sketches in prop::collection::vec((0u8..5, 0u8..5, any::<bool>(), 0u8..5), 1..7),
+        per_cycle in prop::option::of(1usize..4),
+    ) {
+        let mut world = world();
+        world.set("limits.per_cycle", json!(per_cycle));
+        drawn(&world, &sketches);
+        let plan = world.plan(&[]).exits(0);
+        let run = world.once(&[]).exits(0);
+        let chosen: Vec<String> = candidates(&plan)
+            .iter()
+            .filter(|one| one["chosen"] == true)
+            .map(|one| one["issue"].as_str().unwrap().to_owned())
+            .collect();
+        let mut worked_on = run.worked_on();
+        worked_on.sort_by_key(|key| chosen.iter().position(|other| other == key));
+        prop_assert_eq!(&chosen, &worked_on, "{}\n{}", plan, run);
+        let reasons = |all: &Value| -> BTreeMap<String, (Value, Value)> {
+            let left = all.as_array().unwrap().iter().filter(|one| !one["reason"].is_null());
+            left.map(|one| (one["issue"].to_string(), (one["reason"].clone(), one["detail"].clone()))).collect()
+        };
+        prop_assert_eq!(reasons(&plan.report()["candidates"]), reasons(&run.report()["skipped"]));
+    }
+}
