@@ -6,7 +6,7 @@ use crate::config::section::{Entry, Section, is_variable_name};
 use crate::config::values::{
     at_least_one, boolean, choice, count, duration, list, name, path, program, text, time_limit,
 };
-use crate::config::{AgentConfig, AgentKind, AgentSandbox, FallbackConfig, later};
+use crate::config::{AgentConfig, AgentKind, AgentSandbox, FallbackConfig};
 use crate::model::settings::{AgentLimits, CodexSettings, ModelsByClass};
 use std::mem::discriminant;
 use std::time::Duration;
