@@ -8,6 +8,7 @@ mod attempt;
 mod change;
 mod claim;
 mod close;
+mod context;
 mod hold;
 mod keep;
 mod ledger;
@@ -37,7 +38,7 @@ use crate::model::progress::Progress;
 use crate::model::report::{CycleStatus, Dispatched, Recovered, Requests, Skipped};
 use crate::model::settings::{
     AgentLimits, Backoff, Budget, KeepWorkspace, Limits, ModelRules, PreflightSettings, PullRequestSettings,
-    TrackerRules,
+    Template, TrackerRules,
 };
 use crate::model::{Claim, CycleReport, IssueId, Outcome, RunId, Time};
 use crate::ports::{Agent, Clock, Forge, StateStore, StoreError, Tracker, TrackerError};
@@ -101,6 +102,8 @@ pub struct Settings {
     pub branch_prefix: String,
     pub lease_skew: TimeDelta,
     pub pull_request: PullRequestSettings,
+    /// Instead of the built-in prompt.
+    pub prompt: Option<Template>,
     pub keep: KeepWorkspace,
     pub surroundings: Surroundings,
     /// Where this run's logs go: one folder per issue.

@@ -350,7 +350,7 @@ fn codex_is_told_how_to_run_and_its_own_configuration_as_dotted_keys() {
         ),
         (
             "agent: {kind: codex, codex: {config: {\"a=b\": 1}}}",
-            "1:47 agent.codex.config.a=b: is no key of Codex: use letters, digits, `-`, `_` and dots",
+            "1:46 agent.codex.config.a=b: is no key of Codex: use letters, digits, `-`, `_` and dots",
         ),
         (
             "agent: {codex: {mode: exec}}",

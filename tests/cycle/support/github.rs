@@ -16,6 +16,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use world::World;
 
+#[allow(unused_imports)] // Some of the test programs only.
+pub use smart_http::base64;
+
 /// The id of the repository; a fork has another.
 const REPOSITORY_ID: u64 = 1_296_269;
 
