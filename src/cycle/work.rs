@@ -74,7 +74,10 @@ impl Cycle<'_> {
                 self.records.entered(issue, workspace.path());
                 let job = Job { claimed, workspace, dir: dir.clone() };
                 let tried = self.attempts(&job, stops);
-                free();
+                // What was hit or spent must be on record before the next one begins.
+                if !(self.settings.budget.is_daily() || tried.iter().any(Tried::is_limited)) {
+                    free();
+                }
                 (self.conclude(&job, tried, warnings), Some(job))
             }
             Err(error) => {

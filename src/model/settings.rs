@@ -84,6 +84,13 @@ pub struct Budget {
     pub usd_per_day: Option<f64>,
 }
 
+impl Budget {
+    /// Whether there is a limit per day at all.
+    pub fn is_daily(&self) -> bool {
+        self.tokens_per_day.is_some() || self.usd_per_day.is_some()
+    }
+}
+
 /// How Codex is driven.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CodexSettings {
