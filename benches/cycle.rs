@@ -182,6 +182,9 @@ fn timed(command: Command) -> Duration {
 /// The largest resident size of that one process, in KiB, when it comes to print its result; its
 /// children are not counted. A full pipe holds it there until it was looked at.
 fn peak(mut command: Command) -> Option<u64> {
+    if !cfg!(target_os = "linux") {
+        return None;
+    }
     let (reader, mut writer) = std::io::pipe().unwrap();
     writer.write_all(&[0; PIPE]).unwrap();
     let mut child = command.stdout(writer).spawn().unwrap();
