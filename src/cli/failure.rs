@@ -65,7 +65,7 @@ impl From<CycleError> for Failure {
 pub(super) fn code_of(error: &CycleError) -> u8 {
     match error {
         CycleError::Config(_) => USAGE,
-        CycleError::Unreachable(_) => UNREACHABLE,
+        CycleError::Unreachable(_) | CycleError::Limited { .. } => UNREACHABLE,
         CycleError::Internal(_) => FAULT,
     }
 }

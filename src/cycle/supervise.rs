@@ -48,6 +48,14 @@ impl Cycle<'_> {
             let mut slots: HashSet<IssueId> = HashSet::new();
             let mut looked = self.world.clock.monotonic();
             loop {
+                // A limit that was hit meanwhile, a budget that is used up.
+                if !queue.is_empty()
+                    && slots.len() < claimed.at_once
+                    && let Some(hold) = self.hold()
+                {
+                    let why = format!("until {}: {}", hold.until.format("%F %T UTC"), hold.why);
+                    self.leave(queue.drain(..).collect(), SkipReason::Backoff, &why, &mut all);
+                }
                 while slots.len() < claimed.at_once
                     && !stops.all()
                     && let Some(next) = queue.pop_front()
@@ -88,7 +96,8 @@ impl Cycle<'_> {
                 queue.retain(|next| !self.leave_changed(next, &stops, &mut all));
             }
         });
-        self.leave(queue.into(), "the run ended before its turn", &mut all);
+        let why = "the run ended before its turn";
+        self.leave(queue.into(), SkipReason::ChangedSincePoll, why, &mut all);
         all.dispatched.sort_by_key(|done| order.get(&done.issue).copied());
         all
     }
@@ -106,7 +115,7 @@ impl Cycle<'_> {
         let fresh: HashMap<&IssueId, &Issue> = fresh.iter().map(|issue| (&issue.id, issue)).collect();
         for issue in running {
             let change = match fresh.get(&issue.id) {
-                Some(now) => ongoing::change(now, &self.settings.tracker),
+                Some(now) => ongoing::change(issue, now, &self.settings.tracker),
                 None => Some("the tracker has it no longer".to_owned()),
             };
             if let Some(change) = change {
@@ -118,11 +127,11 @@ impl Cycle<'_> {
     /// Gives a waiting issue back when its ticket changed.
     fn leave_changed(&self, next: &ClaimedIssue, stops: &Stops<'_>, all: &mut AllWorked) -> bool {
         let Some(change) = stops.change(&next.issue.id) else { return false };
-        self.leave(vec![next.clone()], &change, all);
+        self.leave(vec![next.clone()], SkipReason::ChangedSincePoll, &change, all);
         true
     }
 
-    fn leave(&self, waiting: Vec<ClaimedIssue>, why: &str, all: &mut AllWorked) {
+    fn leave(&self, waiting: Vec<ClaimedIssue>, reason: SkipReason, why: &str, all: &mut AllWorked) {
         if waiting.is_empty() {
             return;
         }
@@ -132,7 +141,7 @@ impl Cycle<'_> {
         }
         all.skipped.extend(issues.iter().map(|issue| Skipped {
             issue: issue.identifier.clone(),
-            reason: SkipReason::ChangedSincePoll,
+            reason,
             detail: why.to_owned(),
         }));
     }

@@ -1,9 +1,13 @@
 //! Decisions: values in, verdict out, no I/O.
 
+pub mod budget;
 pub mod complexity;
+pub mod context;
 pub mod difficulty;
 pub mod eligibility;
 pub mod environment;
+pub mod fix;
+pub mod learn;
 pub mod ongoing;
 pub mod outcome;
 pub mod preflight;
@@ -16,3 +20,4 @@ mod samples;
 pub mod slots;
 pub mod spending;
 pub mod symptom;
+pub mod template;

@@ -3,6 +3,7 @@
 
 mod agent;
 mod decisions;
+pub(super) mod prompt;
 mod services;
 mod work;
 
@@ -10,17 +11,21 @@ use super::discover::repository_root;
 use super::faults::ConfigFaults;
 use super::file::{Document, Key};
 use super::section::{Entry, Reading, Section};
-use super::values::{at_least_one, boolean, branch, branch_prefix, names, path, remote, time_limit};
+use super::values::{amount, at_least_one, boolean, branch, branch_prefix, names, path, remote, time_limit};
 use super::{Config, LoadOptions, later};
 use crate::model::issue::is_named_among;
-use crate::model::settings::{Backoff, Limits, PullRequestSettings, RepositorySettings, TrackerRules};
+use crate::model::settings::{
+    Backoff, Budget, Limits, PullRequestSettings, RepositorySettings, TrackerRules,
+};
 use std::time::Duration;
 
 pub(super) fn resolve(document: &Document, options: &LoadOptions<'_>) -> Result<Config, ConfigFaults> {
     let reading = Reading::new(document, options);
     let config = reading.top(|top| {
         later::check_sections(top);
-        let (tracker, forge, agent) = (services::tracker(top), services::forge(top), agent::agent(top));
+        let (budget, usd_per_issue) = budget(top);
+        let (tracker, forge) = (services::tracker(top), services::forge(top));
+        let agent = agent::agent(top, usd_per_issue);
         let repository = repository(top);
         let state = work::state(top, &repository);
         let max_attempts = agent.as_ref().map(|agent| agent.max_attempts);
@@ -30,6 +35,7 @@ pub(super) fn resolve(document: &Document, options: &LoadOptions<'_>) -> Result<
         let (preflight, weights) = (decisions::preflight(top), decisions::weights(top));
         let (gates, guards, hooks) = (work::gates(top), work::guards(top), work::hooks(top));
         let (workspace, pull_request) = (work::workspace(top), pull_request(top));
+        let prompt = prompt::prompt(top);
         let (tracker, forge, agent) = (tracker?, forge?, agent?.config);
         let file = document.path.clone();
         Some(Config {
@@ -38,6 +44,7 @@ pub(super) fn resolve(document: &Document, options: &LoadOptions<'_>) -> Result<
             repository,
             forge,
             agent,
+            budget,
             limits,
             retry,
             rate_limit,
@@ -49,6 +56,8 @@ pub(super) fn resolve(document: &Document, options: &LoadOptions<'_>) -> Result<
             workspace,
             state,
             pull_request,
+            prompt,
+            notes: Vec::new(),
         })
     });
     later::refuse(&reading);
@@ -124,6 +133,17 @@ fn state_limit(key: &Key, limit: &Entry<'_>, rules: Option<&TrackerRules>) -> Op
     Some((key.name.clone(), at_least_one(limit)?))
 }
 
+/// What a day may cost, and what an issue may.
+fn budget(top: &Section<'_>) -> (Budget, Option<f64>) {
+    top.section("budget", |s| {
+        let budget = Budget {
+            tokens_per_day: s.read_nullable("tokens_per_day", at_least_one),
+            usd_per_day: s.read_nullable("usd_per_day", amount),
+        };
+        (budget, s.read_nullable("usd_per_issue", amount))
+    })
+}
+
 fn backoff(top: &Section<'_>, key: &'static str, base: u64, max: u64) -> Backoff {
     top.section(key, |s| {
         let (base_given, max_given) = (s.read("base", time_limit), s.read("max", time_limit));
@@ -140,12 +160,11 @@ fn backoff(top: &Section<'_>, key: &'static str, base: u64, max: u64) -> Backoff
 }
 
 fn pull_request(top: &Section<'_>) -> PullRequestSettings {
-    top.section("pull_request", |s| {
-        later::check_pull_request(s);
-        PullRequestSettings {
-            draft: s.read("draft", boolean).unwrap_or(false),
-            labels: s.read("labels", names).unwrap_or_default(),
-            reviewers: s.read("reviewers", names).unwrap_or_default(),
-        }
+    top.section("pull_request", |s| PullRequestSettings {
+        draft: s.read("draft", boolean).unwrap_or(false),
+        labels: s.read("labels", names).unwrap_or_default(),
+        reviewers: s.read("reviewers", names).unwrap_or_default(),
+        title: s.read_nullable("title", prompt::text_template),
+        body: s.read_nullable("body", prompt::text_template),
     })
 }
