@@ -256,7 +256,54 @@ pub trait StateStore: Send + Sync {
         next: &State,
         message: &str,
         refs: &[RefUpdate],
+    ) -> Result<Snapshot, SwapError> {
+        self.swap_with(base, next, message, refs, &[])
+    }
+
+    /// The same, with files for the folder of contexts beside the document, of which the last
+    /// [`KEPT`](crate::model::capture::KEPT) by name stay.
+    fn swap_with(
+        &self,
+        base: &Snapshot,
+        next: &State,
+        message: &str,
+        refs: &[RefUpdate],
+        contexts: &[KeptFile],
     ) -> Result<Snapshot, SwapError>;
+
+    /// The files of that version beside the document, in the order of their names, as far as they
+    /// are wanted. Contacts nobody.
+    fn kept(
+        &self,
+        snapshot: &Snapshot,
+        folder: Folder,
+        wanted: &dyn Fn(&str) -> bool,
+    ) -> Result<Vec<KeptFile>, StoreError>;
+}
+
+/// A file beside the document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptFile {
+    pub name: String,
+    pub content: Vec<u8>,
+}
+
+/// What is kept beside the document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Folder {
+    /// Outcomes that left the document, a file a month.
+    History,
+    /// What attempts leave for the next ones, a file each.
+    Context,
+}
+
+impl Folder {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::History => "history",
+            Self::Context => "context",
+        }
+    }
 }
 
 /// A state and the version of it a swap builds on.

@@ -14,6 +14,10 @@ use std::sync::OnceLock;
 mod seal;
 mod survey;
 
+/// A folder of ours in a workspace.
+const PAGES: &str = ".conductor-context";
+const PAGE: &str = ".conductor-context/earlier-attempts.md";
+
 pub use crate::system::git::{ChangedFile, CommitInfo, RefResult as Pushed};
 pub use seal::Seal;
 
@@ -388,6 +392,29 @@ impl Workspace {
                 (path.to_owned(), target)
             })
             .collect())
+    }
+
+    /// Puts a page for the agent where git does not see it: a folder that ignores itself. Its path
+    /// from the workspace, or `None` when the repository has such a folder of its own.
+    pub fn put_page(&self, text: &str) -> Result<Option<&'static str>, WorkspaceError> {
+        self.check_intact()?;
+        let folder = self.path().join(PAGES);
+        let io = |error: std::io::Error| WorkspaceError::Io(format!("{}: {error}", folder.display()));
+        if let Ok(found) = folder.symlink_metadata() {
+            let ignore = folder.join(".gitignore");
+            let is_ours = found.is_dir()
+                && ignore.symlink_metadata().is_ok_and(|file| file.is_file())
+                && std::fs::read(&ignore).is_ok_and(|text| text == b"*\n");
+            if !is_ours {
+                return Ok(None);
+            }
+            // Made anew: an earlier agent may have put a link in the place of the page.
+            std::fs::remove_dir_all(&folder).map_err(io)?;
+        }
+        std::fs::create_dir(&folder).map_err(io)?;
+        std::fs::write(folder.join(".gitignore"), "*\n").map_err(io)?;
+        std::fs::write(self.path().join(PAGE), text).map_err(io)?;
+        Ok(Some(PAGE))
     }
 
     /// Back to a clean start for the next attempt.

@@ -30,10 +30,50 @@ fn the_readme_begins_with_its_two_commands() {
     let readme = file("README.md");
     let first = readme.split("```sh\n").nth(1).unwrap().split("```").next().unwrap();
     assert_eq!(first, "cargo run -- demo\ncargo test\n");
+    let picture = first_picture(&readme);
+    assert!(readme.find(&picture) < readme.find("```sh"), "the picture comes first");
+    assert!(file(&picture).starts_with("<svg ") && file(&picture).contains("cargo run -- demo"));
     let script = file(".ci/run");
     for command in ["cargo run --locked -- demo", "cargo test --locked\n"] {
         assert!(script.contains(command), "{command}");
     }
+}
+
+fn first_picture(readme: &str) -> String {
+    readme.split_once("![").unwrap().1.split_once("](").unwrap().1.split_once(')').unwrap().0.to_owned()
+}
+
+#[test]
+fn the_quick_start_works_as_it_is_written() {
+    let steps = readme_steps();
+    assert_eq!(steps.len(), 3);
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    fs::create_dir(path("bin")).unwrap();
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_conductor"), path("bin/conductor")).unwrap();
+    let search = format!("{}:{}", path("bin").display(), std::env::var("PATH").unwrap());
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-e", "-c", &steps.concat()]).current_dir(folder.path()).env_clear();
+    shell.env("PATH", search).env("HOME", folder.path()).env("TMPDIR", folder.path());
+    for role in ["AUTHOR", "COMMITTER"] {
+        shell.env(format!("GIT_{role}_NAME"), "Reader").env(format!("GIT_{role}_EMAIL"), "reader@localhost");
+    }
+    let output = shell.output().unwrap();
+    let told = format!("{output:?}");
+    assert!(output.status.success(), "{told}");
+    let at = |name: &str| fs::read_to_string(path(&format!("hello/{name}"))).unwrap();
+    assert!(at("pulls/1.md").contains("HELLO-1: Say hello"), "{told}");
+    assert!(at("tickets/HELLO-1.md").contains("state: In Review"), "{told}");
+    let mut again = std::process::Command::new(env!("CARGO_BIN_EXE_conductor"));
+    let again = again.args(["once", "-C"]).arg(path("hello/work")).output().unwrap();
+    assert!(String::from_utf8_lossy(&again.stdout).starts_with("nothing to do"), "{again:?}");
+}
+
+/// The blocks of the quick start, in their order.
+fn readme_steps() -> Vec<String> {
+    let readme = file("README.md");
+    let blocks = readme.split("<!-- quick start -->\n```sh\n").skip(1);
+    blocks.map(|rest| rest.split_once("```").unwrap().0.to_owned()).collect()
 }
 
 #[test]

@@ -104,6 +104,12 @@ pub enum Command {
     Plan(PlanArgs),
     /// One whole cycle in a throwaway world: local tracker, bare origin, scripted agent
     Demo(DemoArgs),
+    /// What past attempts teach: rates, where they fail, which settings to change
+    Learn(LearnArgs),
+    /// What attempts at a ticket left for the next ones
+    Context(ContextArgs),
+    /// Search what all attempts left: commits, decisions, files, errors, last words
+    Search(SearchArgs),
     /// Claims, work in review, waiting and blocked tickets, limits, last outcomes
     Status,
     /// What a ticket's agent printed, in the latest run of this machine
@@ -139,6 +145,9 @@ pub struct OnceArgs {
     /// How long the run may take: 45m, 5h30m [default: limits.deadline of the file]
     #[arg(long, value_name = "DURATION", env = "CONDUCTOR_DEADLINE", value_parser = parse_deadline)]
     pub deadline: Option<Duration>,
+    /// A Symphony WORKFLOW.md instead of a configuration; what it says and has no effect is told
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub workflow: Option<PathBuf>,
     /// Say where the time went, on stderr and in the JSON
     #[arg(long)]
     pub timings: bool,
@@ -175,6 +184,30 @@ pub struct DemoArgs {
     /// Leave the demo's world in this directory, which must be empty or not exist
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub keep: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct LearnArgs {
+    /// Only the newest N attempts
+    #[arg(long, value_name = "N")]
+    pub last: Option<NonZeroUsize>,
+    /// Only attempts that failed
+    #[arg(long)]
+    pub failures_only: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct ContextArgs {
+    /// The ticket, by the name people use
+    #[arg(value_name = "KEY")]
+    pub issue: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct SearchArgs {
+    /// All of them must be there, in any case and order
+    #[arg(value_name = "WORD", required = true)]
+    pub words: Vec<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
@@ -262,7 +295,7 @@ mod tests {
             &["once", "--max-concurrent", "0"],
             &["once", "--deadline", "30"],
             &["once", "--deadline", "0s"],
-            &["once", "--workflow", "x"],
+            &["once", "--workflow"],
             &["once", "-v", "-q"],
             &["logs"],
             &["once", "--output", "xml"],

@@ -2,12 +2,16 @@
 //! terminal and the signals are read here and passed on.
 
 pub mod args;
+mod context;
 mod demo;
 mod failure;
+mod kept;
+mod learn;
 mod logs;
 mod look;
 mod once;
 mod plan;
+mod search;
 mod signals;
 mod status;
 mod terminal;
@@ -37,6 +41,9 @@ pub fn main() -> ExitCode {
         Command::Plan(args) => plan::run(&cli.global, args),
         Command::Demo(args) => demo::run(&cli.global, args),
         Command::DemoAgent(args) => demo::agent::run(args),
+        Command::Learn(args) => learn::run(&cli.global, args),
+        Command::Context(args) => context::run(&cli.global, args),
+        Command::Search(args) => search::run(&cli.global, args),
         Command::Completions { shell } => completions(*shell),
         Command::Supervise(_) => return process::supervise_main(),
     };

@@ -1,7 +1,7 @@
 //! `conductor once`: one cycle.
 
 use super::args::{GlobalArgs, OnceArgs, OutputFormat};
-use super::failure::{ATTEMPT_FAILED, DEFERRED, FAULT, Failure, code_of};
+use super::failure::{ATTEMPT_FAILED, DEFERRED, FAULT, Failure, USAGE, code_of};
 use super::wire::{Surrounding, directory, secrets, wire};
 use super::{signals, terminal};
 use crate::config::{self, Config, LoadOptions, Overrides};
@@ -21,6 +21,9 @@ pub(super) fn run(global: &GlobalArgs, args: &OnceArgs) -> Result<ExitCode, Fail
     let display = Arc::new(terminal::progress(global));
     let secrets = secrets(&config, &surrounding);
     terminal::log(global, Arc::clone(&display), Redactor::new(&secrets));
+    for note in &config.notes {
+        tracing::warn!("{note}");
+    }
     let actions = Actions::of(&surrounding, global);
     actions.open();
     let shown = Arc::clone(&display);
@@ -61,7 +64,13 @@ pub(super) fn load(
         home: surrounding.home(),
         temp_dir: surrounding.temp.clone(),
     };
-    Ok(config::load(&options)?)
+    match &args.workflow {
+        None => Ok(config::load(&options)?),
+        Some(_) if options.explicit.is_some() => {
+            Err(Failure::new(USAGE, "--workflow and --config are two configurations: give one of them"))
+        }
+        Some(file) => Ok(config::load_workflow(file, &options)?),
+    }
 }
 
 /// Renders the report and chooses the exit code.

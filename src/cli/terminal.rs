@@ -49,6 +49,13 @@ pub(super) fn say_error(global: &GlobalArgs, message: &str) {
     }
 }
 
+pub(super) fn say_warning(global: &GlobalArgs, message: &str) {
+    if !global.quiet {
+        // A reader that is gone is not told.
+        let _ = writeln!(stderr(global), "warning: {}", text::one_line(message));
+    }
+}
+
 /// Live lines on a terminal, plain ones elsewhere, none when quiet.
 pub(super) fn progress(global: &GlobalArgs) -> Display {
     if global.quiet {

@@ -337,6 +337,7 @@ fn settings(
         branch_prefix: config.repository.branch_prefix.clone(),
         lease_skew: config.state.lease_skew,
         pull_request: config.pull_request.clone(),
+        prompt: config.prompt.clone(),
         keep: config.workspace.keep,
         surroundings: Surroundings {
             base: surrounding.env.clone(),

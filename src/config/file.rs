@@ -76,17 +76,21 @@ impl Node {
 const MAX_BYTES: u64 = 1024 * 1024;
 
 pub(super) fn read(path: &Path) -> Result<Document, ConfigFaults> {
+    parse(path, read_text(path)?)
+}
+
+/// A file of a sane size, as text.
+pub(super) fn read_text(path: &Path) -> Result<String, ConfigFaults> {
     let refuse = |message: String| ConfigFaults::from(Fault::of_file(path, message));
     let bytes = read_bytes(path).map_err(|error| refuse(format!("cannot be read: {error}")))?;
     if bytes.len() as u64 > MAX_BYTES {
         return Err(refuse("larger than 1 MiB: this is not a configuration file".to_owned()));
     }
-    let source = String::from_utf8(bytes).map_err(|error| {
+    String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         let line = error.as_bytes().iter().take(at).filter(|byte| **byte == b'\n').count() + 1;
         refuse(format!("line {line} is not UTF-8: save the file as UTF-8"))
-    })?;
-    parse(path, source)
+    })
 }
 
 fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {

@@ -3,7 +3,7 @@
 
 use super::file::{Node, Value, literal};
 use super::section::{Reading, Section};
-use super::values::{at_least_one, choice, list, names, path, text};
+use super::values::{at_least_one, choice, list, names};
 
 /// Dotted key → what it may say so far, as YAML.
 const NOT_YET: &[(&str, &[&str])] = &[
@@ -12,9 +12,6 @@ const NOT_YET: &[(&str, &[&str])] = &[
     ("gate_failure", &["fail"]),
     ("rework.on", &["[]"]),
     ("rework.max", &["3"]),
-    ("pull_request.title", &[]),
-    ("pull_request.body", &[]),
-    ("prompt.template", &[]),
 ];
 
 /// Dotted key → the kinds that do not exist yet, and those that do.
@@ -69,9 +66,6 @@ pub(super) fn check_sections(top: &Section<'_>) {
         rework.read("on", |on| list(on, reason));
         rework.read("max", at_least_one::<u32>);
     });
-    top.section("prompt", |prompt| {
-        prompt.read_nullable("template", path);
-    });
 }
 
 pub(super) fn check_tracker(tracker: &Section<'_>) {
@@ -87,9 +81,4 @@ pub(super) fn check_tracker(tracker: &Section<'_>) {
 
 pub(super) fn check_agent(agent: &Section<'_>) {
     agent.read("sandbox", |entry| choice(entry, &[("none", ()), ("bubblewrap", ())]));
-}
-
-pub(super) fn check_pull_request(pull_request: &Section<'_>) {
-    pull_request.read_nullable("title", text);
-    pull_request.read_nullable("body", text);
 }

@@ -13,6 +13,7 @@ mod later;
 mod resolve;
 mod section;
 mod values;
+mod workflow;
 
 pub use faults::{ConfigFaults, Fault};
 pub use formats::parse_duration;
@@ -20,10 +21,10 @@ pub use formats::parse_duration;
 use crate::model::Secret;
 use crate::model::settings::{
     AgentLimits, Backoff, Budget, CodexSettings, GateSpec, GuardRules, Hooks, Limits, ModelsByClass,
-    PreflightSettings, PullRequestSettings, RepositorySettings, StateSettings, TrackerRules, Weights,
-    WorkspaceSettings,
+    PreflightSettings, PullRequestSettings, RepositorySettings, StateSettings, Template, TrackerRules,
+    Weights, WorkspaceSettings,
 };
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Everything a run is told, checked and complete.
@@ -49,6 +50,10 @@ pub struct Config {
     pub workspace: WorkspaceSettings,
     pub state: StateSettings,
     pub pull_request: PullRequestSettings,
+    /// Instead of the built-in prompt.
+    pub prompt: Option<Template>,
+    /// What of the file has no effect, each with its place; only a `WORKFLOW.md` may have such.
+    pub notes: Vec<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -172,4 +177,9 @@ pub struct Overrides {
 pub fn load(options: &LoadOptions<'_>) -> Result<Config, ConfigFaults> {
     let document = discover::find(options).and_then(|path| file::read(&path))?;
     resolve::resolve(&document, options)
+}
+
+/// The configuration that a Symphony `WORKFLOW.md` stands for, in our words.
+pub fn load_workflow(file: &Path, options: &LoadOptions<'_>) -> Result<Config, ConfigFaults> {
+    workflow::load(&values::without_dots(&options.directory.join(file)), options)
 }

@@ -64,6 +64,11 @@ impl<'a> Reading<'a> {
         self.faults.borrow_mut().push(fault);
     }
 
+    /// Faults of another file that this one names.
+    pub(super) fn faults_elsewhere(&self, faults: impl IntoIterator<Item = Fault>) {
+        self.faults.borrow_mut().extend(faults);
+    }
+
     pub(super) fn has_fault_under(&self, key: &str) -> bool {
         self.faults.borrow().iter().filter_map(|fault| fault.key.as_deref()).any(|faulty| {
             faulty.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))

@@ -32,6 +32,8 @@ pub(super) struct AgentRun {
     pub files: BTreeSet<String>,
     pub usage: Usage,
     pub turns: u64,
+    /// What it said last.
+    pub words: String,
     /// Of all its processes.
     pub duration: Duration,
 }
@@ -59,6 +61,7 @@ impl AgentRun {
             files: BTreeSet::new(),
             usage: Usage::default(),
             turns: 0,
+            words: String::new(),
             duration: Duration::ZERO,
         }
     }
@@ -84,11 +87,15 @@ impl AgentRun {
             AgentEvent::Usage(usage) => self.usage = usage,
             AgentEvent::RateLimit { reached: true, resets_at, .. } => self.limit = Some(resets_at),
             AgentEvent::Finished(result) => {
+                if !result.message.trim().is_empty() {
+                    self.words.clone_from(&result.message);
+                }
                 if let Some(usage) = result.usage {
                     self.usage = usage;
                 }
                 self.result = Some(result);
             }
+            AgentEvent::Text(words) if !words.trim().is_empty() => self.words = words,
             AgentEvent::RateLimit { reached: false, .. }
             | AgentEvent::ToolResult { .. }
             | AgentEvent::Text(_)

@@ -55,7 +55,7 @@ impl Cycle<'_> {
             let wip = done.kept.as_ref().and_then(|kept| self.wip_update(claimed, kept));
             let mut outcome = recorded(claimed, &done);
             outcome.refs.extend(wip);
-            let error = self.record(claimed, outcome).err();
+            let error = self.record(claimed, outcome, &done.tried).err();
             if let Some(Ok(Some(warning))) = removal.map(std::thread::ScopedJoinHandle::join) {
                 done.warnings.push(warning);
             }
@@ -81,7 +81,7 @@ impl Cycle<'_> {
             LedgerError::Ref { name, detail } if done.pushed.is_none() => {
                 done.warnings
                     .push(format!("the unfinished work stays on this machine, {name} was refused: {detail}"));
-                let again = self.record(claimed, recorded(claimed, done)).err()?;
+                let again = self.record(claimed, recorded(claimed, done), &done.tried).err()?;
                 Some(CycleError::Unreachable(format!(
                     "{key}: its outcome could not be written: {}",
                     words(&again)
@@ -96,7 +96,7 @@ impl Cycle<'_> {
                 }
                 done.pushed = None;
                 done.record = self.after(claimed, &done.tried);
-                let again = self.record(claimed, recorded(claimed, done)).err()?;
+                let again = self.record(claimed, recorded(claimed, done), &done.tried).err()?;
                 Some(CycleError::Unreachable(format!(
                     "{key}: its outcome could not be written: {}",
                     words(&again)

@@ -1,8 +1,8 @@
 //! The one compare-and-swap loop. Changes handed in while a commit is on its way are committed
 //! together by the next one; a lost race loads the fresh state and decides every change again.
 
-use crate::model::{Refusal, RunId, Sha, State, state::Writer};
-use crate::ports::{Clock, RefUpdate, Snapshot, StateStore, StoreError, SwapError};
+use crate::model::{Capture, Refusal, RunId, Sha, State, state::Writer};
+use crate::ports::{Clock, Folder, KeptFile, RefUpdate, Snapshot, StateStore, StoreError, SwapError};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -38,8 +38,15 @@ pub struct Ledger<'w> {
     store: &'w dyn StateStore,
     clock: &'w dyn Clock,
     writer: Writer,
-    waiting: Mutex<Vec<(Change<'static>, Slot)>>,
+    waiting: Mutex<Vec<Waiting<'static>>>,
     snapshot: Mutex<Snapshot>,
+}
+
+/// A change on its way, and who waits for it.
+struct Waiting<'c> {
+    change: Change<'c>,
+    contexts: Vec<KeptFile>,
+    slot: Slot,
 }
 
 type Slot = Arc<Mutex<Option<Result<(), LedgerError>>>>;
@@ -57,6 +64,20 @@ impl<'w> Ledger<'w> {
         held(&self.snapshot).state.clone()
     }
 
+    /// What earlier attempts at the ticket left, oldest first. What cannot be read is no reason to
+    /// stop anybody.
+    pub fn captures(&self, issue: &str) -> Vec<Capture> {
+        let snapshot = held(&self.snapshot).clone();
+        let wanted = |name: &str| Capture::is_file_of(name, issue);
+        match self.store.kept(&snapshot, Folder::Context, &wanted) {
+            Ok(files) => files.iter().filter_map(|file| serde_json::from_slice(&file.content).ok()).collect(),
+            Err(error) => {
+                tracing::warn!("what earlier attempts left cannot be read: {error}");
+                Vec::new()
+            }
+        }
+    }
+
     /// The remote's base branch, where the store told it.
     pub fn base(&self) -> Option<Sha> {
         held(&self.snapshot).base.clone()
@@ -65,15 +86,18 @@ impl<'w> Ledger<'w> {
     /// Commits a change by itself.
     pub fn commit_alone(&self, change: Change<'_>) -> Result<(), LedgerError> {
         let slot = Slot::default();
-        self.commit_batch(&mut held(&self.snapshot), vec![(change, Arc::clone(&slot))]);
+        self.commit_batch(
+            &mut held(&self.snapshot),
+            vec![Waiting { change, contexts: Vec::new(), slot: Arc::clone(&slot) }],
+        );
         held(&slot).take().unwrap_or(Err(LedgerError::Refused(Refusal::Nothing)))
     }
 
     /// Commits a change, with those of other threads where they come together; returns when it is
-    /// on the remote or cannot be.
-    pub fn commit(&self, change: Change<'static>) -> Result<(), LedgerError> {
+    /// on the remote or cannot be. The contexts are kept beside the state.
+    pub fn commit(&self, change: Change<'static>, contexts: Vec<KeptFile>) -> Result<(), LedgerError> {
         let slot = Slot::default();
-        held(&self.waiting).push((change, Arc::clone(&slot)));
+        held(&self.waiting).push(Waiting { change, contexts, slot: Arc::clone(&slot) });
         let mut snapshot = held(&self.snapshot);
         // Whoever held the snapshot before may have taken this change along.
         if held(&slot).is_none() {
@@ -84,11 +108,12 @@ impl<'w> Ledger<'w> {
         held(&slot).take().unwrap_or(Err(LedgerError::Refused(Refusal::Nothing)))
     }
 
-    fn commit_batch(&self, snapshot: &mut Snapshot, mut batch: Vec<(Change<'_>, Slot)>) {
+    fn commit_batch(&self, snapshot: &mut Snapshot, mut batch: Vec<Waiting<'_>>) {
         let mut strikes = 0;
         for attempt in 0..MAX_TRIES {
             let Some((next, message, refs)) = self.decide(&snapshot.state, &mut batch) else { return };
-            let error = match self.store.swap(snapshot, &next, &message, &refs) {
+            let contexts: Vec<KeptFile> = batch.iter().flat_map(|one| one.contexts.iter().cloned()).collect();
+            let error = match self.store.swap_with(snapshot, &next, &message, &refs, &contexts) {
                 Ok(written) => {
                     *snapshot = written;
                     return settle(&mut batch, |_| true, &Ok(()));
@@ -135,13 +160,9 @@ impl<'w> Ledger<'w> {
 
     /// All changes, one on top of the other; those that are refused are settled. `None` when none
     /// is left.
-    fn decide(
-        &self,
-        state: &State,
-        batch: &mut Vec<(Change<'_>, Slot)>,
-    ) -> Option<(State, String, Vec<RefUpdate>)> {
+    fn decide(&self, state: &State, batch: &mut Vec<Waiting<'_>>) -> Option<(State, String, Vec<RefUpdate>)> {
         let mut next = state.clone();
-        batch.retain_mut(|(change, slot)| match (change.decide)(&next) {
+        batch.retain_mut(|Waiting { change, slot, .. }| match (change.decide)(&next) {
             Ok(decided) => {
                 next = decided;
                 true
@@ -156,8 +177,8 @@ impl<'w> Ledger<'w> {
         }
         next.updated_at = Some(self.clock.now());
         next.updated_by = Some(self.writer.clone());
-        let message = batch.iter().map(|(change, _)| change.what.as_str()).collect::<Vec<_>>().join("\n");
-        let refs = batch.iter().flat_map(|(change, _)| change.refs.iter().cloned()).collect();
+        let message = batch.iter().map(|one| one.change.what.as_str()).collect::<Vec<_>>().join("\n");
+        let refs = batch.iter().flat_map(|one| one.change.refs.iter().cloned()).collect();
         Some((next, message_of(&message, batch.len()), refs))
     }
 
@@ -174,12 +195,8 @@ fn message_of(lines: &str, count: usize) -> String {
     if count == 1 { lines.to_owned() } else { format!("{count} changes\n\n{lines}") }
 }
 
-fn settle(
-    batch: &mut Vec<(Change<'_>, Slot)>,
-    which: impl Fn(&Change) -> bool,
-    result: &Result<(), LedgerError>,
-) {
-    batch.retain(|(change, slot)| {
+fn settle(batch: &mut Vec<Waiting<'_>>, which: impl Fn(&Change) -> bool, result: &Result<(), LedgerError>) {
+    batch.retain(|Waiting { change, slot, .. }| {
         let settled = which(change);
         if settled {
             *held(slot) = Some(result.clone());

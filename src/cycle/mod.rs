@@ -8,6 +8,7 @@ mod attempt;
 mod change;
 mod claim;
 mod close;
+mod context;
 mod hold;
 mod keep;
 mod ledger;
@@ -37,7 +38,7 @@ use crate::model::progress::Progress;
 use crate::model::report::{CycleStatus, Dispatched, Recovered, Requests, Skipped};
 use crate::model::settings::{
     AgentLimits, Backoff, Budget, KeepWorkspace, Limits, ModelRules, PreflightSettings, PullRequestSettings,
-    TrackerRules,
+    Template, TrackerRules,
 };
 use crate::model::{Claim, CycleReport, IssueId, Outcome, RunId, Time};
 use crate::ports::{Agent, Clock, Forge, StateStore, StoreError, Tracker, TrackerError};
@@ -101,6 +102,8 @@ pub struct Settings {
     pub branch_prefix: String,
     pub lease_skew: TimeDelta,
     pub pull_request: PullRequestSettings,
+    /// Instead of the built-in prompt.
+    pub prompt: Option<Template>,
     pub keep: KeepWorkspace,
     pub surroundings: Surroundings,
     /// Where this run's logs go: one folder per issue.
@@ -133,7 +136,7 @@ pub enum CycleError {
     Config(String),
     /// Tracker, forge or git remote out of reach or refusing, or the state unreadable.
     Unreachable(String),
-    /// The tracker's allowance is used up.
+    /// The tracker's request allowance is used up; until when, where it said so.
     Limited { until: Option<Time>, detail: String },
     /// A fault of Conductor's own.
     Internal(String),
@@ -142,8 +145,10 @@ pub enum CycleError {
 impl fmt::Display for CycleError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Config(text) | Self::Unreachable(text) | Self::Internal(text) => f.write_str(text),
-            Self::Limited { detail, .. } => write!(f, "tracker rate limit: {detail}"),
+            Self::Config(text)
+            | Self::Unreachable(text)
+            | Self::Limited { detail: text, .. }
+            | Self::Internal(text) => f.write_str(text),
         }
     }
 }
@@ -163,7 +168,7 @@ impl From<TrackerError> for CycleError {
     fn from(error: TrackerError) -> Self {
         match error {
             TrackerError::Config(text) => Self::Config(text),
-            TrackerError::RateLimited { until, detail } => Self::Limited { until, detail },
+            TrackerError::RateLimited { until, .. } => Self::Limited { until, detail: error.to_string() },
             other => Self::Unreachable(other.to_string()),
         }
     }

@@ -4,6 +4,7 @@
 use super::Cycle;
 use super::claim::ClaimedIssue;
 use super::ledger::{Change, LedgerError};
+use super::tried::Tried;
 use crate::model::{Attempt, BranchName, Conclusion, IssueRecord, Outcome, Sha, State, Time};
 use crate::policy::rate_limit;
 use crate::ports::RefUpdate;
@@ -27,7 +28,12 @@ pub(super) fn proof(branch: &BranchName, head: &Sha) -> RefUpdate {
 
 impl Cycle<'_> {
     /// Ends the claim in its outcome.
-    pub(super) fn record(&self, claimed: &ClaimedIssue, recorded: Recorded) -> Result<(), LedgerError> {
+    pub(super) fn record(
+        &self,
+        claimed: &ClaimedIssue,
+        recorded: Recorded,
+        tried: &[Tried],
+    ) -> Result<(), LedgerError> {
         let now = self.now();
         let run = self.settings.identity.run_id.clone();
         let what = describe(&recorded);
@@ -49,8 +55,9 @@ impl Cycle<'_> {
             }
             Ok(next)
         };
+        let contexts = self.contexts(claimed, tried);
         let change = Change { what, refs: recorded.refs, decide: Box::new(decide) };
-        self.watch.time("record", Some(&claimed.issue.identifier), || self.ledger.commit(change))
+        self.watch.time("record", Some(&claimed.issue.identifier), || self.ledger.commit(change, contexts))
     }
 }
 

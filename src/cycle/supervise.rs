@@ -6,15 +6,24 @@ use super::stop::Stops;
 use super::work::Worked;
 use super::{Cycle, CycleError, ids};
 use crate::model::report::{Dispatched, SkipReason, Skipped};
+use crate::model::settings::Budget;
 use crate::model::{Issue, IssueId};
 use crate::policy::ongoing;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
 use std::time::Duration;
 
 /// How often the main thread looks whether it was asked to stop.
 const LOOK: Duration = Duration::from_millis(100);
+
+/// What an issue's thread tells the main one.
+enum FromWorker {
+    /// Its agents and checks are through; publishing and recording need no slot.
+    AgentsDone,
+    /// It is through; without a result after a fault of our own.
+    Ended(Option<Box<Worked>>),
+}
 
 /// What all the threads together did.
 #[derive(Default)]
@@ -36,34 +45,48 @@ impl Cycle<'_> {
         let (sender, receiver) = mpsc::channel();
         std::thread::scope(|scope| {
             let mut running: HashMap<IssueId, Issue> = HashMap::new();
+            // Those whose agents, or checks, may still run: what comes after needs no slot.
+            let mut slots: HashSet<IssueId> = HashSet::new();
             let mut looked = self.world.clock.monotonic();
             loop {
-                // A limit that was hit meanwhile, a budget that is used up.
-                if !queue.is_empty()
-                    && running.len() < claimed.at_once
+                // What an issue spent is known when it is recorded: with a budget the next waits for that.
+                let busy =
+                    if self.settings.budget == Budget::default() { slots.len() } else { running.len() };
+                let mut free = claimed.at_once.saturating_sub(busy);
+                if free > 0
+                    && !queue.is_empty()
                     && let Some(hold) = self.hold()
                 {
                     let why = format!("until {}: {}", hold.until.format("%F %T UTC"), hold.why);
                     self.leave(queue.drain(..).collect(), SkipReason::Backoff, &why, &mut all);
                 }
-                while running.len() < claimed.at_once
+                while free > 0
+                    && !stops.is_limited()
                     && !stops.all()
                     && let Some(next) = queue.pop_front()
                 {
+                    free -= 1;
                     running.insert(next.issue.id.clone(), next.issue.clone());
+                    slots.insert(next.issue.id.clone());
                     let (sender, stops) = (sender.clone(), &stops);
+                    // The receiver outlives every thread of the scope.
                     scope.spawn(move || {
-                        let worked = catch_unwind(AssertUnwindSafe(|| self.work_on(&next, stops)));
-                        // The receiver outlives every thread of the scope.
-                        let _ = sender.send((next.issue, worked.ok()));
+                        let tell = |news| drop(sender.send((next.issue.id.clone(), news)));
+                        let free = || tell(FromWorker::AgentsDone);
+                        let worked = catch_unwind(AssertUnwindSafe(|| self.work_on(&next, stops, &free)));
+                        tell(FromWorker::Ended(worked.ok().map(Box::new)));
                     });
                 }
                 if running.is_empty() {
                     break;
                 }
-                if let Ok((issue, worked)) = receiver.recv_timeout(LOOK) {
-                    running.remove(&issue.id);
-                    all.add(&issue, worked);
+                if let Ok((id, news)) = receiver.recv_timeout(LOOK) {
+                    slots.remove(&id);
+                    if let FromWorker::Ended(worked) = news
+                        && let Some(issue) = running.remove(&id)
+                    {
+                        all.add(&issue, worked);
+                    }
                 }
                 let now = self.world.clock.monotonic();
                 if now.saturating_sub(looked) >= self.settings.limits.reconcile_interval {
@@ -98,7 +121,7 @@ impl Cycle<'_> {
         let fresh: HashMap<&IssueId, &Issue> = fresh.iter().map(|issue| (&issue.id, issue)).collect();
         for issue in running {
             let change = match fresh.get(&issue.id) {
-                Some(now) => ongoing::change(now, &self.settings.tracker),
+                Some(now) => ongoing::change(issue, now, &self.settings.tracker),
                 None => Some("the tracker has it no longer".to_owned()),
             };
             if let Some(change) = change {
@@ -131,8 +154,8 @@ impl Cycle<'_> {
 }
 
 impl AllWorked {
-    fn add(&mut self, issue: &Issue, worked: Option<Worked>) {
-        match worked {
+    fn add(&mut self, issue: &Issue, worked: Option<Box<Worked>>) {
+        match worked.map(|worked| *worked) {
             Some(Worked { dispatched, trouble }) => {
                 self.dispatched.push(dispatched);
                 self.trouble = self.trouble.take().or(trouble);

@@ -18,6 +18,7 @@ use crate::policy::outcome::{Facts, Judgement, judge, last_words};
 use crate::policy::prompt::{self, Brief};
 use crate::policy::pull_request::{self, FileChange, Summary};
 use crate::policy::retry;
+use crate::policy::template;
 use crate::ports::Assignment;
 use crate::workspace::{Work, WorkspaceError};
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -40,6 +41,8 @@ pub(super) struct Tried {
     pub is_draft: bool,
     pub limit_resets_at: Option<Time>,
     pub log: Option<PathBuf>,
+    /// Of the agent, not redacted.
+    pub last_words: String,
 }
 
 impl Tried {
@@ -67,6 +70,7 @@ impl Tried {
             is_draft: false,
             limit_resets_at: None,
             log: None,
+            last_words: String::new(),
         }
     }
 
@@ -175,20 +179,38 @@ impl Cycle<'_> {
             error_tail: (!tail.is_empty()).then(|| tail.to_owned()),
         };
         attempt.failure = retry::class_of(&attempt);
-        Tried { attempt, error, work, text: told, is_draft, limit_resets_at, log: Some(assignment.log) }
+        Tried {
+            attempt,
+            error,
+            work,
+            text: told,
+            is_draft,
+            limit_resets_at,
+            log: Some(assignment.log),
+            last_words: run.words,
+        }
     }
 
     fn assignment(&self, job: &Job<'_>, plan: &Plan<'_>, max_usd: Option<f64>) -> Result<Assignment, String> {
         let prior = self.prior(job, plan.earlier);
-        let text = prompt::render(&Brief {
+        let captures = self.earlier(job, plan.number, plan.earlier.last());
+        let brief = Brief {
             issue: job.issue(),
             attempt: plan.number,
             base_branch: &self.settings.base_branch,
+            branch: job.workspace.branch().as_str(),
             prior: &prior,
+            captures: &captures,
+            page: self.leave_page(job, &captures),
             adjustments: plan.adjustments,
             gates: &self.world.commands.gates,
             boundary: &boundary(),
-        });
+        };
+        let text = match &self.settings.prompt {
+            Some(template) => template::render(template, &brief)
+                .map_err(|fault| format!("the prompt's template: {fault}"))?,
+            None => prompt::render(&brief),
+        };
         let failed = |error: std::io::Error| format!("{}: {error}", job.dir.display());
         std::fs::create_dir_all(job.temporary()).map_err(failed)?;
         if self.settings.surroundings.isolated_home {
@@ -333,7 +355,17 @@ impl Cycle<'_> {
             run: &identity.run_id,
             run_url: identity.ci_run_url.as_deref(),
         };
-        (pull_request::title(job.issue()), pull_request::body(&summary))
+        let own = &self.settings.pull_request;
+        let title = own.title.as_ref().map(|template| pull_request::title_of(template, &summary));
+        let body = own.body.as_ref().map(|template| pull_request::body_of(template, &summary));
+        // A ticket the samples did not foresee gets what everybody else gets.
+        let rendered = |made: Option<Result<String, template::TemplateFault>>, key: &str| {
+            made?.inspect_err(|fault| tracing::warn!("pull_request.{key}: {fault}")).ok()
+        };
+        (
+            rendered(title, "title").unwrap_or_else(|| pull_request::title(job.issue())),
+            rendered(body, "body").unwrap_or_else(|| pull_request::body(&summary)),
+        )
     }
 
     /// Runs a hook; its failure is logged, and fails the run only where the hook says so.

@@ -49,7 +49,7 @@ impl Job<'_> {
 }
 
 impl Cycle<'_> {
-    pub(super) fn work_on(&self, claimed: &ClaimedIssue, stops: &Stops<'_>) -> Worked {
+    pub(super) fn work_on(&self, claimed: &ClaimedIssue, stops: &Stops<'_>, free: &dyn Fn()) -> Worked {
         let issue = &claimed.issue;
         let _span = tracing::info_span!("issue", issue = %issue.identifier).entered();
         let begun = self.watch.elapsed();
@@ -73,7 +73,9 @@ impl Cycle<'_> {
             Ok(workspace) => {
                 self.records.entered(issue, workspace.path());
                 let job = Job { claimed, workspace, dir: dir.clone() };
-                (self.attempts(&job, stops, warnings), Some(job))
+                let tried = self.attempts(&job, stops);
+                free();
+                (self.conclude(&job, tried, warnings), Some(job))
             }
             Err(error) => {
                 let tried =
@@ -85,21 +87,20 @@ impl Cycle<'_> {
     }
 
     /// Attempts until one stands, or none may follow.
-    fn attempts(&self, job: &Job<'_>, stops: &Stops<'_>, warnings: Vec<String>) -> Concluded {
-        let claimed = job.claimed;
-        if let Err(failed) = self.hook(Hook::AfterCreate, job, claimed.claim.attempt, stops) {
-            let tried = Tried::without_agent(claimed.claim.attempt, Failure::HookFailed, failed);
-            return self.unpublished(claimed, vec![tried], warnings);
+    fn attempts(&self, job: &Job<'_>, stops: &Stops<'_>) -> Vec<Tried> {
+        let first = job.claimed.claim.attempt;
+        if let Err(failed) = self.hook(Hook::AfterCreate, job, first, stops) {
+            return vec![Tried::without_agent(first, Failure::HookFailed, failed)];
         }
         let mut all: Vec<Tried> = Vec::new();
-        let mut record = claimed.record.clone();
+        let mut record = job.claimed.record.clone();
         let mut adjustments = Vec::new();
         let mut on_fallback = false;
         loop {
             // A limit of the provider spends no attempt.
             let spent = all.iter().filter(|tried| !tried.is_limited()).count();
             let count = u32::try_from(spent).unwrap_or(u32::MAX).saturating_add(1);
-            let number = claimed.claim.attempt.saturating_add(count - 1);
+            let number = first.saturating_add(count - 1);
             self.tell(job.issue(), News::Started { attempt: number });
             let worker = self.worker(job.issue(), number, on_fallback);
             let plan = Plan { number, adjustments: &adjustments, earlier: &all, worker };
@@ -109,39 +110,43 @@ impl Cycle<'_> {
             {
                 tried.interrupt(&change);
             }
-            if tried.attempt.outcome == Outcome::Success {
-                all.push(tried);
-                return self.publish(job, all, warnings);
-            }
             let attempt = tried.attempt.clone();
-            self.tell(
-                job.issue(),
-                News::AttemptEnded { attempt: number, outcome: attempt.outcome, failure: attempt.failure },
-            );
             all.push(tried);
-            record = retry::record_after(
-                &record,
-                &attempt,
-                &self.settings.limits,
-                &self.settings.retry,
-                self.now(),
-            );
+            if attempt.outcome == Outcome::Success {
+                return all;
+            }
+            let ended =
+                News::AttemptEnded { attempt: number, outcome: attempt.outcome, failure: attempt.failure };
+            self.tell(job.issue(), ended);
+            let (limits, backoff) = (&self.settings.limits, &self.settings.retry);
+            record = retry::record_after(&record, &attempt, limits, backoff, self.now());
             let is_limited = attempt.failure == Some(Failure::RateLimited);
             let next = if is_limited && !on_fallback && self.world.fallback.is_some() {
                 on_fallback = true;
                 Next::Retry { after: Duration::ZERO, adjustments: Vec::new() }
             } else {
-                retry::within_cycle(&record, &attempt, count, &self.settings.limits, &self.settings.retry)
+                retry::within_cycle(&record, &attempt, count, limits, backoff)
             };
             let Next::Retry { after, adjustments: advice } = next else {
-                return self.keep(job, self.unpublished(claimed, all, warnings));
+                if is_limited {
+                    stops.limit_was_hit();
+                }
+                return all;
             };
             let prepared = self.world.workspaces.save(&job.workspace).and_then(|_| job.workspace.reset());
             if prepared.is_err() || !self.wait(after, job.issue(), stops) {
-                return self.unpublished(claimed, all, warnings);
+                return all;
             }
             adjustments = advice;
         }
+    }
+
+    /// Publishes an attempt that stands, keeps what there is of one that does not.
+    fn conclude(&self, job: &Job<'_>, tried: Vec<Tried>, warnings: Vec<String>) -> Concluded {
+        if tried.last().is_some_and(|last| last.attempt.outcome == Outcome::Success) {
+            return self.publish(job, tried, warnings);
+        }
+        self.keep(job, self.unpublished(job.claimed, tried, warnings))
     }
 
     /// The last look at the ticket, the push, the pull request.
@@ -162,7 +167,7 @@ impl Cycle<'_> {
                 job.issue().clone()
             }
         };
-        if let Some(change) = ongoing::change(&fresh, &self.settings.tracker) {
+        if let Some(change) = ongoing::change(job.issue(), &fresh, &self.settings.tracker) {
             last.interrupt(&change);
             return self.keep(job, self.unpublished(claimed, tried, warnings));
         }

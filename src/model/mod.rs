@@ -1,12 +1,14 @@
 //! The words everything else is said in: values and pure transitions, no I/O.
 
 pub mod attempt;
+pub mod capture;
 pub mod change;
 pub mod event;
 pub mod glob;
 pub mod history;
 pub mod ids;
 pub mod issue;
+pub mod lessons;
 pub mod live;
 pub mod plan;
 pub mod progress;
@@ -21,6 +23,7 @@ pub mod transitions;
 pub mod usage;
 
 pub use attempt::{Attempt, Failure, GateResult, Outcome, Phase};
+pub use capture::{Capture, CapturedCommit};
 pub use change::{PullRequest, PullRequestDraft, PullRequestState};
 pub use event::{AgentEvent, AgentFault, AgentResult, Ending, StopReason, ToolCall};
 pub use history::{History, PastCommit};

@@ -195,6 +195,27 @@ pub struct PullRequestSettings {
     pub draft: bool,
     pub labels: Vec<String>,
     pub reviewers: Vec<String>,
+    /// Instead of the built-in title.
+    pub title: Option<Template>,
+    /// Instead of the built-in body.
+    pub body: Option<Template>,
+}
+
+/// A template of the user's own, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Template {
+    pub source: String,
+    /// The line of its file in which it begins, from 1.
+    pub first_line: u64,
+    pub dialect: Dialect,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// minijinja's own.
+    Jinja,
+    /// As in a `WORKFLOW.md`.
+    Liquid,
 }
 
 /// Whether tickets are compared by the files they will probably change, and how.

@@ -194,7 +194,7 @@ fn held_back(record: &IssueRecord, changed: bool, rules: &Rules) -> Option<Skip>
 }
 
 fn blocked(record: &IssueRecord, limits: &Limits) -> Option<Skip> {
-    const REMEDY: &str = "change the ticket or say `conductor retry`";
+    const REMEDY: &str = "change the ticket, or name it with --issue and --force";
     let failures = record.failures();
     if failures >= limits.max_failures.max(1) {
         let detail = format!("{} of {} allowed: {REMEDY}", times(failures, "failure"), limits.max_failures);

@@ -2,10 +2,12 @@
 
 pub mod budget;
 pub mod complexity;
+pub mod context;
 pub mod difficulty;
 pub mod eligibility;
 pub mod environment;
 pub mod fix;
+pub mod learn;
 pub mod ongoing;
 pub mod outcome;
 pub mod preflight;
@@ -18,3 +20,4 @@ mod samples;
 pub mod slots;
 pub mod spending;
 pub mod symptom;
+pub mod template;

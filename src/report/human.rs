@@ -17,7 +17,7 @@ const TITLE: usize = 60;
 const SHORT_TITLE: usize = 16;
 /// Columns of an issue's name, a remark, an address: more than any honest one takes.
 const NAME: usize = 24;
-const REMARK: usize = 200;
+const REMARK: usize = 400;
 /// Lines of an error that are shown; the log has the rest.
 const ERROR_LINES: usize = 3;
 /// Skipped issues named per reason.

@@ -5,9 +5,11 @@
 //! Styles are always written; a sink such as `anstream::AutoStream` takes them out where colour
 //! is off.
 
+pub mod context;
 pub mod github;
 pub mod human;
 pub mod json;
+pub mod learn;
 pub mod log;
 pub mod plan;
 pub mod progress;

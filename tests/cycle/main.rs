@@ -2,9 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
+mod bad_input;
 mod claiming;
 mod deciding;
+mod gating;
 mod publishing;
 mod recovering;
+mod reporting;
 mod running;
+mod security;
 mod support;

@@ -2,15 +2,17 @@
 //! push. No checkout, index or working tree is touched.
 
 use super::history::monthly_lines;
+use crate::model::capture::KEPT;
 use crate::model::{BranchName, Sha, State};
-use crate::ports::{RefUpdate, Snapshot, StateStore, StoreError, SwapError};
+use crate::ports::{Folder, KeptFile, RefUpdate, Snapshot, StateStore, StoreError, SwapError};
 use crate::system::git::{
     CommitAuthor, Entry, FetchSpec, GitError, GitErrorKind, Object, RefPush, RefResult, Remote, Repository,
     parse_tree,
 };
 use std::sync::Mutex;
 
-const HISTORY: &str = "history";
+const HISTORY: &str = Folder::History.name();
+const CONTEXT: &str = Folder::Context.name();
 
 pub struct BranchStore {
     repository: Repository,
@@ -18,6 +20,8 @@ pub struct BranchStore {
     options: BranchStoreOptions,
     /// The root of the version read or written last: what else is on the branch.
     root: Mutex<Option<(String, Vec<Entry>)>>,
+    /// The folder of contexts read or written last, by its tree.
+    contexts: Mutex<Option<(Sha, Vec<Entry>)>>,
 }
 
 #[derive(Debug, Clone)]
@@ -32,7 +36,7 @@ pub struct BranchStoreOptions {
 
 impl BranchStore {
     pub fn new(repository: Repository, remote: Remote, options: BranchStoreOptions) -> Self {
-        Self { repository, remote, options, root: Mutex::new(None) }
+        Self { repository, remote, options, root: Mutex::new(None), contexts: Mutex::new(None) }
     }
 
     fn read(&self) -> Result<Snapshot, StoreError> {
@@ -42,9 +46,10 @@ impl BranchStore {
             name.clone(),
             format!("{name}^{{tree}}"),
             format!("{name}:{}", self.options.file),
+            format!("{name}:{CONTEXT}"),
         ];
         let objects = self.repository.objects(&wanted).map_err(unreachable)?;
-        let [base, commit, tree, document] = <[Option<Object>; 4]>::try_from(objects)
+        let [base, commit, tree, document, contexts] = <[Option<Object>; 5]>::try_from(objects)
             .map_err(|_| StoreError::Unreachable("git answered for another number of objects".to_owned()))?;
         let base = base.map(|base| base.id);
         let Some((commit, tree)) = commit.zip(tree) else {
@@ -62,6 +67,9 @@ impl BranchStore {
         let state = State::parse(&document.data).map_err(described)?;
         let version = commit.id.to_string();
         self.remember(&version, parse_tree(&tree).map_err(unreachable)?);
+        if let Some(contexts) = contexts.filter(|object| object.kind == "tree") {
+            self.remember_contexts(&contexts.id, parse_tree(&contexts).map_err(unreachable)?);
+        }
         Ok(Snapshot { state, version: Some(version), base })
     }
 
@@ -69,6 +77,43 @@ impl BranchStore {
         if let Ok(mut remembered) = self.root.lock() {
             *remembered = Some((version.to_owned(), root));
         }
+    }
+
+    fn remember_contexts(&self, tree: &Sha, entries: Vec<Entry>) {
+        if let Ok(mut remembered) = self.contexts.lock() {
+            *remembered = Some((tree.clone(), entries));
+        }
+    }
+
+    /// What a folder of the root holds.
+    fn entries_of(&self, root: &[Entry], folder: &str) -> Result<Vec<Entry>, GitError> {
+        let found = root.iter().find(|entry| entry.name == folder && entry.mode.ends_with("40000"));
+        let Some(Entry { id, .. }) = found else { return Ok(Vec::new()) };
+        if let Ok(remembered) = self.contexts.lock()
+            && let Some((_, entries)) = remembered.as_ref().filter(|(known, _)| known == id)
+        {
+            return Ok(entries.clone());
+        }
+        let tree = self.repository.objects(&[id.to_string()])?.pop().flatten();
+        tree.map_or(Ok(Vec::new()), |tree| parse_tree(&tree))
+    }
+
+    /// Adds files to the folder of contexts; the oldest beyond the bound go.
+    fn add_contexts(&self, root: &mut Vec<Entry>, files: &[KeptFile]) -> Result<(), GitError> {
+        if files.is_empty() {
+            return Ok(());
+        }
+        let mut entries = self.entries_of(root, CONTEXT)?;
+        for file in files {
+            put(&mut entries, "100644", &file.name, self.repository.write_blob(&file.content)?);
+        }
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        let surplus = entries.len().saturating_sub(KEPT);
+        entries.drain(..surplus);
+        let tree = self.repository.write_tree(&entries)?;
+        self.remember_contexts(&tree, entries);
+        put(root, "40000", CONTEXT, tree);
+        Ok(())
     }
 
     /// What else is on the branch in that version.
@@ -84,13 +129,23 @@ impl BranchStore {
     }
 
     /// Writes the commit that holds `next` on top of `base`; returns it with its root.
-    fn write(&self, base: Option<&str>, next: &State, message: &str) -> Result<(Sha, Vec<Entry>), GitError> {
+    fn write(
+        &self,
+        base: Option<&str>,
+        next: &State,
+        message: &str,
+        contexts: &[KeptFile],
+    ) -> Result<(Sha, Vec<Entry>), GitError> {
         let (document, surplus) = next.split_history(self.options.keep_outcomes);
         let mut root = self.root_of(base)?;
         for (month, lines) in monthly_lines(&surplus) {
             self.append_history(&mut root, &format!("{month}.jsonl"), &lines)?;
         }
-        let blob = self.repository.write_blob(document.to_json().as_bytes())?;
+        let blob = std::thread::scope(|scope| {
+            let blob = scope.spawn(|| self.repository.write_blob(document.to_json().as_bytes()));
+            self.add_contexts(&mut root, contexts)?;
+            blob.join().unwrap_or_else(|_| Err(GitError::protocol("hash-object", "writing the state failed")))
+        })?;
         put(&mut root, "100644", &self.options.file, blob);
         let tree = self.repository.write_tree(&root)?;
         let parents: Vec<Sha> = base.map(Sha::new).into_iter().collect();
@@ -154,15 +209,16 @@ impl StateStore for BranchStore {
         self.read()
     }
 
-    fn swap(
+    fn swap_with(
         &self,
         base: &Snapshot,
         next: &State,
         message: &str,
         refs: &[RefUpdate],
+        contexts: &[KeptFile],
     ) -> Result<Snapshot, SwapError> {
         let failed = |error| SwapError::Store(unreachable(error));
-        let (commit, root) = self.write(base.version.as_deref(), next, message).map_err(failed)?;
+        let (commit, root) = self.write(base.version.as_deref(), next, message, contexts).map_err(failed)?;
         let mut pushes = vec![RefPush {
             name: self.options.branch.full_ref(),
             to: Some(commit.clone()),
@@ -175,6 +231,29 @@ impl StateStore for BranchStore {
         self.remember(&version, root);
         let state = next.split_history(self.options.keep_outcomes).0;
         Ok(Snapshot { state, version: Some(version), base: base.base.clone() })
+    }
+
+    fn kept(
+        &self,
+        snapshot: &Snapshot,
+        folder: Folder,
+        wanted: &dyn Fn(&str) -> bool,
+    ) -> Result<Vec<KeptFile>, StoreError> {
+        let read = || {
+            let root = self.root_of(snapshot.version.as_deref())?;
+            let mut entries = self.entries_of(&root, folder.name())?;
+            entries.retain(|entry| entry.mode.starts_with("100") && wanted(&entry.name));
+            if entries.is_empty() {
+                return Ok(Vec::new());
+            }
+            let ids: Vec<String> = entries.iter().map(|entry| entry.id.to_string()).collect();
+            let blobs = self.repository.objects(&ids)?;
+            let files = entries.into_iter().zip(blobs);
+            Ok(files
+                .filter_map(|(entry, blob)| Some(KeptFile { name: entry.name, content: blob?.data }))
+                .collect())
+        };
+        read().map_err(unreachable)
     }
 }
 

@@ -5,8 +5,9 @@
 use super::branch::{push_of, unreachable};
 use super::history::monthly_lines;
 use crate::model::State;
+use crate::model::capture::KEPT;
 use crate::model::ids::short_hash;
-use crate::ports::{RefUpdate, Snapshot, StateStore, StoreError, SwapError};
+use crate::ports::{Folder, KeptFile, RefUpdate, Snapshot, StateStore, StoreError, SwapError};
 use crate::system::git::{RefResult, Remote};
 use std::fs::File;
 use std::io::Write;
@@ -73,6 +74,23 @@ impl FileStore {
         Ok((document, short_hash(&text)))
     }
 
+    /// Adds files to the folder of contexts; the oldest beyond the bound go.
+    fn add_contexts(&self, files: &[KeptFile]) -> std::io::Result<()> {
+        if files.is_empty() {
+            return Ok(());
+        }
+        let contexts = folder(&self.path).join(Folder::Context.name());
+        std::fs::create_dir_all(&contexts)?;
+        for file in files {
+            std::fs::write(contexts.join(&file.name), &file.content)?;
+        }
+        let names = names_in(&contexts)?;
+        for name in names.iter().take(names.len().saturating_sub(KEPT)) {
+            std::fs::remove_file(contexts.join(name))?;
+        }
+        Ok(())
+    }
+
     fn out_of_reach(&self, error: &std::io::Error) -> StoreError {
         StoreError::Unreachable(format!("{}: {error}", self.path.display()))
     }
@@ -83,12 +101,13 @@ impl StateStore for FileStore {
         self.read()
     }
 
-    fn swap(
+    fn swap_with(
         &self,
         base: &Snapshot,
         next: &State,
         _message: &str,
         refs: &[RefUpdate],
+        contexts: &[KeptFile],
     ) -> Result<Snapshot, SwapError> {
         let _lock = self.lock().map_err(SwapError::Store)?;
         if self.read().map_err(SwapError::Store)?.version != base.version {
@@ -104,10 +123,40 @@ impl StateStore for FileStore {
                 }
             }
         }
+        self.add_contexts(contexts).map_err(|error| SwapError::Store(self.out_of_reach(&error)))?;
         let (state, version) =
             self.write(next).map_err(|error| SwapError::Store(self.out_of_reach(&error)))?;
         Ok(Snapshot { state, version: Some(version), base: None })
     }
+
+    fn kept(
+        &self,
+        _snapshot: &Snapshot,
+        folder: Folder,
+        wanted: &dyn Fn(&str) -> bool,
+    ) -> Result<Vec<KeptFile>, StoreError> {
+        let path = self::folder(&self.path).join(folder.name());
+        let read = || -> std::io::Result<Vec<KeptFile>> {
+            let names = names_in(&path)?.into_iter().filter(|name| wanted(name));
+            names
+                .map(|name| std::fs::read(path.join(&name)).map(|content| KeptFile { name, content }))
+                .collect()
+        };
+        match read() {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+            read => read.map_err(|error| self.out_of_reach(&error)),
+        }
+    }
+}
+
+/// The files of a folder, in the order of their names.
+fn names_in(folder: &Path) -> std::io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        names.extend(entry?.file_name().into_string().ok());
+    }
+    names.sort_unstable();
+    Ok(names)
 }
 
 fn folder(path: &Path) -> &Path {

@@ -76,13 +76,16 @@ pub(super) fn part(key: &str, again: bool) -> Option<Part> {
             message: "Remove spaces at the ends of lines\n",
         },
         ("TALLY-6", _) => Part {
-            reads: &["tally"],
-            edits: &[Edit::Replace {
-                path: "tally",
-                from: "  exit 2\n",
-                to: "  echo \"tally: which command? One of:\" >&2\n  ls \"$commands\" | sed 's/\\.sh$//' >&2\n  exit 2\n",
-            }],
-            message: "Say which commands there are\n",
+            reads: &["tally", "tests/sum.sh"],
+            edits: &[
+                Edit::Replace { path: "tally", from: "${1:-}", to: "${1:-sum}" },
+                Edit::Replace {
+                    path: "tests/sum.sh",
+                    from: "expect 6 sum 1 2 3\n",
+                    to: "expect 6 sum 1 2 3\nexpect 6 '' 1 2 3\n",
+                },
+            ],
+            message: "Take the sum when no name is given\n",
         },
         _ => return None,
     })

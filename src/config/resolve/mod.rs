@@ -3,6 +3,7 @@
 
 mod agent;
 mod decisions;
+pub(super) mod prompt;
 mod services;
 mod work;
 
@@ -34,6 +35,7 @@ pub(super) fn resolve(document: &Document, options: &LoadOptions<'_>) -> Result<
         let (preflight, weights) = (decisions::preflight(top), decisions::weights(top));
         let (gates, guards, hooks) = (work::gates(top), work::guards(top), work::hooks(top));
         let (workspace, pull_request) = (work::workspace(top), pull_request(top));
+        let prompt = prompt::prompt(top);
         let (tracker, forge, agent) = (tracker?, forge?, agent?.config);
         let file = document.path.clone();
         Some(Config {
@@ -54,6 +56,8 @@ pub(super) fn resolve(document: &Document, options: &LoadOptions<'_>) -> Result<
             workspace,
             state,
             pull_request,
+            prompt,
+            notes: Vec::new(),
         })
     });
     later::refuse(&reading);
@@ -156,12 +160,11 @@ fn backoff(top: &Section<'_>, key: &'static str, base: u64, max: u64) -> Backoff
 }
 
 fn pull_request(top: &Section<'_>) -> PullRequestSettings {
-    top.section("pull_request", |s| {
-        later::check_pull_request(s);
-        PullRequestSettings {
-            draft: s.read("draft", boolean).unwrap_or(false),
-            labels: s.read("labels", names).unwrap_or_default(),
-            reviewers: s.read("reviewers", names).unwrap_or_default(),
-        }
+    top.section("pull_request", |s| PullRequestSettings {
+        draft: s.read("draft", boolean).unwrap_or(false),
+        labels: s.read("labels", names).unwrap_or_default(),
+        reviewers: s.read("reviewers", names).unwrap_or_default(),
+        title: s.read_nullable("title", prompt::text_template),
+        body: s.read_nullable("body", prompt::text_template),
     })
 }

@@ -1,12 +1,13 @@
 //! The remote: fetch, list, push. Credentials travel in the environment of the one call that needs
 //! them, never in argv, a URL or a file.
 
+use super::together::Together;
 use super::{Call, GitError, GitErrorKind, Repository, protocol};
 use crate::model::{BranchName, Secret, Sha, safe_key};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 /// A remote of a repository, with what it takes to talk to it.
 #[derive(Debug, Clone)]
@@ -15,17 +16,9 @@ pub struct Remote {
     name: String,
     url: String,
     credential: Option<Credential>,
-    together: Arc<Together>,
+    /// Pushes of several threads that go out in one contact.
+    together: Arc<Together<RefPush, Result<RefResult, GitError>>>,
 }
-
-/// Pushes of several threads that go out in one contact.
-#[derive(Debug, Default)]
-struct Together {
-    waiting: Mutex<Vec<(RefPush, Answer)>>,
-    turn: Mutex<()>,
-}
-
-type Answer = Arc<Mutex<Option<Result<RefResult, GitError>>>>;
 
 /// Basic authentication for an HTTP remote.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -210,23 +203,11 @@ impl Remote {
     /// Pushes one ref, in the same contact as those other threads hand in while an earlier push is
     /// on its way. Each is answered for itself.
     pub fn push_together(&self, update: RefPush) -> Result<RefResult, GitError> {
-        let answer = Answer::default();
-        held(&self.together.waiting).push((update, Arc::clone(&answer)));
-        let turn = held(&self.together.turn);
-        if held(&answer).is_none() {
-            let (updates, answers): (Vec<RefPush>, Vec<Answer>) =
-                std::mem::take(&mut *held(&self.together.waiting)).into_iter().unzip();
-            match self.push(&updates, false) {
-                Ok(results) => {
-                    for (answer, result) in answers.iter().zip(results) {
-                        *held(answer) = Some(Ok(result));
-                    }
-                }
-                Err(error) => answers.iter().for_each(|answer| *held(answer) = Some(Err(error.clone()))),
-            }
-        }
-        drop(turn);
-        held(&answer).take().unwrap_or(Ok(RefResult::Collateral))
+        let pushed = self.together.call(update, |updates| match self.push(updates, false) {
+            Ok(results) => results.into_iter().map(Ok).collect(),
+            Err(error) => vec![Err(error); updates.len()],
+        });
+        pushed.unwrap_or(Ok(RefResult::Collateral))
     }
 
     /// Puts the credential into the call's environment. The key is the remote's whole URL: the
@@ -246,11 +227,6 @@ impl Remote {
             .env("GIT_CONFIG_KEY_2", "credential.helper")
             .env("GIT_CONFIG_VALUE_2", "")
     }
-}
-
-/// Whole values are put in and taken out: a panic elsewhere leaves nothing half done.
-fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// `git push --porcelain`: `<flag>\t<from>:<to>\t<summary>`.

@@ -116,8 +116,14 @@ impl Repository {
         self.git(["worktree", "remove", "--force", "--"]).arg(path).done()
     }
 
+    /// Deletes a local branch, in one call with those of other threads.
     pub fn delete_branch(&self, branch: &BranchName) -> Result<(), GitError> {
-        self.update_ref(&branch.full_ref(), None)
+        let deleted = self.deletions.call(branch.clone(), |branches| {
+            let lines: String =
+                branches.iter().map(|branch| format!("delete {}\n", branch.full_ref())).collect();
+            vec![self.git(["update-ref", "--stdin"]).stdin(lines).done(); branches.len()]
+        });
+        deleted.unwrap_or(Ok(()))
     }
 }
 

@@ -195,7 +195,10 @@ impl World {
     /// The same in another checkout, which is made when it is not there.
     pub fn start_in(&self, checkout: &str, arguments: &[&str]) -> Running {
         let (folder, file) = self.configured(checkout);
-        let mut all = vec!["once", "--output", "json", "--config", file.to_str().unwrap()];
+        let mut all = vec!["once", "--config", file.to_str().unwrap()];
+        if !arguments.contains(&"--output") {
+            all.extend(["--output", "json"]);
+        }
         all.extend(arguments);
         self.spawn(&all, &folder)
     }

@@ -1,0 +1,64 @@
+//! What is kept on the state branch (or beside the state's file), for commands that only read it.
+
+use super::args::{GlobalArgs, OutputFormat};
+use super::failure::{FAULT, Failure};
+use super::wire::{Surrounding, open_store};
+use super::{look, terminal};
+use crate::cycle::CycleError;
+use crate::model::{Capture, State};
+use crate::ports::{Folder, KeptFile};
+use crate::system::redact::Redactor;
+use serde::Serialize;
+use std::io::Write;
+use std::process::ExitCode;
+
+/// The state and what is kept beside it, as they are on the remote now.
+pub(super) struct Kept {
+    pub state: State,
+    pub files: Vec<KeptFile>,
+    redactor: Redactor,
+}
+
+impl Kept {
+    pub fn load(global: &GlobalArgs, folder: Folder) -> Result<Self, Failure> {
+        let config = look::config(global, &Surrounding::read()?)?;
+        let store = open_store(&config)?;
+        let snapshot = store.load().map_err(CycleError::from)?;
+        let files = store.kept(&snapshot, folder, &|_| true).map_err(CycleError::from)?;
+        Ok(Self { state: snapshot.state, files, redactor: Redactor::new(&config.secrets()) })
+    }
+
+    /// The captures, oldest first; those that cannot be read are told and left out.
+    pub fn captures(&self, global: &GlobalArgs) -> Vec<Capture> {
+        let mut captures = Vec::new();
+        for file in &self.files {
+            match serde_json::from_slice(&file.content) {
+                Ok(capture) => captures.push(capture),
+                Err(error) => terminal::say_warning(global, &format!("context/{}: {error}", file.name)),
+            }
+        }
+        captures
+    }
+
+    /// Prints a document, or its rendering for people, redacted.
+    pub fn print<T: Serialize>(
+        &self,
+        global: &GlobalArgs,
+        document: &T,
+        human: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
+    ) -> Result<ExitCode, Failure> {
+        let mut text = Vec::new();
+        let written = match global.output {
+            OutputFormat::Json => serde_json::to_writer_pretty(&mut text, document)
+                .map_err(std::io::Error::from)
+                .and_then(|()| writeln!(text)),
+            OutputFormat::Human => human(&mut text),
+        };
+        written.map_err(|error| Failure::new(FAULT, error.to_string()))?;
+        let text = String::from_utf8_lossy(&text);
+        let text = self.redactor.redact(&text);
+        // A reader that is gone is not told.
+        let _ = terminal::stdout(global).write_all(text.as_bytes());
+        Ok(ExitCode::SUCCESS)
+    }
+}

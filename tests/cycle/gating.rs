@@ -1,0 +1,199 @@
+//! What must hold before anything leaves the machine: gates and guards.
+
+use crate::support::agent::Script;
+use crate::support::conductor::{Run, TOKEN, World};
+use crate::support::repo;
+use serde_json::json;
+
+/// Refused, with these words; nothing was pushed and nothing is lost.
+#[track_caller]
+fn is_kept_back(world: &World, run: &Run, failure: &str, words: &str) {
+    let told = run.dispatched("T-1");
+    assert_eq!((&told["outcome"], &told["failure"]), (&json!("partial"), &json!(failure)), "{run}");
+    assert!(told["error"].as_str().unwrap().contains(words), "{words}: {told}");
+    assert_eq!((world.branches().len(), world.pulls().len()), (0, 0));
+    assert_eq!(world.outcomes().last().unwrap().2, failure);
+    assert_eq!((world.ticket_state("T-1").as_str(), world.claims().len()), ("Todo", 0));
+    assert!(repo::sha(&world.checkout(), "refs/conductor/wip/T-1").is_some(), "the work is lost");
+}
+
+/// One attempt of that agent, and what the guards make of it.
+fn guarded(script: &Script, words: &str) {
+    let mut world = World::new();
+    world.set("agent.max_attempts", json!(1));
+    world.set("guards.max_changed_files", json!(3));
+    world.set("guards.max_diff_size", json!("10KB"));
+    world.ticket("T-1");
+    world.agent(script);
+    let run = world.once(&[]).exits(3);
+    is_kept_back(&world, &run, "guard_refused", words);
+}
+
+#[test]
+fn a_failed_gate_keeps_the_work_back() {
+    let mut world = World::new();
+    world.set(
+        "gates",
+        json!([
+            {"name": "lint", "run": "true"},
+            {"name": "test", "run": "echo 3 tests failed; exit 1"},
+        ]),
+    );
+    world.ticket("T-1");
+    let run = world.once(&[]).exits(3);
+    is_kept_back(&world, &run, "gate_failed", "gate test failed");
+    let told = run.dispatched("T-1");
+    assert!(told["error"].as_str().unwrap().contains("3 tests failed"), "{told}");
+    let gates = told["gates"].as_array().unwrap();
+    let verdicts: Vec<_> =
+        gates.iter().map(|gate| (gate["name"].as_str().unwrap(), gate["passed"] == true)).collect();
+    assert_eq!(verdicts, [("lint", true), ("test", false)]);
+    assert_eq!(world.started(), ["T-1 1", "T-1 2"]);
+}
+
+#[test]
+fn an_agent_that_mends_what_its_gate_found_is_published() {
+    let mut world = World::new();
+    world.set("gates", json!([{"name": "mended", "run": "test -e mended.txt || { echo mend it; exit 1; }"}]));
+    world.ticket("T-1");
+    let mends = Script::new().sh("cat > \"$world/prompt-2\"").write("mended.txt", "x");
+    world.agent(&Script::new().at_attempt(2, mends).then(Script::works()));
+    let run = world.once(&[]).exits(0);
+    assert_eq!(
+        (&run.dispatched("T-1")["outcome"], &run.dispatched("T-1")["attempts"]),
+        (&json!("success"), &json!(2))
+    );
+    let prompt = std::fs::read_to_string(world.path().join("prompt-2")).unwrap();
+    assert!(prompt.contains("failed checks: mended") && prompt.contains("mend it"), "{prompt}");
+}
+
+#[test]
+fn a_gate_for_other_paths_is_not_run() {
+    let mut world = World::new();
+    world.set(
+        "gates",
+        json!([
+            {"name": "docs", "run": "false", "when": ["docs/**"]},
+            {"name": "work", "run": "true", "when": ["work.*"]},
+        ]),
+    );
+    world.ticket("T-1");
+    let told = world.once(&[]).exits(0).dispatched("T-1");
+    let names: Vec<_> = told["gates"].as_array().unwrap().iter().map(|gate| gate["name"].clone()).collect();
+    assert_eq!(names, ["work"]);
+}
+
+#[test]
+fn a_gate_sees_the_commit_and_none_of_the_credentials() {
+    let mut world = World::with_github();
+    world.env("NOTES", &world.path().join("notes").display().to_string());
+    world.env("MY_API_KEY", "abcdef-123456");
+    world.set("gates", json!([{"name": "look", "run": "{ git status --porcelain; env; } > \"$NOTES\""}]));
+    world.ticket("T-1");
+    world.agent(&Script::works().write("left.txt", "uncommitted"));
+    world.once(&[]).exits(0);
+    let notes = std::fs::read_to_string(world.path().join("notes")).unwrap();
+    assert!(!notes.contains("left.txt"), "the gate judged something else than what is pushed: {notes}");
+    assert!(notes.contains("CONDUCTOR_ISSUE_IDENTIFIER=T-1"));
+    assert!(!notes.contains(TOKEN) && !notes.contains("abcdef-123456"), "{notes}");
+}
+
+#[test]
+fn a_gate_that_never_ends_is_ended_and_has_failed() {
+    let mut world = World::new();
+    world.set("agent.max_attempts", json!(1));
+    world.set("gates", json!([{"name": "slow", "run": "setsid sleep 600 & sleep 600", "timeout": "300ms"}]));
+    world.ticket("T-1");
+    let run = world.once(&[]).exits(3);
+    is_kept_back(&world, &run, "gate_failed", "slow");
+    assert_eq!(world.processes(), Vec::<String>::new());
+}
+
+#[test]
+fn a_protected_path_is_kept_back() {
+    guarded(
+        &Script::works().write(".github/workflows/ci.yml", "on: push").commit("CI"),
+        ".github/workflows/ci.yml",
+    );
+}
+
+#[test]
+fn a_protected_path_makes_a_draft_where_the_policy_says_so() {
+    let mut world = World::with_github();
+    world.set("guards.on_protected", json!("draft"));
+    world.ticket("T-1");
+    world.agent(&Script::works().write(".github/workflows/ci.yml", "on: push").commit("CI"));
+    world.once(&[]).exits(0);
+    let pulls = world.github().pulls();
+    assert!(pulls[0].draft && pulls[0].body.contains(".github/workflows/ci.yml"), "{pulls:?}");
+}
+
+#[test]
+fn a_secret_in_the_change_is_kept_back_even_when_a_later_commit_removes_it() {
+    let mut world = World::with_github();
+    world.set("agent.max_attempts", json!(1));
+    world.ticket("T-1");
+    let hidden =
+        Script::works().write("config.ini", TOKEN).commit("Add").sh("git rm -q config.ini").commit("Remove");
+    world.agent(&hidden);
+    let run = world.once(&[]).exits(3);
+    let told = run.dispatched("T-1");
+    assert_eq!(told["failure"], "guard_refused");
+    assert!(world.branches().is_empty());
+    assert!(!run.stdout.contains(TOKEN) && !run.stderr.contains(TOKEN), "{run}");
+    assert!(!world.state().to_string().contains(TOKEN));
+}
+
+#[test]
+fn a_secret_in_a_commits_message_is_kept_back() {
+    guarded(
+        &Script::works().write("a", "a").commit("Use ghp_abcdefghijklmnopqrstuvwxyz0123456789"),
+        "guards refused the change",
+    );
+}
+
+#[test]
+fn too_many_files_are_kept_back() {
+    guarded(
+        &Script::new().sh("for n in 1 2 3 4; do echo $n > f$n; done").commit("Much"),
+        "4 files changed, 3 are allowed",
+    );
+}
+
+#[test]
+fn too_large_a_change_is_kept_back() {
+    guarded(&Script::new().sh("seq 10000 > large.txt").commit("Large"), "the diff has");
+}
+
+#[test]
+fn a_link_out_of_the_workspace_is_kept_back() {
+    guarded(&Script::works().sh("ln -s /etc/passwd out").commit("Link"), "out");
+}
+
+#[test]
+fn a_nested_repository_is_kept_back() {
+    let nest = "git init -q inner && (cd inner && echo x > x && git add x && git -c user.name=a -c user.email=a commit -qm x)";
+    guarded(&Script::works().sh(nest).commit("Nest"), "nested repositories added: inner");
+}
+
+#[test]
+fn a_branch_that_lost_its_base_is_kept_back() {
+    let mut world = World::new();
+    world.set("agent.max_attempts", json!(1));
+    repo::commit(&world.origin(), "main", "A second one", &[("b.txt", "b")]);
+    world.ticket("T-1");
+    world.agent(&Script::new().sh("git reset -q --hard HEAD~1").then(Script::works()));
+    let run = world.once(&[]).exits(3);
+    is_kept_back(&world, &run, "guard_refused", "no longer holds the commit it started from");
+}
+
+#[test]
+fn a_deleted_workspace_is_no_change_that_removes_everything() {
+    let mut world = World::new();
+    world.set("agent.max_attempts", json!(1));
+    world.ticket("T-1");
+    world.agent(&Script::works().sh("rm -rf \"$CONDUCTOR_WORKSPACE_DIR\""));
+    let run = world.once(&[]).exits(3);
+    assert_eq!(run.dispatched("T-1")["failure"], "workspace");
+    assert!(world.branches().is_empty() && world.claims().is_empty());
+}
