@@ -8,7 +8,6 @@ use super::values::{at_least_one, choice, list, names};
 /// Dotted key → what it may say so far, as YAML.
 const NOT_YET: &[(&str, &[&str])] = &[
     ("tracker.trusted", &["{creators: any, labelers: any}"]),
-    ("agent.sandbox", &["none"]),
     ("gate_failure", &["fail"]),
     ("rework.on", &["[]"]),
     ("rework.max", &["3"]),
@@ -77,8 +76,4 @@ pub(super) fn check_tracker(tracker: &Section<'_>) {
             });
         }
     });
-}
-
-pub(super) fn check_agent(agent: &Section<'_>) {
-    agent.read("sandbox", |entry| choice(entry, &[("none", ()), ("bubblewrap", ())]));
 }

@@ -101,6 +101,7 @@ pub struct AgentConfig {
     pub limits: AgentLimits,
     /// Names of environment variables the agent is given whatever they are called.
     pub pass_env: Vec<String>,
+    pub sandbox: AgentSandbox,
     /// The agent gets a home of its own instead of the user's.
     pub isolated_home: bool,
     /// Used when the first reports a limit.
@@ -114,6 +115,14 @@ pub struct FallbackConfig {
     pub args: Vec<String>,
     /// `None`: the agent chooses.
     pub model: Option<String>,
+}
+
+/// What stands around the agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AgentSandbox {
+    None,
+    /// Linux: it may write to its workspace and to little else.
+    Bubblewrap,
 }
 
 #[derive(Debug, Clone, PartialEq)]

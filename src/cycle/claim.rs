@@ -109,7 +109,7 @@ impl Cycle<'_> {
             what: format!("claim {}", names.join(", ")),
             refs: Vec::new(),
             decide: Box::new(|state| {
-                decided = self.decide_claims(&selection.issues, state, force, budget, &base);
+                decided = self.decide_claims(selection, state, force, budget, &base);
                 if decided.claims.is_empty() {
                     return Err(Refusal::Nothing);
                 }
@@ -131,7 +131,7 @@ impl Cycle<'_> {
 
     fn decide_claims(
         &self,
-        selected: &[Issue],
+        selection: &Selection,
         state: &State,
         force: bool,
         budget: Duration,
@@ -139,9 +139,12 @@ impl Cycle<'_> {
     ) -> Decided {
         let mut decided = Decided::default();
         let mut still = Vec::new();
-        for issue in selected {
+        for issue in &selection.issues {
             match self.assess(issue, state, force) {
-                Verdict::Eligible { .. } => still.push(issue),
+                Verdict::Eligible { .. } => match self.met_since(issue, state, &selection.judged) {
+                    Some(skip) => decided.left.push(skipped_by(issue, skip)),
+                    None => still.push(issue),
+                },
                 Verdict::Skip(skip) => decided.left.push(skipped_by(issue, skip)),
             }
         }

@@ -136,7 +136,7 @@ pub enum CycleError {
     Config(String),
     /// Tracker, forge or git remote out of reach or refusing, or the state unreadable.
     Unreachable(String),
-    /// The tracker's request allowance is used up; until when, where it said so.
+    /// The tracker's allowance is used up.
     Limited { until: Option<Time>, detail: String },
     /// A fault of Conductor's own.
     Internal(String),
@@ -145,10 +145,8 @@ pub enum CycleError {
 impl fmt::Display for CycleError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Config(text)
-            | Self::Unreachable(text)
-            | Self::Limited { detail: text, .. }
-            | Self::Internal(text) => f.write_str(text),
+            Self::Config(text) | Self::Unreachable(text) | Self::Internal(text) => f.write_str(text),
+            Self::Limited { detail, .. } => write!(f, "tracker rate limit: {detail}"),
         }
     }
 }
@@ -168,7 +166,7 @@ impl From<TrackerError> for CycleError {
     fn from(error: TrackerError) -> Self {
         match error {
             TrackerError::Config(text) => Self::Config(text),
-            TrackerError::RateLimited { until, .. } => Self::Limited { until, detail: error.to_string() },
+            TrackerError::RateLimited { until, detail } => Self::Limited { until, detail },
             other => Self::Unreachable(other.to_string()),
         }
     }

@@ -30,7 +30,14 @@ pub(super) struct Lookout<'p> {
     details: &'p HashMap<IssueId, Issue>,
     threshold: f64,
     taken: Taken,
-    met: HashMap<IssueId, Vec<Overlap>>,
+    judged: HashMap<IssueId, Judged>,
+}
+
+/// What was found out about an issue that was compared.
+pub(super) struct Judged {
+    prediction: Prediction,
+    /// The surest first.
+    pub overlaps: Vec<Overlap>,
 }
 
 impl Lookout<'_> {
@@ -39,21 +46,24 @@ impl Lookout<'_> {
         let prediction = self.predictor.predict(self.details.get(&issue.id).unwrap_or(issue));
         let mut overlaps = self.taken.overlaps(&prediction);
         overlaps.retain(|overlap| overlap.with != issue.identifier);
-        let objection = overlaps
-            .first()
-            .filter(|overlap| overlap.confidence >= self.threshold)
-            .map(|overlap| Skip::new(SkipReason::Overlap, sentence(overlap)));
+        let objection = objection(&overlaps, self.threshold);
         if objection.is_none() {
             self.taken
                 .add(Holder { issue: issue.identifier.clone(), relation: Relation::Selected }, &prediction);
         }
-        self.met.insert(issue.id.clone(), overlaps);
+        self.judged.insert(issue.id.clone(), Judged { prediction, overlaps });
         objection
     }
 
-    pub fn into_overlaps(self) -> HashMap<IssueId, Vec<Overlap>> {
-        self.met
+    pub fn into_judged(self) -> HashMap<IssueId, Judged> {
+        self.judged
     }
+}
+
+/// The first of them, when it is sure enough.
+fn objection(overlaps: &[Overlap], threshold: f64) -> Option<Skip> {
+    let overlap = overlaps.first().filter(|overlap| overlap.confidence >= threshold)?;
+    Some(Skip::new(SkipReason::Overlap, sentence(overlap)))
 }
 
 impl Cycle<'_> {
@@ -154,7 +164,25 @@ impl Cycle<'_> {
             taken.add(Holder { issue: record.identifier.clone(), relation: Relation::InReview }, &prediction);
         }
         let threshold = self.settings.preflight.threshold;
-        Lookout { predictor, details, threshold, taken, met: HashMap::new() }
+        Lookout { predictor, details, threshold, taken, judged: HashMap::new() }
+    }
+
+    /// After a lost race: whether one of the issues that were compared is now another run's, at the
+    /// same files.
+    pub(super) fn met_since(
+        &self,
+        issue: &Issue,
+        state: &State,
+        judged: &HashMap<IssueId, Judged>,
+    ) -> Option<Skip> {
+        let own = judged.get(&issue.id)?;
+        let mut taken = Taken::default();
+        for (id, judged) in self.live_claims(state).filter_map(|id| Some((id, judged.get(id)?))) {
+            let claim = state.claims.get(id)?;
+            let holder = Holder { issue: claim.identifier.clone(), relation: Relation::Running };
+            taken.add(holder, &judged.prediction);
+        }
+        objection(&taken.overlaps(&own.prediction), self.settings.preflight.threshold)
     }
 
     fn live_claims<'s>(&self, state: &'s State) -> impl Iterator<Item = &'s IssueId> {

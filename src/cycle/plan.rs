@@ -81,7 +81,11 @@ impl Cycle<'_> {
             difficulty,
             model: choice.model,
             model_reason: Some(choice.reason),
-            overlaps: selection.overlaps.get(&issue.id).cloned().unwrap_or_default(),
+            overlaps: selection
+                .judged
+                .get(&issue.id)
+                .map(|judged| judged.overlaps.clone())
+                .unwrap_or_default(),
             attempt: Some(attempt),
             advice: advice(&issue.id, state),
         }

@@ -1,9 +1,9 @@
 //! Poll and select: which tickets there are, which of them this cycle takes, and why not the
 //! others.
 
-use super::overlap::Lookout;
+use super::overlap::{Judged, Lookout};
 use super::{Cycle, CycleError, Request, claim};
-use crate::model::plan::{Complexity, Overlap};
+use crate::model::plan::Complexity;
 use crate::model::report::{Dispatched, SkipReason, Skipped};
 use crate::model::{Claim, Issue, IssueId, IssueStatus, PullRequestState, State, Usage};
 use crate::policy::eligibility::{self, Rules, Skip, Verdict};
@@ -37,8 +37,8 @@ pub(super) struct Selection {
     pub skipped: Vec<Skipped>,
     /// All that are eligible, in rank order.
     pub ranked: Vec<IssueId>,
-    /// Whom those that were compared meet.
-    pub overlaps: HashMap<IssueId, Vec<Overlap>>,
+    /// Those that were compared by their files.
+    pub judged: HashMap<IssueId, Judged>,
     /// What was read on the way, with details.
     pub details: HashMap<IssueId, Issue>,
 }
@@ -105,9 +105,9 @@ impl Cycle<'_> {
         let filled = slots::fill_unless(&eligible, &self.settings.limits, &busy, &mut objection);
         skipped.extend(filled.skipped.into_iter().map(|(issue, skip)| skipped_by(issue, skip)));
         let issues = filled.selected.into_iter().cloned().collect();
-        let overlaps = lookout.map(Lookout::into_overlaps).unwrap_or_default();
+        let judged = lookout.map(Lookout::into_judged).unwrap_or_default();
         let ranked = eligible.iter().map(|issue| issue.id.clone()).collect();
-        Selection { issues, at_once: filled.at_once, anew, skipped, ranked, overlaps, details }
+        Selection { issues, at_once: filled.at_once, anew, skipped, ranked, judged, details }
     }
 
     /// An issue that was published before gets no second pull request while the first is open.

@@ -192,8 +192,9 @@ impl Cycle<'_> {
     }
 
     fn assignment(&self, job: &Job<'_>, plan: &Plan<'_>, max_usd: Option<f64>) -> Result<Assignment, String> {
+        let before = plan.earlier.last();
         let prior = self.prior(job, plan.earlier);
-        let captures = self.earlier(job, plan.number, plan.earlier.last());
+        let captures = self.earlier(job, plan.number, before);
         let brief = Brief {
             issue: job.issue(),
             attempt: plan.number,

@@ -158,11 +158,8 @@ fn a_command_is_given_only_the_models_somebody_named() {
 #[test]
 fn what_is_not_built_yet_is_refused_and_never_ignored() {
     let not_yet = [
-        ("agent: {sandbox: bubblewrap}", "1:18 agent.sandbox: is not supported yet: remove it"),
         ("gate_failure: draft", "1:15 gate_failure: is not supported yet: remove it"),
         ("rework: {on: [review]}", "1:14 rework.on: is not supported yet: remove it"),
-        ("pull_request: {title: x}", "1:23 pull_request.title: is not supported yet: remove it"),
-        ("prompt: {template: p.md}", "1:20 prompt.template: is not supported yet: remove it"),
     ];
     for (text, told) in not_yet {
         assert_eq!(local_fault(&format!("{text}\n")), told);
@@ -178,6 +175,20 @@ fn what_is_not_built_yet_is_refused_and_never_ignored() {
         faults("tracker: {kind: local, trusted: {creators: members}}\nforge: {kind: local}\n"),
         ["1:33 tracker.trusted: is not supported yet: remove it"]
     );
+}
+
+#[test]
+fn codex_in_bubblewrap_has_to_go_without_its_own_sandbox() {
+    let told = local_fault("agent: {kind: codex, sandbox: bubblewrap}\n");
+    assert!(
+        told.starts_with("1:31 agent.sandbox: Codex's own sandbox does not work inside another"),
+        "{told}"
+    );
+    let world = World::with_file(
+        "conductor.yml",
+        "tracker: {kind: local}\nforge: {kind: local}\nagent: {kind: codex, sandbox: bubblewrap, codex: {sandbox: danger-full-access}}\n",
+    );
+    assert!(world.load().is_ok());
 }
 
 #[test]

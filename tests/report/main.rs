@@ -4,5 +4,6 @@
 mod github;
 mod human;
 mod json;
+mod plan;
 mod progress;
 mod support;

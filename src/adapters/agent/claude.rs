@@ -18,6 +18,10 @@ use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+/// Where it keeps its login, its settings and its sessions. It does without `~/.claude.json`, which
+/// it replaces and never writes to in place.
+pub const PLACES: &[&str] = &["~/.claude/", "$CLAUDE_CONFIG_DIR"];
+
 const REMEDY: &str = "install Claude Code or set agent.command to its path";
 
 /// How to call it.

@@ -20,6 +20,9 @@ use serde_json::Value;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+/// Where it keeps its login, its settings and its threads.
+pub const PLACES: &[&str] = &["~/.codex/", "$CODEX_HOME"];
+
 const REMEDY: &str = "install Codex or set agent.command to its path";
 
 /// How to call it.

@@ -14,6 +14,18 @@ use crate::system::process::{SpawnError, Spec, Stderr, Stdin, Supervisor};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+/// Where it keeps its login, its settings and its sessions.
+pub const PLACES: &[&str] = &[
+    "~/.config/opencode/",
+    "~/.local/share/opencode/",
+    "~/.local/state/opencode/",
+    "~/.cache/opencode/",
+    "$XDG_CONFIG_HOME/opencode",
+    "$XDG_DATA_HOME/opencode",
+    "$XDG_STATE_HOME/opencode",
+    "$XDG_CACHE_HOME/opencode",
+];
+
 const REMEDY: &str = "install OpenCode or set agent.command to its path";
 
 /// How to call it.

@@ -6,7 +6,7 @@ use crate::config::section::{Entry, Section, is_variable_name};
 use crate::config::values::{
     at_least_one, boolean, choice, count, duration, list, name, path, program, text, time_limit,
 };
-use crate::config::{AgentConfig, AgentKind, FallbackConfig, later};
+use crate::config::{AgentConfig, AgentKind, AgentSandbox, FallbackConfig};
 use crate::model::settings::{AgentLimits, CodexSettings, ModelsByClass};
 use std::mem::discriminant;
 use std::time::Duration;
@@ -20,7 +20,6 @@ pub(super) struct AgentSection {
 /// `usd_per_issue` stands in another section of the file.
 pub(super) fn agent(top: &Section<'_>, usd_per_issue: Option<f64>) -> Option<AgentSection> {
     top.section("agent", |s| {
-        later::check_agent(s);
         let time = |key, default| s.read(key, time_limit).unwrap_or(Duration::from_secs(default));
         let limits = AgentLimits {
             startup_timeout: time("startup_timeout", 60),
@@ -38,12 +37,20 @@ pub(super) fn agent(top: &Section<'_>, usd_per_issue: Option<f64>) -> Option<Age
         let max_attempts = s.read("max_attempts", at_least_one).unwrap_or(2);
         let isolated_home = s.read("isolated_home", boolean).unwrap_or(false);
         let codex = codex::settings(s);
+        let sandboxes = [("none", AgentSandbox::None), ("bubblewrap", AgentSandbox::Bubblewrap)];
+        let sandbox = s.read("sandbox", |entry| choice(entry, &sandboxes)).unwrap_or(AgentSandbox::None);
         let kind = kind(s, &codex);
         let fallback = fallback(s, kind.as_ref(), &codex);
         let is_codex = |kind: &AgentKind| matches!(kind, AgentKind::Codex { .. });
         let uses_codex = kind.iter().chain(fallback.iter().map(|fallback| &fallback.kind)).any(is_codex);
         if kind.is_some() && !uses_codex && codex != CodexSettings::default() {
             s.fault("codex", "has no effect without an agent of `kind: codex`: remove it");
+        }
+        if uses_codex && sandbox == AgentSandbox::Bubblewrap && codex.sandbox != "danger-full-access" {
+            s.fault(
+                "sandbox",
+                "Codex's own sandbox does not work inside another: set agent.codex.sandbox to `danger-full-access`, or this to `none`",
+            );
         }
         let kind = kind?;
         let models = match kind {
@@ -53,7 +60,7 @@ pub(super) fn agent(top: &Section<'_>, usd_per_issue: Option<f64>) -> Option<Age
                 models.filter(|_| s.given("models").is_some())
             }
         };
-        let config = AgentConfig { kind, args, model, models, limits, pass_env, isolated_home, fallback };
+        let config = AgentConfig { kind, args, model, models, limits, pass_env, sandbox, isolated_home, fallback };
         Some(AgentSection { config, max_attempts })
     })
 }

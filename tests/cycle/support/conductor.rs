@@ -203,10 +203,10 @@ impl World {
         self.spawn(&all, &folder)
     }
 
-    /// `conductor plan --format json` to its end.
+    /// `conductor plan --output json` to its end.
     pub fn plan(&self, arguments: &[&str]) -> Run {
         let (folder, file) = self.configured("clone");
-        let mut all = vec!["plan", "--format", "json", "--config", file.to_str().unwrap()];
+        let mut all = vec!["plan", "--output", "json", "--config", file.to_str().unwrap()];
         all.extend(arguments);
         self.spawn(&all, &folder).wait()
     }
