@@ -39,7 +39,10 @@ impl Cycle<'_> {
             LedgerError::Ref { name, detail } => CycleError::Unreachable(format!("{name}: {detail}")),
             LedgerError::Refused(_) => CycleError::Internal("the state could not note a limit".to_owned()),
         })?;
-        let until = rate_limit::deferred_until(&self.ledger.state().rate_limit, now).unwrap_or(now);
-        Ok(Hold { until, why: format!("tracker rate limit: {detail}") })
+        let why = format!("tracker rate limit: {detail}");
+        match rate_limit::deferred_until(&self.ledger.state().rate_limit, now) {
+            Some(until) => Ok(Hold { until, why }),
+            None => Err(CycleError::Unreachable(why)),
+        }
     }
 }

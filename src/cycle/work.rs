@@ -131,6 +131,9 @@ impl Cycle<'_> {
                 retry::within_cycle(&record, &attempt, count, limits, backoff)
             };
             let Next::Retry { after, adjustments: advice } = next else {
+                if is_limited {
+                    stops.limit_was_hit();
+                }
                 return all;
             };
             let prepared = self.world.workspaces.save(&job.workspace).and_then(|_| job.workspace.reset());
