@@ -6,7 +6,6 @@ use super::stop::Stops;
 use super::work::Worked;
 use super::{Cycle, CycleError, ids};
 use crate::model::report::{Dispatched, SkipReason, Skipped};
-use crate::model::settings::Budget;
 use crate::model::{Issue, IssueId};
 use crate::policy::ongoing;
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -49,23 +48,19 @@ impl Cycle<'_> {
             let mut slots: HashSet<IssueId> = HashSet::new();
             let mut looked = self.world.clock.monotonic();
             loop {
-                // What an issue spent is known when it is recorded: with a budget the next waits for that.
-                let busy =
-                    if self.settings.budget == Budget::default() { slots.len() } else { running.len() };
-                let mut free = claimed.at_once.saturating_sub(busy);
-                if free > 0
-                    && !queue.is_empty()
+                // A limit that was hit meanwhile, a budget that is used up.
+                if !queue.is_empty()
+                    && slots.len() < claimed.at_once
                     && let Some(hold) = self.hold()
                 {
                     let why = format!("until {}: {}", hold.until.format("%F %T UTC"), hold.why);
                     self.leave(queue.drain(..).collect(), SkipReason::Backoff, &why, &mut all);
                 }
-                while free > 0
+                while slots.len() < claimed.at_once
                     && !stops.is_limited()
                     && !stops.all()
                     && let Some(next) = queue.pop_front()
                 {
-                    free -= 1;
                     running.insert(next.issue.id.clone(), next.issue.clone());
                     slots.insert(next.issue.id.clone());
                     let (sender, stops) = (sender.clone(), &stops);
