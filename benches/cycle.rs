@@ -7,14 +7,18 @@
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a program to be run by hand")]
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 const SAMPLES: usize = 9;
 const MEMORY_SAMPLES: usize = 3;
 const FILES: usize = 20;
+/// What a pipe holds on Linux.
+const PIPE: usize = 64 * 1024;
+const PATIENCE: Duration = Duration::from_secs(60);
 
 const AGENT: &str =
     "echo work >\"work-$CONDUCTOR_ISSUE_IDENTIFIER.txt\"\ngit add -A\ngit commit -qm 'Do the work'\n";
@@ -31,7 +35,7 @@ fn main() {
     if !std::env::args().any(|arg| arg == "--bench") {
         return;
     }
-    println!("{:<28}{:>11}{:>9}{:>8}{:>16}", "", "conductor", "shell", "ratio", "own memory");
+    println!("{:<28}{:>12}{:>12}{:>8}{:>13}", "", "conductor", "shell", "ratio", "own memory");
     tickets("one ticket", 1);
     tickets("20 tickets, five at a time", 20);
     idle();
@@ -74,7 +78,7 @@ fn row(name: &str, ours: Duration, shell: Option<Duration>, memory: Option<u64>)
     let ratio = shell.map(|shell| format!("{:.2}", ours.as_secs_f64() / shell.as_secs_f64()));
     let memory = memory.map(|kib| format!("{:.1} MB", kib as f64 * 1024.0 / 1e6));
     println!(
-        "{name:<28}{:>11}{:>9}{:>8}{:>16}",
+        "{name:<28}{:>12}{:>12}{:>8}{:>13}",
         ms(ours),
         shell.map(ms).unwrap_or_default(),
         ratio.unwrap_or_default(),
@@ -175,20 +179,28 @@ fn timed(command: Command) -> Duration {
     begun.elapsed()
 }
 
-/// The largest resident size of that one process, in KiB; its children are not counted.
+/// The largest resident size of that one process, in KiB, when it comes to print its result; its
+/// children are not counted. A full pipe holds it there until it was looked at.
 fn peak(mut command: Command) -> Option<u64> {
-    let mut child: Child = command.spawn().unwrap();
-    let file = format!("/proc/{}/status", child.id());
+    if !cfg!(target_os = "linux") {
+        return None;
+    }
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    writer.write_all(&[0; PIPE]).unwrap();
+    let mut child = command.stdout(writer).spawn().unwrap();
+    drop(command);
+    let file = |name: &str| fs::read_to_string(format!("/proc/{}/{name}", child.id())).unwrap_or_default();
     let begun = Instant::now();
     let mut most = None;
-    while child.try_wait().unwrap().is_none() {
-        let status = fs::read_to_string(&file).unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        most = line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse().ok()).max(most);
-        // One that only starts and ends is over before a rest is.
-        if begun.elapsed() > Duration::from_millis(20) {
-            std::thread::sleep(Duration::from_millis(1));
+    while begun.elapsed() < PATIENCE && most.is_none() {
+        if file("wchan").contains("pipe_write") {
+            let status = file("status");
+            let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+            most = line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse().ok());
         }
+        std::thread::sleep(Duration::from_millis(1));
     }
+    drop(reader);
+    child.wait().unwrap();
     most
 }

@@ -17,6 +17,11 @@ state() {
   git push -q origin "$parent:refs/heads/conductor/state"
 }
 
+# Git's own bookkeeping of worktrees does not bear company.
+alone() {
+  if command -v flock >/dev/null; then flock ../lock "$@"; else "$@"; fi
+}
+
 # move KEY FROM TO
 move() {
   sed "s/^state: $2\$/state: $3/" "../tickets/$1.md" >"../tickets/.$1.new"
@@ -26,7 +31,7 @@ move() {
 ticket() {
   move "$1" Todo "In Progress"
   workspace=$(pwd)/../workspaces/$1
-  git worktree add -q -b "conductor/$1" "$workspace" refs/remotes/origin/main
+  alone git worktree add -q -b "conductor/$1" "$workspace" refs/remotes/origin/main
   CONDUCTOR_ISSUE_IDENTIFIER=$1
   export CONDUCTOR_ISSUE_IDENTIFIER
   (cd "$workspace" && sh ../../agent.sh >/dev/null)
@@ -40,8 +45,8 @@ ticket() {
   } >"../pulls/$1.md"
   rm "../workspaces/$1.files"
   move "$1" "In Progress" "In Review"
-  git worktree remove --force "$workspace"
-  git branch -q -D "conductor/$1"
+  alone git worktree remove --force "$workspace"
+  alone git branch -q -D "conductor/$1"
 }
 
 if [ "$1" = ticket ]; then

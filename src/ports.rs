@@ -3,7 +3,7 @@
 
 use crate::model::{
     AgentEvent, BranchName, Ending, Issue, IssueId, PullRequest, PullRequestDraft, Sha, State, StopReason,
-    Time,
+    Time, Usage,
 };
 use std::fmt;
 use std::path::PathBuf;
@@ -162,6 +162,11 @@ pub trait Agent: Send + Sync {
     /// Its name for people: `claude`, `codex`, the command's program.
     fn name(&self) -> &str;
 
+    /// Whether a session that ended can be given a further turn.
+    fn can_resume(&self) -> bool {
+        false
+    }
+
     /// Starts it. It runs in a process group of its own under supervision; dropping the session
     /// ends its whole tree.
     fn start(&self, assignment: &Assignment) -> Result<Box<dyn AgentSession>, AgentError>;
@@ -182,8 +187,19 @@ pub struct Assignment {
     /// Between SIGTERM and SIGKILL.
     pub grace: Duration,
     pub max_turns: Option<u64>,
+    /// US dollars it may cost, where that is limited.
+    pub max_usd: Option<f64>,
     /// A session to continue.
-    pub resume: Option<String>,
+    pub resume: Option<Resume>,
+}
+
+/// A session that gets a further turn, told to an agent that can do so.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Resume {
+    /// Its id, as the agent told it.
+    pub session: String,
+    /// What it used so far: the running totals go on from there.
+    pub usage: Usage,
 }
 
 /// A running agent.

@@ -218,6 +218,12 @@ impl Workspaces {
         wip_ref(&safe_key(identifier))
     }
 
+    /// Who git would say commits here, when it knows.
+    pub fn identity(&self) -> Option<(String, String)> {
+        let read = |key| self.repository.config(key).ok().flatten();
+        Some((read("user.name")?, read("user.email")?))
+    }
+
     /// Who commits when git has no identity; asked once, and only when something is committed.
     fn fallback_author(&self) -> Option<&CommitAuthor> {
         let look = || {

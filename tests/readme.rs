@@ -244,6 +244,7 @@ fn full_report() -> CycleReport {
         started_at: Default::default(),
         duration_ms: 0,
         deferred_until: None,
+        deferred_because: None,
         dispatched: vec![Dispatched {
             issue: String::new(),
             title: String::new(),

@@ -2,8 +2,10 @@
 //! run a cycle in.
 
 use super::failure::{Failure, USAGE};
-use crate::adapters::agent::claude::{Claude, ClaudeOptions};
+use crate::adapters::agent::claude::{self, Claude, ClaudeOptions};
+use crate::adapters::agent::codex::{self, Codex, CodexOptions};
 use crate::adapters::agent::command::{CommandAgent, CommandOptions};
+use crate::adapters::agent::opencode::{self, Opencode, OpencodeOptions};
 use crate::adapters::clock::SystemClock;
 use crate::adapters::forge::github::{
     GitHub, GitHubOptions, PATIENCE, WRITE_GAP, parse_full_name, parse_remote, web_url,
@@ -13,18 +15,18 @@ use crate::adapters::state::branch::{BranchStore, BranchStoreOptions};
 use crate::adapters::state::file::FileStore;
 use crate::adapters::tracker::linear::{Linear, LinearOptions};
 use crate::adapters::tracker::local::LocalTracker;
-use crate::config::{AgentKind, Config, ForgeKind, TrackerKind};
-use crate::cycle::{Identity, Settings, Surroundings, World};
+use crate::config::{AgentKind, AgentSandbox, Config, ForgeKind, TrackerKind};
+use crate::cycle::{Fallback, Identity, Settings, Surroundings, World};
 use crate::gates::commands::Commands;
 use crate::guards::Guards;
 use crate::model::settings::{ModelRules, StateStoreKind};
 use crate::model::{BranchName, Claim, Progress, RunId, Secret};
-use crate::policy::environment::{CLAUDE_LOGIN, credentials};
+use crate::policy::environment::{CLAUDE_LOGIN, CODEX_LOGIN, OPENCODE_LOGIN, credentials};
 use crate::ports::{Agent, Clock, Forge, StateStore, Tracker};
 use crate::system::git::{Credential, GitError, GitErrorKind, Remote, Repository, remote_url};
 use crate::system::host;
 use crate::system::http::{HttpClient, HttpOptions, is_loopback};
-use crate::system::process::Supervisor;
+use crate::system::process::{Sandbox, Supervisor};
 use crate::system::redact::Redactor;
 use crate::workspace::{Workspaces, default_root};
 use std::ffi::OsString;
@@ -75,6 +77,7 @@ pub(super) fn wire(
 ) -> Result<Wired, Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let (repository, remote) = open(config)?;
+    let sandbox = sandbox(config, surrounding, &repository)?;
     let mut clients = Vec::new();
     let tracker = tracker(config, &mut clients);
     let forge = forge(config, &remote, &clock, &mut clients)?;
@@ -92,7 +95,12 @@ pub(super) fn wire(
     let world = World {
         tracker,
         forge,
-        agent: agent(config, surrounding, &supervisor),
+        agent: agent(&config.agent.kind, &config.agent.args, surrounding, &supervisor, sandbox.as_ref()),
+        fallback: config.agent.fallback.as_ref().map(|fallback| Fallback {
+            agent: agent(&fallback.kind, &fallback.args, surrounding, &supervisor, sandbox.as_ref()),
+            model: fallback.model.clone(),
+            login: login(&fallback.kind),
+        }),
         store: store(config, &repository, &remote),
         clock,
         workspaces,
@@ -243,19 +251,55 @@ fn client(clients: &mut Vec<Arc<HttpClient>>) -> Arc<HttpClient> {
     client
 }
 
-fn agent(config: &Config, surrounding: &Surrounding, supervisor: &Supervisor) -> Box<dyn Agent> {
-    let args = config.agent.args.clone();
-    match &config.agent.kind {
+/// The walls around agents, where they are asked for. Never left out because they cannot be had.
+fn sandbox(
+    config: &Config,
+    surrounding: &Surrounding,
+    repository: &Repository,
+) -> Result<Option<Sandbox>, Failure> {
+    match config.agent.sandbox {
+        AgentSandbox::None => Ok(None),
+        AgentSandbox::Bubblewrap => {
+            let path = surrounding.variable("PATH").map(OsString::from);
+            let opened = Sandbox::open(path.as_deref(), repository.common_dir(), surrounding.home());
+            opened.map(Some).map_err(|text| Failure::new(USAGE, text))
+        }
+    }
+}
+
+fn agent(
+    kind: &AgentKind,
+    args: &[String],
+    surrounding: &Surrounding,
+    supervisor: &Supervisor,
+    sandbox: Option<&Sandbox>,
+) -> Box<dyn Agent> {
+    let supervised = |places: &[&'static str]| {
+        supervisor.clone().within(sandbox.map(|sandbox| sandbox.with_places(places)))
+    };
+    let args = args.to_vec();
+    match kind {
         AgentKind::Claude { program } => Box::new(Claude::new(ClaudeOptions {
-            supervisor: supervisor.clone(),
+            supervisor: supervised(claude::PLACES),
             command: program.clone(),
             args,
             home: surrounding.home(),
             path: surrounding.variable("PATH").map(OsString::from),
             running_as_root: is_root(),
         })),
+        AgentKind::Codex { program, settings } => Box::new(Codex::new(CodexOptions {
+            supervisor: supervised(codex::PLACES),
+            command: program.clone(),
+            args,
+            settings: settings.clone(),
+        })),
+        AgentKind::Opencode { program } => Box::new(Opencode::new(OpencodeOptions {
+            supervisor: supervised(opencode::PLACES),
+            command: program.clone(),
+            args,
+        })),
         AgentKind::Command { argv } => Box::new(CommandAgent::new(CommandOptions {
-            supervisor: supervisor.clone(),
+            supervisor: supervised(&[]),
             argv: argv.clone(),
             args,
         })),
@@ -295,10 +339,6 @@ fn settings(
     files: PathBuf,
     secrets: Vec<Secret>,
 ) -> Settings {
-    let login = match config.agent.kind {
-        AgentKind::Claude { .. } => CLAUDE_LOGIN,
-        AgentKind::Command { .. } => &[],
-    };
     let run_dir = files.join("runs").join(identity.run_id.as_str());
     Settings {
         identity,
@@ -307,6 +347,7 @@ fn settings(
         retry: config.retry,
         rate_limit: config.rate_limit,
         agent: config.agent.limits.clone(),
+        budget: config.budget,
         model: ModelRules {
             fixed: config.agent.model.clone(),
             by_class: config.agent.models.clone(),
@@ -322,11 +363,22 @@ fn settings(
         surroundings: Surroundings {
             base: surrounding.env.clone(),
             pass_env: config.agent.pass_env.clone(),
-            login,
+            login: login(&config.agent.kind),
+            isolated_home: config.agent.isolated_home,
             secrets,
             extraheader_keys: extraheader_keys(remote),
         },
         run_dir,
+    }
+}
+
+/// The variables with which an agent logs in.
+fn login(kind: &AgentKind) -> &'static [&'static str] {
+    match kind {
+        AgentKind::Claude { .. } => CLAUDE_LOGIN,
+        AgentKind::Codex { .. } => CODEX_LOGIN,
+        AgentKind::Opencode { .. } => OPENCODE_LOGIN,
+        AgentKind::Command { .. } => &[],
     }
 }
 

@@ -3,22 +3,11 @@
 
 use super::file::{Node, Value, literal};
 use super::section::{Reading, Section};
-use super::values::{amount, at_least_one, boolean, choice, count, list, name, names};
+use super::values::{at_least_one, choice, list, names};
 
 /// Dotted key → what it may say so far, as YAML.
 const NOT_YET: &[(&str, &[&str])] = &[
     ("tracker.trusted", &["{creators: any, labelers: any}"]),
-    ("agent.fallback", &[]),
-    ("agent.max_fix_turns", &["2", "0"]),
-    ("agent.isolated_home", &["false"]),
-    ("agent.sandbox", &["none"]),
-    (
-        "agent.codex",
-        &["{mode: app-server, sandbox: workspace-write, approval_policy: never, config: {}}", "{}"],
-    ),
-    ("budget.tokens_per_day", &[]),
-    ("budget.usd_per_day", &[]),
-    ("budget.usd_per_issue", &[]),
     ("gate_failure", &["fail"]),
     ("rework.on", &["[]"]),
     ("rework.max", &["3"]),
@@ -28,7 +17,6 @@ const NOT_YET: &[(&str, &[&str])] = &[
 const KINDS_NOT_YET: &[(&str, &[&str], &str)] = &[
     ("tracker.kind", &["github"], "linear or local"),
     ("forge.kind", &["gitlab", "gitea"], "github or local"),
-    ("agent.kind", &["codex", "opencode"], "claude or command"),
 ];
 
 /// Whether that kind is in the contract but not built; if so, its fault has been recorded.
@@ -71,11 +59,6 @@ fn at<'a>(reading: &Reading<'a>, key: &str) -> Option<&'a Node> {
 
 /// Checks the sections none of whose keys has an effect yet.
 pub(super) fn check_sections(top: &Section<'_>) {
-    top.section("budget", |budget| {
-        budget.read_nullable("tokens_per_day", at_least_one::<u64>);
-        budget.read_nullable("usd_per_day", amount);
-        budget.read_nullable("usd_per_issue", amount);
-    });
     top.read("gate_failure", |entry| choice(entry, &[("fail", ()), ("draft", ())]));
     top.section("rework", |rework| {
         let reason = |entry: &_| choice(entry, &[("review", ()), ("checks", ()), ("conflict", ())]);
@@ -92,21 +75,5 @@ pub(super) fn check_tracker(tracker: &Section<'_>) {
                 _ => choice(entry, &[("any", ()), ("members", ())]),
             });
         }
-    });
-}
-
-pub(super) fn check_agent(agent: &Section<'_>) {
-    agent.read_nullable("fallback", |entry| match &entry.node.value {
-        Value::Map(_) => Some(()),
-        _ => entry.wrong_type("a map of keys, as `agent` is"),
-    });
-    agent.read("max_fix_turns", count::<u32>);
-    agent.read("isolated_home", boolean);
-    agent.read("sandbox", |entry| choice(entry, &[("none", ()), ("bubblewrap", ())]));
-    agent.section("codex", |codex| {
-        codex.read("mode", |entry| choice(entry, &[("app-server", ()), ("exec", ())]));
-        codex.read("sandbox", name);
-        codex.read("approval_policy", name);
-        codex.read("config", |entry| entry.pairs().map(drop));
     });
 }

@@ -20,9 +20,9 @@ pub use formats::parse_duration;
 
 use crate::model::Secret;
 use crate::model::settings::{
-    AgentLimits, Backoff, GateSpec, GuardRules, Hooks, Limits, ModelsByClass, PreflightSettings,
-    PullRequestSettings, RepositorySettings, StateSettings, Template, TrackerRules, Weights,
-    WorkspaceSettings,
+    AgentLimits, Backoff, Budget, CodexSettings, GateSpec, GuardRules, Hooks, Limits, ModelsByClass,
+    PreflightSettings, PullRequestSettings, RepositorySettings, StateSettings, Template, TrackerRules,
+    Weights, WorkspaceSettings,
 };
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -36,6 +36,7 @@ pub struct Config {
     pub repository: RepositorySettings,
     pub forge: ForgeKind,
     pub agent: AgentConfig,
+    pub budget: Budget,
     pub limits: Limits,
     /// Between the attempts of one issue.
     pub retry: Backoff,
@@ -100,12 +101,43 @@ pub struct AgentConfig {
     pub limits: AgentLimits,
     /// Names of environment variables the agent is given whatever they are called.
     pub pass_env: Vec<String>,
+    pub sandbox: AgentSandbox,
+    /// The agent gets a home of its own instead of the user's.
+    pub isolated_home: bool,
+    /// Used when the first reports a limit.
+    pub fallback: Option<FallbackConfig>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A second agent, of another kind.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FallbackConfig {
+    pub kind: AgentKind,
+    pub args: Vec<String>,
+    /// `None`: the agent chooses.
+    pub model: Option<String>,
+}
+
+/// What stands around the agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AgentSandbox {
+    None,
+    /// Linux: it may write to its workspace and to little else.
+    Bubblewrap,
+}
+
+#[derive(Debug, Clone, PartialEq)]
 pub enum AgentKind {
     Claude {
         /// The program: a bare name is looked for on PATH. `None`: the adapter finds it.
+        program: Option<PathBuf>,
+    },
+    Codex {
+        /// The program: a bare name is looked for on the agent's PATH. `None`: `codex`.
+        program: Option<PathBuf>,
+        settings: CodexSettings,
+    },
+    Opencode {
+        /// The program: a bare name is looked for on the agent's PATH. `None`: `opencode`.
         program: Option<PathBuf>,
     },
     Command {

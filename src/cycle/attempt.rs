@@ -7,7 +7,7 @@ use super::stop::Stops;
 use super::work::Job;
 use crate::model::progress::News;
 use crate::model::{AgentEvent, AgentResult, Ending, Phase, StopReason, Time, Usage};
-use crate::ports::{AgentError, Assignment, Step};
+use crate::ports::{Agent, AgentError, Assignment, Step};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -17,11 +17,15 @@ const LOOK: Duration = Duration::from_millis(100);
 /// What an agent did, from start to end.
 #[derive(Debug, Clone)]
 pub(super) struct AgentRun {
+    /// The agent's name, for people.
+    pub agent: String,
     pub ending: Ending,
     /// The last one stands.
     pub result: Option<AgentResult>,
     /// The provider said that its limit is reached; with the reset it named.
     pub limit: Option<Option<Time>>,
+    /// The session's id, as the agent told it.
+    pub session: Option<String>,
     pub model: Option<String>,
     pub phase: Phase,
     pub tool_calls: u64,
@@ -30,15 +34,27 @@ pub(super) struct AgentRun {
     pub turns: u64,
     /// What it said last.
     pub words: String,
+    /// Of all its processes.
     pub duration: Duration,
 }
 
+/// One process of an agent: the first of an attempt, or one that goes on with its session.
+pub(super) struct Turn<'a> {
+    pub number: u32,
+    pub agent: &'a dyn Agent,
+    pub assignment: &'a Assignment,
+    /// What the session did before.
+    pub before: Option<&'a AgentRun>,
+}
+
 impl AgentRun {
-    fn new() -> Self {
+    fn new(agent: &str) -> Self {
         Self {
+            agent: agent.to_owned(),
             ending: Ending::default(),
             result: None,
             limit: None,
+            session: None,
             model: None,
             phase: Phase::Reading,
             tool_calls: 0,
@@ -50,9 +66,17 @@ impl AgentRun {
         }
     }
 
+    /// The counters of a session go on; how its next process ends is open.
+    fn going_on(before: &Self) -> Self {
+        Self { ending: Ending::default(), result: None, limit: None, ..before.clone() }
+    }
+
     fn fold(&mut self, event: AgentEvent) {
         match event {
-            AgentEvent::Session { model, .. } => self.model = model.or(self.model.take()),
+            AgentEvent::Session { id, model } => {
+                self.session = id.or(self.session.take());
+                self.model = model.or(self.model.take());
+            }
             AgentEvent::Turn => self.turns += 1,
             AgentEvent::Tool(call) => {
                 self.tool_calls += 1;
@@ -98,14 +122,13 @@ impl Cycle<'_> {
     pub(super) fn run_agent(
         &self,
         job: &Job<'_>,
-        number: u32,
-        assignment: &Assignment,
+        turn: &Turn<'_>,
         stops: &Stops<'_>,
     ) -> Result<AgentRun, AgentError> {
         let clock = self.world.clock.as_ref();
-        let mut session = self.world.agent.start(assignment)?;
-        let mut run = AgentRun::new();
-        let mut notes = Notes::begin(self, job, number, session.pid());
+        let mut session = turn.agent.start(turn.assignment)?;
+        let mut run = turn.before.map_or_else(|| AgentRun::new(turn.agent.name()), AgentRun::going_on);
+        let mut notes = Notes::begin(self, job, turn.number, session.pid());
         let started = clock.monotonic();
         let mut moments =
             Moments { started, progress: started, awake: false, finished: None, stopping: false };
@@ -113,7 +136,7 @@ impl Cycle<'_> {
             match session.next(LOOK) {
                 Step::Ended(ending) => {
                     run.ending = ending;
-                    run.duration = clock.monotonic().saturating_sub(started);
+                    run.duration = run.duration.saturating_add(clock.monotonic().saturating_sub(started));
                     notes.end(&run);
                     return Ok(run);
                 }
@@ -139,7 +162,8 @@ impl Cycle<'_> {
                 Step::Waiting => {}
             }
             if !moments.stopping
-                && let Some(reason) = stops.reason(&job.issue().id).or_else(|| self.overdue(&run, &moments))
+                && let Some(reason) =
+                    stops.reason(&job.issue().id).or_else(|| self.overdue(turn, &run, &moments))
             {
                 moments.stopping = true;
                 session.stop(reason);
@@ -148,7 +172,7 @@ impl Cycle<'_> {
     }
 
     /// Which of its limits a running agent has passed.
-    fn overdue(&self, run: &AgentRun, moments: &Moments) -> Option<StopReason> {
+    fn overdue(&self, turn: &Turn<'_>, run: &AgentRun, moments: &Moments) -> Option<StopReason> {
         let limits = &self.settings.agent;
         let now = self.world.clock.monotonic();
         let since = |moment: Duration| now.saturating_sub(moment);
@@ -159,7 +183,7 @@ impl Cycle<'_> {
         if !moments.awake && since(moments.started) >= limits.startup_timeout {
             return Some(StopReason::Startup);
         }
-        if since(moments.started) >= limits.turn_timeout {
+        if since(moments.started).saturating_add(run.duration) >= limits.turn_timeout {
             return Some(StopReason::Turn);
         }
         if since(moments.progress) >= limits.stall_timeout {
@@ -169,6 +193,6 @@ impl Cycle<'_> {
             return Some(StopReason::MaxTurns);
         }
         let spent = run.usage.usd.unwrap_or(0.0);
-        limits.usd_per_issue.is_some_and(|most| spent > most).then_some(StopReason::Budget)
+        turn.assignment.max_usd.is_some_and(|most| spent > most).then_some(StopReason::Budget)
     }
 }

@@ -224,7 +224,7 @@ impl Cycle<'_> {
             .startup_timeout
             .saturating_add(agent.turn_timeout)
             .saturating_add(agent.grace_period.saturating_mul(2))
-            .saturating_add(self.world.commands.time_limit());
+            .saturating_add(self.world.commands.time_limit().saturating_mul(agent.max_fix_turns + 1));
         let issue =
             attempt.saturating_add(self.settings.retry.max).saturating_mul(self.settings.limits.max_attempts);
         let waves = issues.div_ceil(at_once).max(1);

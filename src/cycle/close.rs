@@ -151,14 +151,23 @@ fn recorded(claimed: &ClaimedIssue, done: &Concluded) -> Recorded {
     record.pull_request = done.handed.as_ref().map(|handed| handed.pull_request.clone());
     record.issue_updated_at = done.updated_at.or(record.issue_updated_at);
     let attempts: Vec<Attempt> = done.tried.iter().map(|tried| tried.attempt.clone()).collect();
-    let limited = done.last().filter(|last| last.attempt.failure == Some(Failure::RateLimited));
     Recorded {
         record,
         attempts,
         labels: claimed.issue.labels.clone(),
         refs: done.pushed.iter().map(|head| proof(&done.branch, head)).collect(),
-        limit_hit: limited.map(|last| last.limit_resets_at),
+        limit_hit: limit_hit(&done.tried),
     }
+}
+
+/// The limit that ended the work, with when it is lifted. Where two agents ran into theirs, the
+/// work can go on with the first that is free.
+fn limit_hit(tried: &[Tried]) -> Option<Option<Time>> {
+    let last = tried.last().filter(|last| last.is_limited())?;
+    let earlier = tried.iter().rev().skip(1).find(|tried| tried.is_limited());
+    let first_free = earlier
+        .map_or(last.limit_resets_at, |earlier| Some(earlier.limit_resets_at?.min(last.limit_resets_at?)));
+    Some(first_free.or(last.limit_resets_at))
 }
 
 fn words(error: &LedgerError) -> String {

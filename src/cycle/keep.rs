@@ -61,6 +61,7 @@ impl Cycle<'_> {
     pub(super) fn put_away_workspace(&self, job: &Job<'_>, outcome: Outcome) -> Option<String> {
         // Leftovers of children are nobody's work.
         let _ = std::fs::remove_dir_all(job.temporary());
+        let _ = std::fs::remove_dir_all(job.home());
         let keep = match self.settings.keep {
             KeepWorkspace::Always => true,
             KeepWorkspace::OnFailure => outcome.is_failure() || outcome == Outcome::Interrupted,

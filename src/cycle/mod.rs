@@ -9,6 +9,7 @@ mod change;
 mod claim;
 mod close;
 mod context;
+mod hold;
 mod keep;
 mod ledger;
 mod notes;
@@ -24,6 +25,7 @@ mod supervise;
 mod surroundings;
 mod timings;
 mod tried;
+mod turns;
 mod work;
 
 pub use plan::plan;
@@ -35,15 +37,15 @@ use crate::guards::Guards;
 use crate::model::progress::Progress;
 use crate::model::report::{CycleStatus, Dispatched, Recovered, Requests, Skipped};
 use crate::model::settings::{
-    AgentLimits, Backoff, KeepWorkspace, Limits, ModelRules, PreflightSettings, PullRequestSettings,
+    AgentLimits, Backoff, Budget, KeepWorkspace, Limits, ModelRules, PreflightSettings, PullRequestSettings,
     Template, TrackerRules,
 };
-use crate::model::{Claim, CycleReport, IssueId, Outcome, RunId, State, Time};
-use crate::policy::rate_limit;
+use crate::model::{Claim, CycleReport, IssueId, Outcome, RunId, Time};
 use crate::ports::{Agent, Clock, Forge, StateStore, StoreError, Tracker, TrackerError};
 use crate::workspace::{WorkspaceError, Workspaces};
 use chrono::TimeDelta;
-use ledger::{Change, Ledger, LedgerError};
+use hold::Hold;
+use ledger::Ledger;
 use records::Records;
 use std::fmt;
 use std::path::PathBuf;
@@ -55,6 +57,7 @@ pub struct World {
     pub tracker: Box<dyn Tracker>,
     pub forge: Box<dyn Forge>,
     pub agent: Box<dyn Agent>,
+    pub fallback: Option<Fallback>,
     pub store: Box<dyn StateStore>,
     pub clock: Arc<dyn Clock>,
     pub workspaces: Workspaces,
@@ -63,6 +66,14 @@ pub struct World {
     /// Whether a claim's run still lives, as far as this host can tell beyond the lease.
     pub is_alive: Box<dyn Fn(&Claim) -> bool + Send + Sync>,
     pub progress: Box<dyn Fn(Progress) + Send + Sync>,
+}
+
+/// The agent that steps in when the first reports a limit.
+pub struct Fallback {
+    pub agent: Box<dyn Agent>,
+    pub model: Option<String>,
+    /// Its login variables.
+    pub login: &'static [&'static str],
 }
 
 /// Who this run is.
@@ -84,6 +95,7 @@ pub struct Settings {
     pub retry: Backoff,
     pub rate_limit: Backoff,
     pub agent: AgentLimits,
+    pub budget: Budget,
     pub model: ModelRules,
     pub preflight: PreflightSettings,
     pub base_branch: String,
@@ -124,7 +136,7 @@ pub enum CycleError {
     Config(String),
     /// Tracker, forge or git remote out of reach or refusing, or the state unreadable.
     Unreachable(String),
-    /// The tracker's request allowance is used up; until when, where it said so.
+    /// The tracker's allowance is used up.
     Limited { until: Option<Time>, detail: String },
     /// A fault of Conductor's own.
     Internal(String),
@@ -133,10 +145,8 @@ pub enum CycleError {
 impl fmt::Display for CycleError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Config(text)
-            | Self::Unreachable(text)
-            | Self::Limited { detail: text, .. }
-            | Self::Internal(text) => f.write_str(text),
+            Self::Config(text) | Self::Unreachable(text) | Self::Internal(text) => f.write_str(text),
+            Self::Limited { detail, .. } => write!(f, "tracker rate limit: {detail}"),
         }
     }
 }
@@ -156,7 +166,7 @@ impl From<TrackerError> for CycleError {
     fn from(error: TrackerError) -> Self {
         match error {
             TrackerError::Config(text) => Self::Config(text),
-            TrackerError::RateLimited { until, .. } => Self::Limited { until, detail: error.to_string() },
+            TrackerError::RateLimited { until, detail } => Self::Limited { until, detail },
             other => Self::Unreachable(other.to_string()),
         }
     }
@@ -192,13 +202,16 @@ pub fn run(
     })?;
     let cycle =
         Cycle { world, settings, ledger, watch: &watch, interrupt, records: Records::new(world, settings) };
-    let told = match rate_limit::deferred_until(&cycle.ledger.state().rate_limit, started_at) {
-        Some(until) => Told::deferred(until),
-        None => match cycle.turn(request) {
-            Err(CycleError::Limited { until, detail }) if !request.dry_run => cycle.defer(until, detail)?,
-            told => told?,
+    let mut told = Told::default();
+    match cycle.hold() {
+        Some(hold) => told.defer(hold),
+        None => match cycle.turn(request, &mut told) {
+            Err(CycleError::Limited { until, detail }) if !request.dry_run => {
+                told.defer(cycle.hold_off(until, detail)?);
+            }
+            turned => turned?,
         },
-    };
+    }
     Ok(cycle.report(started_at, told))
 }
 
@@ -206,7 +219,7 @@ pub fn run(
 #[derive(Default)]
 struct Told {
     status: Option<CycleStatus>,
-    deferred_until: Option<Time>,
+    hold: Option<Hold>,
     dispatched: Vec<Dispatched>,
     skipped: Vec<Skipped>,
     recovered: Vec<Recovered>,
@@ -214,35 +227,14 @@ struct Told {
 }
 
 impl Told {
-    fn deferred(until: Time) -> Self {
-        Self { status: Some(CycleStatus::Deferred), deferred_until: Some(until), ..Self::default() }
+    fn defer(&mut self, hold: Hold) {
+        self.status = Some(CycleStatus::Deferred);
+        self.hold = Some(hold);
     }
 }
 
 impl Cycle<'_> {
-    /// Keeps a limit for all runners in the state, so that none of them asks before it is over.
-    fn defer(&self, until: Option<Time>, detail: String) -> Result<Told, CycleError> {
-        tracing::warn!("{detail}");
-        let (backoff, now) = (self.settings.rate_limit, self.now());
-        let change = Change {
-            what: "defer: the tracker's limit is reached".to_owned(),
-            refs: Vec::new(),
-            decide: Box::new(move |state| {
-                let rate_limit = rate_limit::after_hit(&state.rate_limit, until, &backoff, now);
-                Ok(State { rate_limit, ..state.clone() })
-            }),
-        };
-        if let Err(LedgerError::Store(error)) = self.ledger.commit_alone(change) {
-            return Err(error.into());
-        }
-        match rate_limit::deferred_until(&self.ledger.state().rate_limit, now) {
-            Some(until) => Ok(Told::deferred(until)),
-            None => Err(CycleError::Unreachable(detail)),
-        }
-    }
-
-    fn turn(&self, request: &Request) -> Result<Told, CycleError> {
-        let mut told = Told::default();
+    fn turn(&self, request: &Request, told: &mut Told) -> Result<(), CycleError> {
         let mut polled = self.watch.time("poll tracker", None, || self.poll(request))?;
         if request.dry_run {
             self.foresee(&mut polled)?;
@@ -255,7 +247,7 @@ impl Cycle<'_> {
             told.status = Some(CycleStatus::DryRun);
             told.dispatched =
                 selection.issues.iter().map(|issue| self.would_dispatch(issue, &selection)).collect();
-            return Ok(told);
+            return Ok(());
         }
         if !selection.issues.is_empty() && self.interrupt.signal().is_none() {
             let claimed = self.claim(selection, request, &mut told.skipped)?;
@@ -264,7 +256,7 @@ impl Cycle<'_> {
             told.skipped.extend(worked.skipped);
             told.trouble = worked.trouble;
         }
-        Ok(told)
+        Ok(())
     }
 
     fn report(&self, started_at: Time, told: Told) -> Ran {
@@ -286,7 +278,8 @@ impl Cycle<'_> {
             status,
             started_at,
             duration_ms: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
-            deferred_until: told.deferred_until,
+            deferred_until: told.hold.as_ref().map(|hold| hold.until),
+            deferred_because: told.hold.map(|hold| self.world.guards.redact(&hold.why)),
             dispatched: told.dispatched,
             skipped: told.skipped,
             recovered: told.recovered,

@@ -6,6 +6,7 @@ use super::stop::Stops;
 use super::work::Worked;
 use super::{Cycle, CycleError, ids};
 use crate::model::report::{Dispatched, SkipReason, Skipped};
+use crate::model::settings::Budget;
 use crate::model::{Issue, IssueId};
 use crate::policy::ongoing;
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -48,10 +49,23 @@ impl Cycle<'_> {
             let mut slots: HashSet<IssueId> = HashSet::new();
             let mut looked = self.world.clock.monotonic();
             loop {
-                while slots.len() < claimed.at_once
+                // What an issue spent is known when it is recorded: with a budget the next waits for that.
+                let busy =
+                    if self.settings.budget == Budget::default() { slots.len() } else { running.len() };
+                let mut free = claimed.at_once.saturating_sub(busy);
+                if free > 0
+                    && !queue.is_empty()
+                    && let Some(hold) = self.hold()
+                {
+                    let why = format!("until {}: {}", hold.until.format("%F %T UTC"), hold.why);
+                    self.leave(queue.drain(..).collect(), SkipReason::Backoff, &why, &mut all);
+                }
+                while free > 0
+                    && !stops.is_limited()
                     && !stops.all()
                     && let Some(next) = queue.pop_front()
                 {
+                    free -= 1;
                     running.insert(next.issue.id.clone(), next.issue.clone());
                     slots.insert(next.issue.id.clone());
                     let (sender, stops) = (sender.clone(), &stops);
@@ -88,7 +102,8 @@ impl Cycle<'_> {
                 queue.retain(|next| !self.leave_changed(next, &stops, &mut all));
             }
         });
-        self.leave(queue.into(), "the run ended before its turn", &mut all);
+        let why = "the run ended before its turn";
+        self.leave(queue.into(), SkipReason::ChangedSincePoll, why, &mut all);
         all.dispatched.sort_by_key(|done| order.get(&done.issue).copied());
         all
     }
@@ -118,11 +133,11 @@ impl Cycle<'_> {
     /// Gives a waiting issue back when its ticket changed.
     fn leave_changed(&self, next: &ClaimedIssue, stops: &Stops<'_>, all: &mut AllWorked) -> bool {
         let Some(change) = stops.change(&next.issue.id) else { return false };
-        self.leave(vec![next.clone()], &change, all);
+        self.leave(vec![next.clone()], SkipReason::ChangedSincePoll, &change, all);
         true
     }
 
-    fn leave(&self, waiting: Vec<ClaimedIssue>, why: &str, all: &mut AllWorked) {
+    fn leave(&self, waiting: Vec<ClaimedIssue>, reason: SkipReason, why: &str, all: &mut AllWorked) {
         if waiting.is_empty() {
             return;
         }
@@ -132,7 +147,7 @@ impl Cycle<'_> {
         }
         all.skipped.extend(issues.iter().map(|issue| Skipped {
             issue: issue.identifier.clone(),
-            reason: SkipReason::ChangedSincePoll,
+            reason,
             detail: why.to_owned(),
         }));
     }

@@ -1,9 +1,11 @@
 //! What agents, hooks and gates are told of their run, and what passes of the environment.
 
-use super::Cycle;
 use super::work::Job;
-use crate::model::Secret;
+use super::{Cycle, Fallback};
+use crate::model::{Issue, Secret};
 use crate::policy::environment::{EnvironmentRules, RunVariables, child_environment};
+use crate::ports::Agent;
+use std::path::Path;
 
 /// The environment this run was started in, and what of it may pass on.
 #[derive(Debug, Clone, Default)]
@@ -12,23 +14,70 @@ pub struct Surroundings {
     pub pass_env: Vec<String>,
     /// The agent's own login variables, by its kind.
     pub login: &'static [&'static str],
+    /// Agents get a home of their own.
+    pub isolated_home: bool,
     pub secrets: Vec<Secret>,
     /// The `http.URL.extraheader` keys a checkout may have left.
     pub extraheader_keys: Vec<String>,
 }
 
+/// Who does the work of an attempt, and what goes with it.
+pub(super) struct Worker<'w> {
+    pub agent: &'w dyn Agent,
+    pub model: Option<String>,
+    pub login: &'static [&'static str],
+}
+
 impl Cycle<'_> {
-    /// The complete environment of the agent.
-    pub(super) fn agent_environment(&self, job: &Job<'_>, attempt: u32) -> Vec<(String, String)> {
-        self.environment(job, attempt, self.settings.surroundings.login)
+    /// The agent, or the one that steps in for it.
+    pub(super) fn worker(&self, issue: &Issue, attempt: u32, on_fallback: bool) -> Worker<'_> {
+        match self.world.fallback.as_ref().filter(|_| on_fallback) {
+            Some(Fallback { agent, model, login }) => {
+                Worker { agent: agent.as_ref(), model: model.clone(), login }
+            }
+            None => Worker {
+                agent: self.world.agent.as_ref(),
+                model: self.model_for(issue, attempt).1.model,
+                login: self.settings.surroundings.login,
+            },
+        }
+    }
+
+    /// The complete environment of an agent with that login.
+    pub(super) fn agent_environment(
+        &self,
+        job: &Job<'_>,
+        attempt: u32,
+        login: &[&str],
+    ) -> Vec<(String, String)> {
+        let home = job.home();
+        let home = Some(home.as_path()).filter(|_| self.settings.surroundings.isolated_home);
+        let mut env = self.environment(job, attempt, login, home);
+        // Git's own idea of who commits is in the home that is out of sight.
+        if home.is_some()
+            && !env.iter().any(|(name, _)| name == "GIT_AUTHOR_NAME")
+            && let Some((name, email)) = self.world.workspaces.identity()
+        {
+            for who in ["AUTHOR", "COMMITTER"] {
+                env.push((format!("GIT_{who}_NAME"), name.clone()));
+                env.push((format!("GIT_{who}_EMAIL"), email.clone()));
+            }
+        }
+        env
     }
 
     /// The complete environment of a hook or a gate: no agent's login.
     pub(super) fn command_environment(&self, job: &Job<'_>, attempt: u32) -> Vec<(String, String)> {
-        self.environment(job, attempt, &[])
+        self.environment(job, attempt, &[], None)
     }
 
-    fn environment(&self, job: &Job<'_>, attempt: u32, login: &[&str]) -> Vec<(String, String)> {
+    fn environment(
+        &self,
+        job: &Job<'_>,
+        attempt: u32,
+        login: &[&str],
+        home: Option<&Path>,
+    ) -> Vec<(String, String)> {
         let surroundings = &self.settings.surroundings;
         let temporary = job.temporary();
         let rules = EnvironmentRules {
@@ -37,7 +86,7 @@ impl Cycle<'_> {
             secrets: &surroundings.secrets,
             extraheader_keys: &surroundings.extraheader_keys,
             temporary: Some(&temporary),
-            home: None,
+            home,
         };
         let issue = job.issue();
         let run = RunVariables {

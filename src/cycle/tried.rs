@@ -3,13 +3,17 @@
 use super::Cycle;
 use super::attempt::AgentRun;
 use super::stop::Stops;
+use super::surroundings::Worker;
+use super::turns::Turned;
 use super::work::Job;
+use crate::gates::GateRun;
 use crate::gates::hooks::Hook;
 use crate::guards::Verdict;
 use crate::model::progress::News;
 use crate::model::{
-    AgentFault, Attempt, Failure, GateResult, Outcome, OutcomeRecord, Phase, StopReason, Time, Usage, text,
+    Attempt, Failure, GateResult, Outcome, OutcomeRecord, Phase, StopReason, Time, Usage, text,
 };
+use crate::policy::budget;
 use crate::policy::outcome::{Facts, Judgement, judge, last_words};
 use crate::policy::prompt::{self, Brief};
 use crate::policy::pull_request::{self, FileChange, Summary};
@@ -18,7 +22,8 @@ use crate::policy::template;
 use crate::ports::Assignment;
 use crate::workspace::{Work, WorkspaceError};
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::path::PathBuf;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
 
 /// Characters of an error that are recorded.
 const ERROR_TAIL: usize = 500;
@@ -69,6 +74,11 @@ impl Tried {
         }
     }
 
+    /// Whether the provider's limit ended it.
+    pub fn is_limited(&self) -> bool {
+        self.attempt.failure == Some(Failure::RateLimited)
+    }
+
     /// Turns it into a failure after all.
     pub fn fail(&mut self, failure: Failure, error: String) {
         let has_work = self.work.head.is_some();
@@ -88,83 +98,63 @@ impl Tried {
 }
 
 /// What an attempt came to after its agent was gone.
-struct Checked {
-    judgement: Judgement,
+pub(super) struct Checked {
+    pub judgement: Judgement,
     gates: Vec<GateResult>,
+    /// The gates that did not pass.
+    pub failed: Vec<GateRun>,
     text: (String, String),
     is_draft: bool,
 }
 
+/// How an attempt is to be made.
+pub(super) struct Plan<'p> {
+    pub number: u32,
+    pub adjustments: &'p [String],
+    /// The attempts before it in this cycle.
+    pub earlier: &'p [Tried],
+    pub worker: Worker<'p>,
+}
+
 impl Checked {
-    fn plain(judgement: Judgement) -> Self {
-        Self { judgement, gates: Vec::new(), text: Default::default(), is_draft: false }
+    pub fn plain(judgement: Judgement) -> Self {
+        let (gates, failed) = Default::default();
+        Self { judgement, gates, failed, text: Default::default(), is_draft: false }
     }
 }
 
 impl Cycle<'_> {
-    /// One attempt. `before` is the one before it in this cycle.
-    pub(super) fn try_once(
-        &self,
-        job: &Job<'_>,
-        number: u32,
-        adjustments: &[String],
-        before: Option<&Tried>,
-        stops: &Stops<'_>,
-    ) -> Tried {
-        let name = Some(job.issue().identifier.as_str());
+    /// One attempt.
+    pub(super) fn try_once(&self, job: &Job<'_>, plan: &Plan<'_>, stops: &Stops<'_>) -> Tried {
+        let number = plan.number;
         let begun = self.watch.elapsed();
+        let max_usd = self.usd_left(job, plan.earlier);
+        if max_usd.is_some_and(|left| left <= 0.0) {
+            let error = "budget.usd_per_issue is used up".to_owned();
+            return Tried::without_agent(number, Failure::Budget, error);
+        }
         // Its failure is told in the log and changes nothing.
         let _ = self.hook(Hook::BeforeRun, job, number, stops);
-        let assignment = match self.assignment(job, number, adjustments, before) {
+        let assignment = match self.assignment(job, plan, max_usd) {
             Ok(assignment) => assignment,
             Err(error) => return Tried::without_agent(number, Failure::Workspace, error),
         };
-        let run = match self.watch.time("agent", name, || self.run_agent(job, number, &assignment, stops)) {
-            Ok(run) => run,
+        let turned = match self.turns(job, number, &assignment, &plan.worker, stops) {
+            Ok(turned) => turned,
             Err(error) => {
-                return Tried::without_agent(
-                    number,
-                    Failure::AgentExit,
-                    self.world.guards.redact(&error.to_string()),
-                );
+                let error = self.world.guards.redact(&error.to_string());
+                return Tried::without_agent(number, Failure::AgentExit, error);
             }
-        };
-        for file in self.world.workspaces.restore_shared() {
-            tracing::warn!("the agent changed the repository's own {file}; it was put back");
-        }
-        let work = self.watch.time("inspect", name, || self.inspect(job));
-        let (work, checked) = match work {
-            Ok(work) => {
-                let checked = self.watch.time("check", name, || self.check(job, &run, &work, number, stops));
-                (work, checked)
-            }
-            Err(error) => (
-                Work::default(),
-                Checked::plain(Judgement::failed(Failure::Workspace, false, error.to_string())),
-            ),
         };
         let _ = self.hook(Hook::AfterRun, job, number, stops);
         let elapsed = self.watch.elapsed().saturating_sub(begun);
-        self.tried(
-            number,
-            run,
-            work,
-            checked,
-            u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
-            assignment,
-        )
+        self.tried(number, turned, u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX), assignment)
     }
 
-    fn tried(
-        &self,
-        number: u32,
-        run: AgentRun,
-        work: Work,
-        checked: Checked,
-        duration_ms: u64,
-        assignment: Assignment,
-    ) -> Tried {
-        let Checked { judgement, gates, text: told, is_draft } = checked;
+    fn tried(&self, number: u32, turned: Turned, duration_ms: u64, assignment: Assignment) -> Tried {
+        let limit_resets_at = turned.limit_resets_at();
+        let Turned { run, work, checked } = turned;
+        let Checked { judgement, gates, failed: _, text: told, is_draft } = checked;
         let mut error = judgement.error;
         if judgement.outcome.is_failure() {
             let words = last_words(&run.ending, run.result.as_ref());
@@ -189,11 +179,6 @@ impl Cycle<'_> {
             error_tail: (!tail.is_empty()).then(|| tail.to_owned()),
         };
         attempt.failure = retry::class_of(&attempt);
-        let named = run.result.as_ref().and_then(|result| match result.fault {
-            Some(AgentFault::Limit { resets_at }) => resets_at,
-            _ => None,
-        });
-        let limit_resets_at = named.or(run.limit.flatten());
         Tried {
             attempt,
             error,
@@ -206,24 +191,19 @@ impl Cycle<'_> {
         }
     }
 
-    fn assignment(
-        &self,
-        job: &Job<'_>,
-        number: u32,
-        adjustments: &[String],
-        before: Option<&Tried>,
-    ) -> Result<Assignment, String> {
-        let prior = self.prior(job, before);
-        let captures = self.earlier(job, number, before);
+    fn assignment(&self, job: &Job<'_>, plan: &Plan<'_>, max_usd: Option<f64>) -> Result<Assignment, String> {
+        let before = plan.earlier.last();
+        let prior = self.prior(job, plan.earlier);
+        let captures = self.earlier(job, plan.number, before);
         let brief = Brief {
             issue: job.issue(),
-            attempt: number,
+            attempt: plan.number,
             base_branch: &self.settings.base_branch,
             branch: job.workspace.branch().as_str(),
             prior: &prior,
             captures: &captures,
             page: self.leave_page(job, &captures),
-            adjustments,
+            adjustments: plan.adjustments,
             gates: &self.world.commands.gates,
             boundary: &boundary(),
         };
@@ -234,43 +214,66 @@ impl Cycle<'_> {
         };
         let failed = |error: std::io::Error| format!("{}: {error}", job.dir.display());
         std::fs::create_dir_all(job.temporary()).map_err(failed)?;
+        if self.settings.surroundings.isolated_home {
+            create_private(&job.home()).map_err(failed)?;
+        }
         let prompt_file = job.dir.join("prompt.md");
         std::fs::write(&prompt_file, text).map_err(failed)?;
         Ok(Assignment {
             issue: job.issue().identifier.clone(),
             workspace: job.workspace.path().to_owned(),
             prompt_file,
-            model: self.model_for(job.issue(), number).1.model,
-            env: self.agent_environment(job, number),
+            model: plan.worker.model.clone(),
+            env: self.agent_environment(job, plan.number, plan.worker.login),
             log: job.dir.join("output.log"),
             grace: self.settings.agent.grace_period,
             max_turns: self.settings.agent.max_turns,
+            max_usd,
             resume: None,
         })
     }
 
-    /// The latest earlier attempts, of other cycles and of this one.
-    fn prior(&self, job: &Job<'_>, before: Option<&Tried>) -> Vec<OutcomeRecord> {
-        let issue = job.issue();
-        let mut prior: Vec<OutcomeRecord> =
-            self.ledger.state().outcomes.into_iter().filter(|outcome| outcome.issue_id == issue.id).collect();
-        prior.extend(before.map(|before| {
-            let run = &self.settings.identity.run_id;
-            OutcomeRecord::of(&before.attempt, &issue.identifier, &issue.id, run, self.now())
-        }));
+    /// The latest earlier attempts.
+    fn prior(&self, job: &Job<'_>, earlier: &[Tried]) -> Vec<OutcomeRecord> {
+        let mut prior = self.attempts_of(job, earlier);
         let surplus = prior.len().saturating_sub(PRIOR);
         prior.drain(..surplus);
         prior
     }
 
-    fn inspect(&self, job: &Job<'_>) -> Result<Work, WorkspaceError> {
+    /// What `budget.usd_per_issue` leaves; `None` without such a limit.
+    fn usd_left(&self, job: &Job<'_>, earlier: &[Tried]) -> Option<f64> {
+        let limit = self.settings.agent.usd_per_issue?;
+        Some(budget::usd_left(limit, &self.attempts_of(job, earlier)))
+    }
+
+    /// All attempts that are remembered, of other cycles and of this one, oldest first.
+    fn attempts_of(&self, job: &Job<'_>, earlier: &[Tried]) -> Vec<OutcomeRecord> {
+        let issue = job.issue();
+        let mut all: Vec<OutcomeRecord> =
+            self.ledger.state().outcomes.into_iter().filter(|outcome| outcome.issue_id == issue.id).collect();
+        all.extend(earlier.iter().map(|tried| {
+            let run = &self.settings.identity.run_id;
+            OutcomeRecord::of(&tried.attempt, &issue.identifier, &issue.id, run, self.now())
+        }));
+        all
+    }
+
+    pub(super) fn inspect(&self, job: &Job<'_>) -> Result<Work, WorkspaceError> {
         let message = pull_request::commit_message(job.issue(), &self.settings.identity.run_id);
         // A change that is too large is refused by its size; its patch need not be read to the end.
         let most = self.world.guards.rules.max_diff_size.saturating_add(1);
         job.workspace.finish(&self.world.workspaces, &message, most)
     }
 
-    fn check(&self, job: &Job<'_>, run: &AgentRun, work: &Work, number: u32, stops: &Stops<'_>) -> Checked {
+    pub(super) fn check(
+        &self,
+        job: &Job<'_>,
+        run: &AgentRun,
+        work: &Work,
+        number: u32,
+        stops: &Stops<'_>,
+    ) -> Checked {
         let judgement = judge(&Facts {
             ending: &run.ending,
             result: run.result.as_ref(),
@@ -291,16 +294,18 @@ impl Cycle<'_> {
             Err(reason) => return Checked::plain(Judgement::ended(Outcome::Interrupted, stopped(reason))),
         };
         let gates: Vec<GateResult> = runs.iter().map(|run| run.result.clone()).collect();
-        if let Some(failed) = runs.iter().find(|run| !run.result.passed) {
-            let error = format!("gate {} failed: {}", failed.result.name, failed.tail);
-            return Checked { gates, ..Checked::plain(Judgement::failed(Failure::GateFailed, true, error)) };
+        let failed: Vec<GateRun> = runs.into_iter().filter(|run| !run.result.passed).collect();
+        if let Some(first) = failed.first() {
+            let error = format!("gate {} failed: {}", first.result.name, first.tail);
+            let judgement = Judgement::failed(Failure::GateFailed, true, error);
+            return Checked { gates, failed, ..Checked::plain(judgement) };
         }
         let (title, body) = self.words(job, number, run, work, &gates, &[]);
         match self.guard(job.workspace.branch(), work, &title, &body) {
-            Verdict::Pass => Checked { judgement, gates, text: (title, body), is_draft: false },
+            Verdict::Pass => Checked { gates, text: (title, body), ..Checked::plain(judgement) },
             Verdict::Draft(reasons) => {
                 let text = self.words(job, number, run, work, &gates, &reasons);
-                Checked { judgement, gates, text, is_draft: true }
+                Checked { gates, text, is_draft: true, ..Checked::plain(judgement) }
             }
             Verdict::Refuse(reasons) => {
                 let error = format!("guards refused the change: {}", reasons.join("; "));
@@ -342,7 +347,7 @@ impl Cycle<'_> {
             commits: &commits,
             files: &files,
             attempts: number,
-            agent: self.world.agent.name(),
+            agent: &run.agent,
             model: run.model.as_deref(),
             usage: &run.usage,
             duration: run.duration,
@@ -405,8 +410,13 @@ fn stopped(reason: StopReason) -> &'static str {
     }
 }
 
+/// A folder nobody else looks into.
+fn create_private(path: &Path) -> std::io::Result<()> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
 /// Words nobody outside can foresee.
-fn boundary() -> String {
+pub(super) fn boundary() -> String {
     let draw = || RandomState::new().build_hasher().finish();
     format!("{:016x}{:016x}", draw(), draw())
 }

@@ -5,7 +5,7 @@ use super::claim::ClaimedIssue;
 use super::close::Concluded;
 use super::publish::Handover;
 use super::stop::Stops;
-use super::tried::Tried;
+use super::tried::{Plan, Tried};
 use super::{Cycle, CycleError};
 use crate::gates::hooks::Hook;
 use crate::model::progress::{News, Progress};
@@ -41,6 +41,11 @@ impl Job<'_> {
     pub fn temporary(&self) -> PathBuf {
         self.dir.join("tmp")
     }
+
+    /// The home of an agent that gets one of its own.
+    pub fn home(&self) -> PathBuf {
+        self.dir.join("home")
+    }
 }
 
 impl Cycle<'_> {
@@ -69,7 +74,10 @@ impl Cycle<'_> {
                 self.records.entered(issue, workspace.path());
                 let job = Job { claimed, workspace, dir: dir.clone() };
                 let tried = self.attempts(&job, stops);
-                free();
+                // What was hit or spent must be on record before the next one begins.
+                if !(self.settings.budget.is_daily() || tried.iter().any(Tried::is_limited)) {
+                    free();
+                }
                 (self.conclude(&job, tried, warnings), Some(job))
             }
             Err(error) => {
@@ -90,11 +98,16 @@ impl Cycle<'_> {
         let mut all: Vec<Tried> = Vec::new();
         let mut record = job.claimed.record.clone();
         let mut adjustments = Vec::new();
+        let mut on_fallback = false;
         loop {
-            let count = u32::try_from(all.len()).unwrap_or(u32::MAX).saturating_add(1);
+            // A limit of the provider spends no attempt.
+            let spent = all.iter().filter(|tried| !tried.is_limited()).count();
+            let count = u32::try_from(spent).unwrap_or(u32::MAX).saturating_add(1);
             let number = first.saturating_add(count - 1);
             self.tell(job.issue(), News::Started { attempt: number });
-            let mut tried = self.try_once(job, number, &adjustments, all.last(), stops);
+            let worker = self.worker(job.issue(), number, on_fallback);
+            let plan = Plan { number, adjustments: &adjustments, earlier: &all, worker };
+            let mut tried = self.try_once(job, &plan, stops);
             if tried.attempt.outcome == Outcome::Interrupted
                 && let Some(change) = stops.change(&job.issue().id)
             {
@@ -110,9 +123,17 @@ impl Cycle<'_> {
             self.tell(job.issue(), ended);
             let (limits, backoff) = (&self.settings.limits, &self.settings.retry);
             record = retry::record_after(&record, &attempt, limits, backoff, self.now());
-            let Next::Retry { after, adjustments: advice } =
+            let is_limited = attempt.failure == Some(Failure::RateLimited);
+            let next = if is_limited && !on_fallback && self.world.fallback.is_some() {
+                on_fallback = true;
+                Next::Retry { after: Duration::ZERO, adjustments: Vec::new() }
+            } else {
                 retry::within_cycle(&record, &attempt, count, limits, backoff)
-            else {
+            };
+            let Next::Retry { after, adjustments: advice } = next else {
+                if is_limited {
+                    stops.limit_was_hit();
+                }
                 return all;
             };
             let prepared = self.world.workspaces.save(&job.workspace).and_then(|_| job.workspace.reset());

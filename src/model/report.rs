@@ -13,6 +13,9 @@ pub struct CycleReport {
     pub started_at: Time,
     pub duration_ms: u64,
     pub deferred_until: Option<Time>,
+    /// What holds everything back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deferred_because: Option<String>,
     pub dispatched: Vec<Dispatched>,
     pub skipped: Vec<Skipped>,
     pub recovered: Vec<Recovered>,

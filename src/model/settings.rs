@@ -2,6 +2,7 @@
 //! reads the ones it needs; none of them knows where a value came from.
 
 use chrono::TimeDelta;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -70,7 +71,53 @@ pub struct AgentLimits {
     pub stall_timeout: Duration,
     pub grace_period: Duration,
     pub max_turns: Option<u64>,
+    /// Further turns for a session whose gates failed.
+    pub max_fix_turns: u32,
     pub usd_per_issue: Option<f64>,
+}
+
+/// What may be spent on one UTC day; nothing is begun past it.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Budget {
+    /// Of all kinds.
+    pub tokens_per_day: Option<u64>,
+    pub usd_per_day: Option<f64>,
+}
+
+impl Budget {
+    /// Whether there is a limit per day at all.
+    pub fn is_daily(&self) -> bool {
+        self.tokens_per_day.is_some() || self.usd_per_day.is_some()
+    }
+}
+
+/// How Codex is driven.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CodexSettings {
+    pub mode: CodexMode,
+    /// `read-only`, `workspace-write` or `danger-full-access`.
+    pub sandbox: String,
+    /// `never`, `on-request`, `on-failure` or `untrusted`.
+    pub approval_policy: String,
+    /// Overrides of Codex's own configuration: dotted key → value.
+    pub config: BTreeMap<String, Value>,
+}
+
+impl Default for CodexSettings {
+    fn default() -> Self {
+        Self {
+            mode: CodexMode::AppServer,
+            sandbox: "workspace-write".to_owned(),
+            approval_policy: "never".to_owned(),
+            config: BTreeMap::new(),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CodexMode {
+    AppServer,
+    Exec,
 }
 
 /// A check run on a finished attempt.

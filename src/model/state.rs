@@ -178,6 +178,11 @@ pub struct DayUsage {
     pub extra: Extra,
 }
 
+/// The day a moment belongs to, in the words of [`State::usage`].
+pub fn day_of(at: Time) -> String {
+    at.format("%Y-%m-%d").to_string()
+}
+
 /// One attempt in the history.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OutcomeRecord {

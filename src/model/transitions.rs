@@ -1,7 +1,7 @@
 //! How the state document changes: pure functions from a state to the next one, or a [`Refusal`].
 //! Each can be decided again on a fresher state after a lost race.
 
-use super::state::{DayUsage, Refusal};
+use super::state::{DayUsage, Refusal, day_of};
 use super::{Attempt, Claim, IssueId, IssueRecord, Outcome, OutcomeRecord, RunId, State, Time, Usage};
 
 /// How an issue's work ended, in what the document remembers of it.
@@ -76,7 +76,7 @@ impl State {
     }
 
     fn add_usage(&mut self, at: Time, usage: &Usage) {
-        let day: &mut DayUsage = self.usage.entry(at.format("%Y-%m-%d").to_string()).or_default();
+        let day: &mut DayUsage = self.usage.entry(day_of(at)).or_default();
         day.input_tokens = day.input_tokens.saturating_add(usage.input_tokens);
         day.output_tokens = day.output_tokens.saturating_add(usage.output_tokens);
         day.cache_creation_tokens = day.cache_creation_tokens.saturating_add(usage.cache_creation_tokens);

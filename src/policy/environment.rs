@@ -12,6 +12,15 @@ use std::path::Path;
 pub const CLAUDE_LOGIN: &[&str] = &["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"];
 /// Login variables of Codex.
 pub const CODEX_LOGIN: &[&str] = &["CODEX_API_KEY", "OPENAI_API_KEY"];
+/// Login variables of OpenCode for the providers most use; others are named in `agent.pass_env`.
+pub const OPENCODE_LOGIN: &[&str] = &[
+    "ANTHROPIC_API_KEY",
+    "GEMINI_API_KEY",
+    "GOOGLE_GENERATIVE_AI_API_KEY",
+    "OPENAI_API_KEY",
+    "OPENCODE_API_KEY",
+    "OPENROUTER_API_KEY",
+];
 
 /// A name that holds one of these anywhere is a credential's.
 const SENSITIVE: &[&str] =
@@ -41,6 +50,15 @@ const NOT_THEIRS: &[&str] = &[
 /// The only `GIT_` variables that say who somebody is, and nothing about a repository.
 const GIT_IDENTITY: &[&str] =
     &["GIT_AUTHOR_EMAIL", "GIT_AUTHOR_NAME", "GIT_COMMITTER_EMAIL", "GIT_COMMITTER_NAME"];
+/// Other ways to the user's home than `HOME`.
+const HOMES: &[&str] = &[
+    "CLAUDE_CONFIG_DIR",
+    "CODEX_HOME",
+    "XDG_CACHE_HOME",
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+    "XDG_STATE_HOME",
+];
 /// Needed for any network access, even where they carry a login of their own.
 const PROXIES: &[&str] = &["ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY"];
 
@@ -114,6 +132,9 @@ fn passes(name: &str, value: &str, rules: &EnvironmentRules<'_>) -> bool {
         return false;
     }
     let upper = name.to_ascii_uppercase();
+    if rules.home.is_some() && HOMES.contains(&&*upper) {
+        return false;
+    }
     is_login || !is_theirs_to_miss(&upper) && !is_sensitive(&upper) && !carries_login(&upper, value)
 }
 
@@ -336,7 +357,10 @@ mod tests {
             home: Some(Path::new("/private/home")),
             ..Default::default()
         };
-        let env = child(&[("TMPDIR", "/tmp"), ("HOME", "/home/me")], &rules);
+        let base = [("TMPDIR", "/tmp"), ("HOME", "/home/me"), ("XDG_CONFIG_HOME", "/home/me/.config")];
+        let env = child(&base, &rules);
+        assert!(!env.contains_key("XDG_CONFIG_HOME"));
+        assert!(child(&base, &EnvironmentRules::default()).contains_key("XDG_CONFIG_HOME"));
         for (name, value) in [
             ("CONDUCTOR_RUN_ID", "r1"),
             ("CONDUCTOR_ISSUE_ID", "uuid"),

@@ -1,10 +1,12 @@
 //! Decisions: values in, verdict out, no I/O.
 
+pub mod budget;
 pub mod complexity;
 pub mod context;
 pub mod difficulty;
 pub mod eligibility;
 pub mod environment;
+pub mod fix;
 pub mod learn;
 pub mod ongoing;
 pub mod outcome;

@@ -140,7 +140,9 @@ fn failed(
     let in_phase = next.failures_by_phase.entry(attempt.phase).or_insert(0);
     *in_phase = in_phase.saturating_add(1);
     let (in_phase, failures) = (*in_phase, next.failures());
-    next.blocked_reason = if failures >= limits.max_failures {
+    next.blocked_reason = if failure == Some(Failure::Budget) {
+        Some("budget.usd_per_issue is used up".to_owned())
+    } else if failures >= limits.max_failures {
         Some(format!("failed {failures} times"))
     } else if in_phase >= 2 && failure.is_some_and(is_the_works_own) {
         Some(format!("failed {in_phase} times while {}, likely a structural problem", attempt.phase.word()))

@@ -255,7 +255,10 @@ pub fn annotations(report: &CycleReport, out: &mut dyn Write) -> io::Result<()> 
             out,
             "warning",
             "deferred",
-            &format!("nothing was dispatched; until {}", until.format("%F %T UTC")),
+            &match &report.deferred_because {
+                Some(why) => format!("until {}: {}", until.format("%F %T UTC"), text::one_line(why)),
+                None => format!("nothing was dispatched; until {}", until.format("%F %T UTC")),
+            },
         )?;
     }
     out.flush()

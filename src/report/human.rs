@@ -193,7 +193,10 @@ fn closing(report: &CycleReport) -> String {
     match report.status {
         CycleStatus::Idle => idle(&report.skipped),
         CycleStatus::Deferred => match report.deferred_until {
-            Some(until) => format!("deferred until {}: nothing was dispatched", until.format("%F %T UTC")),
+            Some(until) => {
+                let why = report.deferred_because.as_deref().unwrap_or("nothing was dispatched");
+                format!("deferred until {}: {}", until.format("%F %T UTC"), text::fit(why, REMARK))
+            }
             None => "deferred: nothing was dispatched".to_owned(),
         },
         CycleStatus::DryRun => format!(

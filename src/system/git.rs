@@ -59,6 +59,12 @@ const OWN_CONFIG: &[&str] = &[
     "gc.auto=0",
     "-c",
     "maintenance.auto=false",
+    // Runs beside each other in one repository: a lock on a ref is short, but a tenth of a second
+    // is shorter on a busy machine.
+    "-c",
+    "core.filesRefLockTimeout=10000",
+    "-c",
+    "core.packedRefsTimeout=10000",
 ];
 
 /// A repository on this machine.

@@ -38,6 +38,7 @@ fn inputs_and_outputs_are_those_of_the_contract() {
         started_at: "2026-11-22T10:00:00Z".parse().unwrap(),
         duration_ms: 1,
         deferred_until: None,
+        deferred_because: None,
         dispatched: vec![],
         skipped: vec![],
         recovered: vec![],

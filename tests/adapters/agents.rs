@@ -1,6 +1,7 @@
 //! Agents: recorded streams of the real programs, and sessions with real processes.
 
 mod codex;
+mod opencode;
 
 use conductor::adapters::agent::Events;
 use conductor::adapters::agent::claude::{Claude, ClaudeOptions, ClaudeStream};
@@ -142,6 +143,24 @@ fn every_recorded_claude_stream_gives_its_outcome_counters_and_session() {
 }
 
 #[test]
+fn a_resumed_sessions_total_has_its_first_turns_in_it_once_whatever_the_version_counts() {
+    let before = Usage { input_tokens: 306, output_tokens: 522, usd: Some(0.0126), ..Usage::default() };
+    let result = |input: u64, output: u64, usd: f64| {
+        let (mut stream, mut events) = (ClaudeStream::going_on(Some(before)), Events::new());
+        let line = serde_json::json!({
+            "type": "result", "subtype": "success", "is_error": false, "result": "done", "total_cost_usd": usd,
+            "usage": {"input_tokens": 100, "output_tokens": 50},
+            "modelUsage": {"sonnet": {"inputTokens": input, "outputTokens": output}},
+        });
+        stream.push(line.to_string().as_bytes(), &mut events);
+        let usage = Summary::of(events).last.unwrap().usage.unwrap();
+        (usage.input_tokens, usage.output_tokens, (usage.usd.unwrap() * 10_000.0).round() as u64)
+    };
+    assert_eq!(result(406, 572, 0.0150), (406, 572, 150), "one that goes on");
+    assert_eq!(result(100, 50, 0.0024), (406, 572, 150), "one that begins anew");
+}
+
+#[test]
 fn a_stream_cut_off_by_sigterm_has_a_session_and_no_result() {
     let found = Summary::of(replay("claude-sigterm-bash"));
     assert!(found.session.unwrap().starts_with("599d8dee"));
@@ -277,6 +296,7 @@ fn assignment(dir: &Path) -> Assignment {
         log: dir.join("output.log"),
         grace: Duration::from_millis(300),
         max_turns: None,
+        max_usd: None,
         resume: None,
     }
 }

@@ -2,7 +2,9 @@
 
 use crate::support::{World, config, faults, local, local_fault};
 use conductor::config::{AgentKind, ForgeKind, TrackerKind};
-use conductor::model::settings::{AssigneeRule, KeepWorkspace, ProtectedPolicy, StateStoreKind, Weights};
+use conductor::model::settings::{
+    AssigneeRule, CodexMode, KeepWorkspace, ProtectedPolicy, StateStoreKind, Weights,
+};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -156,17 +158,8 @@ fn a_command_is_given_only_the_models_somebody_named() {
 #[test]
 fn what_is_not_built_yet_is_refused_and_never_ignored() {
     let not_yet = [
-        ("agent: {kind: codex}", "1:15 agent.kind: `codex` is not supported yet: use claude or command"),
-        ("agent: {fallback: {kind: codex}}", "1:19 agent.fallback: is not supported yet: remove it"),
-        ("agent: {max_fix_turns: 3}", "1:24 agent.max_fix_turns: is not supported yet: remove it"),
-        ("agent: {isolated_home: true}", "1:24 agent.isolated_home: is not supported yet: remove it"),
-        ("agent: {sandbox: bubblewrap}", "1:18 agent.sandbox: is not supported yet: remove it"),
-        ("agent: {codex: {mode: exec}}", "1:16 agent.codex: is not supported yet: remove it"),
-        ("budget: {usd_per_day: 5.5}", "1:23 budget.usd_per_day: is not supported yet: remove it"),
         ("gate_failure: draft", "1:15 gate_failure: is not supported yet: remove it"),
         ("rework: {on: [review]}", "1:14 rework.on: is not supported yet: remove it"),
-        ("pull_request: {title: x}", "1:23 pull_request.title: is not supported yet: remove it"),
-        ("prompt: {template: p.md}", "1:20 prompt.template: is not supported yet: remove it"),
     ];
     for (text, told) in not_yet {
         assert_eq!(local_fault(&format!("{text}\n")), told);
@@ -182,6 +175,20 @@ fn what_is_not_built_yet_is_refused_and_never_ignored() {
         faults("tracker: {kind: local, trusted: {creators: members}}\nforge: {kind: local}\n"),
         ["1:33 tracker.trusted: is not supported yet: remove it"]
     );
+}
+
+#[test]
+fn codex_in_bubblewrap_has_to_go_without_its_own_sandbox() {
+    let told = local_fault("agent: {kind: codex, sandbox: bubblewrap}\n");
+    assert!(
+        told.starts_with("1:31 agent.sandbox: Codex's own sandbox does not work inside another"),
+        "{told}"
+    );
+    let world = World::with_file(
+        "conductor.yml",
+        "tracker: {kind: local}\nforge: {kind: local}\nagent: {kind: codex, sandbox: bubblewrap, codex: {sandbox: danger-full-access}}\n",
+    );
+    assert!(world.load().is_ok());
 }
 
 #[test]
@@ -316,6 +323,81 @@ fn paths_start_from_the_files_folder_or_the_home() {
     assert_eq!(config.workspace.root, world.path().join("work"));
     assert_eq!(config.state.path, PathBuf::from("/home/somebody/state.json"));
     assert!(local_fault("workspace: {root: ~other/x}\n").contains("only `~/` is understood"));
+}
+
+#[test]
+fn codex_is_told_how_to_run_and_its_own_configuration_as_dotted_keys() {
+    let world = local(
+        "agent:\n  kind: codex\n  command: codex-nightly\n  codex:\n    mode: exec\n    sandbox: danger-full-access\n\
+         \x20   config: {features: {x: true}, model_providers.p.name: $NAME, list: [1, a]}\n",
+    )
+    .env("NAME", "P");
+    let AgentKind::Codex { program, settings } = world.load().unwrap().agent.kind else { panic!() };
+    assert_eq!(program, Some("codex-nightly".into()));
+    assert_eq!((settings.mode, settings.sandbox.as_str()), (CodexMode::Exec, "danger-full-access"));
+    let config: Vec<String> = settings.config.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    assert_eq!(config, ["features.x=true", "list=[1,\"a\"]", "model_providers.p.name=\"P\""]);
+    for (rest, fault) in [
+        (
+            "agent: {kind: codex, codex: {sandbox: none}}",
+            "1:39 agent.codex.sandbox: `none` is not one of read-only, workspace-write, danger-full-access",
+        ),
+        (
+            "agent: {kind: codex, codex: {config: {a: [{b: 1}]}}}",
+            "1:43 agent.codex.config.a[0]: is a map inside a list: Codex cannot be given that on its command line",
+        ),
+        (
+            "agent: {kind: codex, codex: {config: {\"a=b\": 1}}}",
+            "1:46 agent.codex.config.a=b: is no key of Codex: use letters, digits, `-`, `_` and dots",
+        ),
+        (
+            "agent: {codex: {mode: exec}}",
+            "1:16 agent.codex: has no effect without an agent of `kind: codex`: remove it",
+        ),
+    ] {
+        assert_eq!(local_fault(&format!("{rest}\n")), fault);
+    }
+}
+
+#[test]
+fn a_fallback_is_another_agent_with_settings_of_its_own() {
+    let text = "agent: {args: [-x], model: opus, fallback: {kind: codex, args: [-y], model: gpt}, codex: {mode: exec}}\n";
+    let agent = local(text).load().unwrap().agent;
+    let fallback = agent.fallback.unwrap();
+    assert_eq!((fallback.args, fallback.model), (vec!["-y".to_owned()], Some("gpt".to_owned())));
+    assert!(matches!(fallback.kind, AgentKind::Codex { settings, .. } if settings.mode == CodexMode::Exec));
+    for (rest, fault) in [
+        (
+            "{fallback: {kind: claude}}",
+            "1:26 agent.fallback.kind: is the first agent's kind, whose limit it would share: name another",
+        ),
+        (
+            "{fallback: {model: x}}",
+            "1:19 agent.fallback.kind: is required: claude, codex, opencode or command",
+        ),
+        (
+            "{fallback: {kind: command}}",
+            "1:19 agent.fallback.command: is required: the program and its arguments as a list",
+        ),
+        ("{fallback: codex}", "1:19 agent.fallback: must be a map of keys, not text"),
+        (
+            "{fallback: {kind: codex, sandbox: none}}",
+            "1:33 agent.fallback.sandbox: unknown key; known here: args, command, kind, model",
+        ),
+    ] {
+        assert_eq!(local_fault(&format!("agent: {rest}\n")), fault);
+    }
+}
+
+#[test]
+fn budgets_and_further_turns_are_read() {
+    let text = "agent: {kind: opencode, max_fix_turns: 0, isolated_home: true}\n\
+                budget: {tokens_per_day: 5, usd_per_day: 1.5, usd_per_issue: 2}\n";
+    let config = local(text).load().unwrap();
+    assert_eq!((config.budget.tokens_per_day, config.budget.usd_per_day), (Some(5), Some(1.5)));
+    assert_eq!((config.agent.limits.usd_per_issue, config.agent.limits.max_fix_turns), (Some(2.0), 0));
+    assert!(config.agent.isolated_home);
+    assert_eq!(config.agent.kind, AgentKind::Opencode { program: None });
 }
 
 #[test]

@@ -38,7 +38,7 @@ fn the_json_report_is_one_document_with_the_promised_fields() {
     has_exactly(
         one,
         "issue title url outcome failure attempts phase branch head_sha commits files_changed pull_request \
-         tool_calls model usage gates duration_ms error log",
+         tool_calls model model_reason complexity usage gates duration_ms error log",
     );
     has_exactly(&one["pull_request"], "number url created");
     has_exactly(&one["usage"], "input_tokens output_tokens cache_creation_tokens cache_read_tokens usd");

@@ -4,6 +4,7 @@ use crate::support::agent::Script;
 use crate::support::conductor::{Run, TOKEN, World};
 use crate::support::linear::world::Ticket;
 use crate::support::repo::{self, Belongings};
+use base64::prelude::{BASE64_STANDARD, Engine};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -225,7 +226,8 @@ fn the_agent_holds_no_keys_and_cannot_push() {
     world.env("HARMLESS", "yes");
     let url = world.github().remote_url();
     let key = format!("http.{}/.extraheader", url.split("/acme").next().unwrap());
-    let header = format!("AUTHORIZATION: basic {}", base64(&format!("x-access-token:{TOKEN}")));
+    let header =
+        format!("AUTHORIZATION: basic {}", BASE64_STANDARD.encode(format!("x-access-token:{TOKEN}")));
     repo::git(&world.checkout(), &["config", &key, &header]);
     let look =
         "env > \"$world/env\"; git push -q origin HEAD:refs/heads/evil 2> \"$world/push\" && tell pushed";
@@ -238,10 +240,6 @@ fn the_agent_holds_no_keys_and_cannot_push() {
     }
     assert!(env.contains("HARMLESS=yes"));
     assert!(!world.knows("pushed") && !world.knows("read") && world.head_of("evil").is_none());
-}
-
-fn base64(text: &str) -> String {
-    crate::support::github::base64(text.as_bytes())
 }
 
 #[test]

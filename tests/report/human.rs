@@ -69,6 +69,11 @@ fn a_deferred_cycle_says_until_when() {
     let mut deferred = report(CycleStatus::Deferred);
     deferred.deferred_until = Some(at("2026-11-22T11:11:00Z"));
     assert_eq!(plain(&deferred, None), "deferred until 2026-11-22 11:11:00 UTC: nothing was dispatched\n");
+    deferred.deferred_because = Some("budget.usd_per_day:\n5.50 of 5.00 US dollars are spent today".into());
+    assert_eq!(
+        plain(&deferred, None),
+        "deferred until 2026-11-22 11:11:00 UTC: budget.usd_per_day: 5.50 of 5.00 US dollars are spent today\n"
+    );
 }
 
 #[test]

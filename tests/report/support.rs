@@ -23,6 +23,7 @@ pub fn report(status: CycleStatus) -> CycleReport {
         started_at: at("2026-11-22T10:00:00Z"),
         duration_ms: 125_000,
         deferred_until: None,
+        deferred_because: None,
         dispatched: Vec::new(),
         skipped: Vec::new(),
         recovered: Vec::new(),

@@ -11,12 +11,16 @@ mod wire;
 pub use stream::ClaudeStream;
 
 use super::Events;
-use super::session::{Reader, Session};
-use crate::ports::{Agent, AgentError, AgentSession, Assignment};
+use super::session::{Reader, Session, is_session};
+use crate::ports::{Agent, AgentError, AgentSession, Assignment, Resume};
 use crate::system::process::{SpawnError, Spec, Stderr, Stdin, Supervisor};
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+
+/// Where it keeps its login, its settings and its sessions. It does without `~/.claude.json`, which
+/// it replaces and never writes to in place.
+pub const PLACES: &[&str] = &["~/.claude/", "$CLAUDE_CONFIG_DIR"];
 
 const REMEDY: &str = "install Claude Code or set agent.command to its path";
 
@@ -87,9 +91,11 @@ impl Claude {
         if let Some(turns) = assignment.max_turns {
             option("--max-turns", turns.to_string());
         }
-        if let Some(session) = &assignment.resume {
-            // It came out of the agent's own stream.
-            if session.is_empty() || !session.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
+        if let Some(usd) = assignment.max_usd {
+            option("--max-budget-usd", format!("{usd:.4}"));
+        }
+        if let Some(Resume { session, .. }) = &assignment.resume {
+            if !is_session(session) {
                 return Err(AgentError::Start(format!("claude: {session:?} is no session to resume")));
             }
             option("--resume", session.clone());
@@ -122,10 +128,18 @@ impl Agent for Claude {
         "claude"
     }
 
+    fn can_resume(&self) -> bool {
+        true
+    }
+
     fn start(&self, assignment: &Assignment) -> Result<Box<dyn AgentSession>, AgentError> {
         let spec = self.spec(assignment)?;
         let child = self.options.supervisor.spawn(&spec).map_err(|error| refused(&error))?;
-        Ok(Box::new(Session::new(child, ClaudeStream::new(), assignment.grace)))
+        Ok(Box::new(Session::new(
+            child,
+            ClaudeStream::going_on(assignment.resume.as_ref().map(|resume| resume.usage)),
+            assignment.grace,
+        )))
     }
 }
 
@@ -173,8 +187,13 @@ mod tests {
             log: "/p/output.log".into(),
             grace: Duration::from_secs(1),
             max_turns: None,
+            max_usd: None,
             resume: None,
         }
+    }
+
+    fn resume(session: &str) -> Resume {
+        Resume { session: session.to_owned(), usage: Default::default() }
     }
 
     #[test]
@@ -202,13 +221,14 @@ mod tests {
         let mut assignment = assignment();
         assignment.model = Some("opus".into());
         assignment.max_turns = Some(40);
-        assignment.resume = Some("fabbf67f-1f41".into());
+        assignment.max_usd = Some(1.5);
+        assignment.resume = Some(resume("fabbf67f-1f41"));
         let spec = Claude::new(options).spec(&assignment).unwrap();
         assert_eq!(spec.program, "/opt/claude");
         assert_eq!(
             spec.args.iter().map(|arg| arg.to_str().unwrap()).collect::<Vec<_>>().join(" "),
             "-p --output-format stream-json --verbose --dangerously-skip-permissions --model opus \
-             --max-turns 40 --resume fabbf67f-1f41 --bare"
+             --max-turns 40 --max-budget-usd 1.5000 --resume fabbf67f-1f41 --bare"
         );
         assert_eq!(spec.stdin, Stdin::File("/p/prompt.md".into()));
         for (name, value) in [
@@ -225,9 +245,9 @@ mod tests {
     fn a_session_id_that_is_an_option_is_refused() {
         let mut options = options(None, None);
         options.command = Some("/opt/claude".into());
-        for id in ["", "--dangerous x", "a b"] {
+        for id in ["", "--dangerous x", "a b", "-x"] {
             let mut assignment = assignment();
-            assignment.resume = Some(id.into());
+            assignment.resume = Some(resume(id));
             assert!(Claude::new(options.clone()).spec(&assignment).is_err(), "{id:?}");
         }
     }

@@ -12,13 +12,16 @@ pub use exec::CodexExecStream;
 pub use server::{CodexServer, Conversation};
 
 use super::Events;
-use super::session::{Reader, Session};
-use crate::ports::{Agent, AgentError, AgentSession, Assignment};
+use super::session::{Reader, Session, is_session};
+use crate::model::settings::{CodexMode, CodexSettings};
+use crate::ports::{Agent, AgentError, AgentSession, Assignment, Resume};
 use crate::system::process::{SpawnError, Spec, Stderr, Stdin, Supervisor};
 use serde_json::Value;
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
+
+/// Where it keeps its login, its settings and its threads.
+pub const PLACES: &[&str] = &["~/.codex/", "$CODEX_HOME"];
 
 const REMEDY: &str = "install Codex or set agent.command to its path";
 
@@ -30,19 +33,7 @@ pub struct CodexOptions {
     pub command: Option<PathBuf>,
     /// Added to the adapter's own arguments.
     pub args: Vec<String>,
-    pub mode: CodexMode,
-    /// `read-only`, `workspace-write` or `danger-full-access`.
-    pub sandbox: String,
-    /// `never`, `on-request`, `on-failure` or `untrusted`.
-    pub approval_policy: String,
-    /// Overrides of Codex's own configuration.
-    pub config: BTreeMap<String, Value>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CodexMode {
-    AppServer,
-    Exec,
+    pub settings: CodexSettings,
 }
 
 /// The adapter.
@@ -70,7 +61,11 @@ impl Codex {
 
     /// Values are TOML there; what JSON and TOML have in common is enough for one value.
     fn overrides(&self) -> impl Iterator<Item = String> {
-        self.options.config.iter().flat_map(|(key, value)| ["-c".to_owned(), format!("{key}={value}")])
+        self.options
+            .settings
+            .config
+            .iter()
+            .flat_map(|(key, value)| ["-c".to_owned(), format!("{key}={value}")])
     }
 
     fn serve(&self, assignment: &Assignment) -> Result<Box<dyn AgentSession>, AgentError> {
@@ -81,8 +76,8 @@ impl Codex {
         let server = CodexServer::new(Conversation {
             cwd: assignment.workspace.to_string_lossy().into_owned(),
             prompt: String::from_utf8_lossy(&prompt).into_owned(),
-            sandbox: self.options.sandbox.clone(),
-            approval_policy: self.options.approval_policy.clone(),
+            sandbox: self.options.settings.sandbox.clone(),
+            approval_policy: self.options.settings.approval_policy.clone(),
             model: assignment.model.clone(),
             resume: assignment.resume.clone(),
         });
@@ -92,16 +87,16 @@ impl Codex {
 
     fn execute(&self, assignment: &Assignment) -> Result<Box<dyn AgentSession>, AgentError> {
         let mut args: Vec<String> =
-            ["exec", "--json", "--sandbox", &self.options.sandbox].map(str::to_owned).into();
+            ["exec", "--json", "--sandbox", &self.options.settings.sandbox].map(str::to_owned).into();
         args.extend([
             "-c".to_owned(),
-            format!("approval_policy={}", Value::from(&*self.options.approval_policy)),
+            format!("approval_policy={}", Value::from(&*self.options.settings.approval_policy)),
         ]);
         if let Some(model) = &assignment.model {
             args.extend(["--model".to_owned(), model.clone()]);
         }
-        if let Some(thread) = &assignment.resume {
-            if thread.is_empty() || !thread.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
+        if let Some(Resume { session: thread, .. }) = &assignment.resume {
+            if !is_session(thread) {
                 return Err(AgentError::Start(format!("codex: {thread:?} is no thread to resume")));
             }
             args.extend(["resume".to_owned(), thread.clone()]);
@@ -119,8 +114,12 @@ impl Agent for Codex {
         "codex"
     }
 
+    fn can_resume(&self) -> bool {
+        true
+    }
+
     fn start(&self, assignment: &Assignment) -> Result<Box<dyn AgentSession>, AgentError> {
-        match self.options.mode {
+        match self.options.settings.mode {
             CodexMode::AppServer => self.serve(assignment),
             CodexMode::Exec => self.execute(assignment),
         }

@@ -1,10 +1,11 @@
-//! Coding agents: Claude Code, Codex, any command. Each reads its own stream into [`AgentEvent`]s; what
+//! Coding agents: Claude Code, Codex, OpenCode, any command. Each reads its own stream into [`AgentEvent`]s; what
 //! they share is how a supervised child becomes a session.
 
 pub mod claude;
 pub mod codex;
 pub mod command;
 mod limit;
+pub mod opencode;
 mod session;
 
 use crate::model::AgentEvent;

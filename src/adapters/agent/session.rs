@@ -28,6 +28,12 @@ pub(super) trait Reader: Send {
     fn ended(&mut self, _ending: &Ending, _events: &mut Events) {}
 }
 
+/// Whether this can be a session's id, and no option: it came out of an agent's own stream.
+pub(super) fn is_session(id: &str) -> bool {
+    id.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+}
+
 pub(super) struct Session<R> {
     child: Child,
     reader: R,

@@ -1,9 +1,14 @@
 //! The agent: which kind, how it is started, what it is allowed.
 
+mod codex;
+
 use crate::config::section::{Entry, Section, is_variable_name};
-use crate::config::values::{at_least_one, choice, duration, list, name, path, program, text, time_limit};
-use crate::config::{AgentConfig, AgentKind, later};
-use crate::model::settings::{AgentLimits, ModelsByClass};
+use crate::config::values::{
+    at_least_one, boolean, choice, count, duration, list, name, path, program, text, time_limit,
+};
+use crate::config::{AgentConfig, AgentKind, AgentSandbox, FallbackConfig};
+use crate::model::settings::{AgentLimits, CodexSettings, ModelsByClass};
+use std::mem::discriminant;
 use std::time::Duration;
 
 /// The section read: `max_attempts` stands here in the file and among the limits in the result.
@@ -12,9 +17,9 @@ pub(super) struct AgentSection {
     pub max_attempts: u32,
 }
 
-pub(super) fn agent(top: &Section<'_>) -> Option<AgentSection> {
+/// `usd_per_issue` stands in another section of the file.
+pub(super) fn agent(top: &Section<'_>, usd_per_issue: Option<f64>) -> Option<AgentSection> {
     top.section("agent", |s| {
-        later::check_agent(s);
         let time = |key, default| s.read(key, time_limit).unwrap_or(Duration::from_secs(default));
         let limits = AgentLimits {
             startup_timeout: time("startup_timeout", 60),
@@ -22,23 +27,41 @@ pub(super) fn agent(top: &Section<'_>) -> Option<AgentSection> {
             stall_timeout: time("stall_timeout", 600),
             grace_period: s.read("grace_period", duration).unwrap_or(Duration::from_secs(5)),
             max_turns: s.read_nullable("max_turns", at_least_one),
-            usd_per_issue: None,
+            max_fix_turns: s.read("max_fix_turns", count).unwrap_or(2),
+            usd_per_issue,
         };
         let model = s.read("model", name).filter(|model| model != "auto");
         let models = models(s);
         let args = s.read("args", |entry| list(entry, argument)).unwrap_or_default();
         let pass_env = s.read("pass_env", |entry| list(entry, variable_name)).unwrap_or_default();
         let max_attempts = s.read("max_attempts", at_least_one).unwrap_or(2);
-        let kind = kind(s)?;
+        let isolated_home = s.read("isolated_home", boolean).unwrap_or(false);
+        let codex = codex::settings(s);
+        let sandboxes = [("none", AgentSandbox::None), ("bubblewrap", AgentSandbox::Bubblewrap)];
+        let sandbox = s.read("sandbox", |entry| choice(entry, &sandboxes)).unwrap_or(AgentSandbox::None);
+        let kind = kind(s, &codex);
+        let fallback = fallback(s, kind.as_ref(), &codex);
+        let is_codex = |kind: &AgentKind| matches!(kind, AgentKind::Codex { .. });
+        let uses_codex = kind.iter().chain(fallback.iter().map(|fallback| &fallback.kind)).any(is_codex);
+        if kind.is_some() && !uses_codex && codex != CodexSettings::default() {
+            s.fault("codex", "has no effect without an agent of `kind: codex`: remove it");
+        }
+        if uses_codex && sandbox == AgentSandbox::Bubblewrap && codex.sandbox != "danger-full-access" {
+            s.fault(
+                "sandbox",
+                "Codex's own sandbox does not work inside another: set agent.codex.sandbox to `danger-full-access`, or this to `none`",
+            );
+        }
+        let kind = kind?;
         let models = match kind {
             AgentKind::Claude { .. } => models,
             // Another agent's models have other names: only those somebody gave.
-            AgentKind::Command { .. } => models.filter(|_| s.given("models").is_some()),
+            AgentKind::Codex { .. } | AgentKind::Opencode { .. } | AgentKind::Command { .. } => {
+                models.filter(|_| s.given("models").is_some())
+            }
         };
-        Some(AgentSection {
-            config: AgentConfig { kind, args, model, models, limits, pass_env },
-            max_attempts,
-        })
+        let config = AgentConfig { kind, args, model, models, limits, pass_env, sandbox, isolated_home, fallback };
+        Some(AgentSection { config, max_attempts })
     })
 }
 
@@ -53,20 +76,59 @@ fn models(s: &Section<'_>) -> Option<ModelsByClass> {
     })
 }
 
-fn kind(s: &Section<'_>) -> Option<AgentKind> {
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Claude,
+    Codex,
+    Opencode,
+    Command,
+}
+
+const KINDS: [(&str, Kind); 4] = [
+    ("claude", Kind::Claude),
+    ("codex", Kind::Codex),
+    ("opencode", Kind::Opencode),
+    ("command", Kind::Command),
+];
+
+fn kind(s: &Section<'_>, codex: &CodexSettings) -> Option<AgentKind> {
     s.know(&["kind", "command"]);
-    if later::is_later_kind(s, "agent.kind") {
-        return None;
-    }
-    let is_claude = match s.given("kind") {
-        Some(entry) => choice(&entry, &[("claude", true), ("command", false)])?,
-        None => true,
+    let kind = match s.given("kind") {
+        Some(entry) => choice(&entry, &KINDS)?,
+        None => Kind::Claude,
     };
-    if is_claude {
-        return Some(AgentKind::Claude { program: s.read_nullable("command", program) });
-    }
-    let argv = s.required("command", "the program and its arguments as a list", argv)?;
-    Some(AgentKind::Command { argv })
+    started(s, kind, codex)
+}
+
+/// The second agent; its keys mean what they mean for the first.
+fn fallback(s: &Section<'_>, first: Option<&AgentKind>, codex: &CodexSettings) -> Option<FallbackConfig> {
+    let read = |s: &Section<'_>| {
+        s.know(&["kind", "command"]);
+        let kind = s.required("kind", "claude, codex, opencode or command", |entry| choice(entry, &KINDS));
+        let args = s.read("args", |entry| list(entry, argument)).unwrap_or_default();
+        let model = s.read("model", name).filter(|model| model != "auto");
+        let kind = started(s, kind?, codex)?;
+        let is_same = first.is_some_and(|first| discriminant(first) == discriminant(&kind));
+        // Two commands are two programs.
+        if is_same && !matches!(kind, AgentKind::Command { .. }) {
+            s.fault("kind", "is the first agent's kind, whose limit it would share: name another");
+        }
+        Some(FallbackConfig { kind, args, model })
+    };
+    s.read_nullable("fallback", |entry| entry.fields(read))
+}
+
+fn started(s: &Section<'_>, kind: Kind, codex: &CodexSettings) -> Option<AgentKind> {
+    Some(match kind {
+        Kind::Claude => AgentKind::Claude { program: s.read_nullable("command", program) },
+        Kind::Codex => {
+            AgentKind::Codex { program: s.read_nullable("command", program), settings: codex.clone() }
+        }
+        Kind::Opencode => AgentKind::Opencode { program: s.read_nullable("command", program) },
+        Kind::Command => AgentKind::Command {
+            argv: s.required("command", "the program and its arguments as a list", argv)?,
+        },
+    })
 }
 
 fn argv(entry: &Entry<'_>) -> Option<Vec<String>> {

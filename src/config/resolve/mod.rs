@@ -11,17 +11,21 @@ use super::discover::repository_root;
 use super::faults::ConfigFaults;
 use super::file::{Document, Key};
 use super::section::{Entry, Reading, Section};
-use super::values::{at_least_one, boolean, branch, branch_prefix, names, path, remote, time_limit};
+use super::values::{amount, at_least_one, boolean, branch, branch_prefix, names, path, remote, time_limit};
 use super::{Config, LoadOptions, later};
 use crate::model::issue::is_named_among;
-use crate::model::settings::{Backoff, Limits, PullRequestSettings, RepositorySettings, TrackerRules};
+use crate::model::settings::{
+    Backoff, Budget, Limits, PullRequestSettings, RepositorySettings, TrackerRules,
+};
 use std::time::Duration;
 
 pub(super) fn resolve(document: &Document, options: &LoadOptions<'_>) -> Result<Config, ConfigFaults> {
     let reading = Reading::new(document, options);
     let config = reading.top(|top| {
         later::check_sections(top);
-        let (tracker, forge, agent) = (services::tracker(top), services::forge(top), agent::agent(top));
+        let (budget, usd_per_issue) = budget(top);
+        let (tracker, forge) = (services::tracker(top), services::forge(top));
+        let agent = agent::agent(top, usd_per_issue);
         let repository = repository(top);
         let state = work::state(top, &repository);
         let max_attempts = agent.as_ref().map(|agent| agent.max_attempts);
@@ -40,6 +44,7 @@ pub(super) fn resolve(document: &Document, options: &LoadOptions<'_>) -> Result<
             repository,
             forge,
             agent,
+            budget,
             limits,
             retry,
             rate_limit,
@@ -126,6 +131,17 @@ fn state_limit(key: &Key, limit: &Entry<'_>, rules: Option<&TrackerRules>) -> Op
         return limit.refuse(format!("is not one of tracker.active_states ({})", active.join(", ")));
     }
     Some((key.name.clone(), at_least_one(limit)?))
+}
+
+/// What a day may cost, and what an issue may.
+fn budget(top: &Section<'_>) -> (Budget, Option<f64>) {
+    top.section("budget", |s| {
+        let budget = Budget {
+            tokens_per_day: s.read_nullable("tokens_per_day", at_least_one),
+            usd_per_day: s.read_nullable("usd_per_day", amount),
+        };
+        (budget, s.read_nullable("usd_per_issue", amount))
+    })
 }
 
 fn backoff(top: &Section<'_>, key: &'static str, base: u64, max: u64) -> Backoff {

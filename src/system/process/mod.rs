@@ -10,6 +10,7 @@ mod bounded;
 mod child;
 mod lines;
 mod log;
+mod sandbox;
 mod supervise;
 mod tree;
 mod wire;
@@ -17,6 +18,7 @@ mod wire;
 pub use bounded::{Bounded, run_bounded};
 pub use child::{Child, Line};
 pub use lines::{DEFAULT_LINE_CAP, Lines, Piece};
+pub use sandbox::Sandbox;
 pub use supervise::supervise_main;
 
 use crate::system::redact::Redactor;
@@ -34,12 +36,13 @@ pub const SUPERVISE: &str = "__supervise";
 pub struct Supervisor {
     exe: PathBuf,
     redactor: Arc<Redactor>,
+    sandbox: Option<Sandbox>,
 }
 
 impl Supervisor {
     /// `exe` is the Conductor binary, absolute.
     pub fn new(exe: PathBuf) -> Self {
-        Self { exe, redactor: Arc::new(Redactor::new(&[])) }
+        Self { exe, redactor: Arc::new(Redactor::new(&[])), sandbox: None }
     }
 
     /// Knows these secrets as well when it writes what children print to their logs.
@@ -47,9 +50,17 @@ impl Supervisor {
         Self { redactor, ..self }
     }
 
+    /// Starts its children behind these walls, if any.
+    pub fn within(self, sandbox: Option<Sandbox>) -> Self {
+        Self { sandbox, ..self }
+    }
+
     /// Starts the child and waits until it runs (or cannot).
     pub fn spawn(&self, spec: &Spec) -> Result<Child, SpawnError> {
-        child::spawn(&self.exe, &self.redactor, spec)
+        match &self.sandbox {
+            Some(sandbox) => child::spawn(&self.exe, &self.redactor, &sandbox.confine(spec)?),
+            None => child::spawn(&self.exe, &self.redactor, spec),
+        }
     }
 }
 
@@ -67,6 +78,8 @@ pub struct Spec {
     pub stderr: Stderr,
     /// Standard output is appended to this file as well, line by line and without secrets.
     pub log: Option<PathBuf>,
+    /// The program only stands around the real one: it is not told to end, and ends with it.
+    pub is_wrapper: bool,
     /// Between SIGTERM and SIGKILL.
     pub grace: Duration,
     /// Longer lines are not kept in memory.
@@ -84,6 +97,7 @@ impl Spec {
             stdin: Stdin::Null,
             stderr: Stderr::Null,
             log: None,
+            is_wrapper: false,
             grace: Duration::from_secs(5),
             line_cap: DEFAULT_LINE_CAP,
         }

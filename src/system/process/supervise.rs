@@ -61,7 +61,17 @@ fn run() -> io::Result<()> {
     let started = Report::Started { pid: child.as_raw_nonzero().get() };
     let _gone = control.write_all(started.to_line().as_bytes());
     control.set_nonblocking(true)?;
-    Watch { control, lines: Lines::new(64), wake, told_to_end, child, grace: job.grace, status: None }.watch()
+    Watch {
+        control,
+        lines: Lines::new(64),
+        wake,
+        told_to_end,
+        child,
+        is_wrapper: job.is_wrapper,
+        grace: job.grace,
+        status: None,
+    }
+    .watch()
 }
 
 fn leave_standard_streams() -> io::Result<()> {
@@ -129,6 +139,7 @@ struct Watch {
     wake: UnixStream,
     told_to_end: Arc<AtomicBool>,
     child: Pid,
+    is_wrapper: bool,
     grace: Duration,
     /// How the child ended, once it has.
     status: Option<WaitStatus>,
@@ -202,7 +213,8 @@ impl Watch {
     }
 
     fn signal(&self, signal: Signal) -> usize {
-        tree::signal_descendants(rustix::process::getpid(), self.child, signal)
+        let spared = (self.is_wrapper && signal != Signal::KILL).then_some(self.child);
+        tree::signal_descendants(rustix::process::getpid(), self.child, spared, signal)
     }
 
     /// The grace to stop with, when somebody wants the tree to end.

@@ -5,19 +5,19 @@
 
 use rustix::process::{Pid, Signal};
 
-/// Sends `signal` to every descendant of `root`, parents before children. Returns how many there
-/// were.
+/// Sends `signal` to every descendant of `root` but the spared one, parents before children.
+/// Returns how many there were.
 #[cfg(target_os = "linux")]
-pub(super) fn signal_descendants(root: Pid, _group: Pid, signal: Signal) -> usize {
+pub(super) fn signal_descendants(root: Pid, _group: Pid, spared: Option<Pid>, signal: Signal) -> usize {
     let found = descendants(root);
-    for pid in &found {
+    for pid in found.iter().filter(|pid| spared != Some(**pid)) {
         send(*pid, signal);
     }
     found.len()
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(super) fn signal_descendants(_root: Pid, group: Pid, signal: Signal) -> usize {
+pub(super) fn signal_descendants(_root: Pid, group: Pid, _spared: Option<Pid>, signal: Signal) -> usize {
     // Gone already, or not ours: either way nothing more can be done.
     usize::from(rustix::process::kill_process_group(group, signal).is_ok())
 }

@@ -26,6 +26,7 @@ pub(super) struct Job {
     pub grace: Duration,
     pub cwd: PathBuf,
     pub stderr: Errors,
+    pub is_wrapper: bool,
     pub program: OsString,
     pub args: Vec<OsString>,
     pub env: Vec<(OsString, OsString)>,
@@ -91,6 +92,7 @@ pub(super) fn encode_job(spec: &Spec) -> io::Result<Vec<u8>> {
         Stderr::Merged => b"merged",
         Stderr::File(_) => b"sent",
     })?;
+    field(if spec.is_wrapper { b"wrapper" } else { b"program" })?;
     field(spec.args.len().to_string().as_bytes())?;
     field(spec.program.as_bytes())?;
     for arg in &spec.args {
@@ -126,6 +128,7 @@ fn decode_job(body: &[u8]) -> Option<Job> {
         b"merged" => Errors::Merged,
         _ => Errors::Sent,
     };
+    let is_wrapper = fields.next()?.as_bytes() == b"wrapper";
     let count: usize = number(&fields.next()?)?;
     let program = fields.next()?;
     let args: Vec<_> = fields.by_ref().take(count).collect();
@@ -133,7 +136,7 @@ fn decode_job(body: &[u8]) -> Option<Job> {
     while let Some(name) = fields.next() {
         env.push((name, fields.next()?));
     }
-    (args.len() == count).then_some(Job { grace, cwd, stderr, program, args, env })
+    (args.len() == count).then_some(Job { grace, cwd, stderr, is_wrapper, program, args, env })
 }
 
 fn torn() -> io::Error {

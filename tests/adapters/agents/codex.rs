@@ -2,11 +2,10 @@
 
 use super::{FREE, Fault, Summary, assignment, run, supervisor, transcript};
 use conductor::adapters::agent::Events;
-use conductor::adapters::agent::codex::{
-    Codex, CodexExecStream, CodexMode, CodexOptions, CodexServer, Conversation,
-};
-use conductor::model::{AgentEvent, AgentFault, Phase};
-use conductor::ports::Agent;
+use conductor::adapters::agent::codex::{Codex, CodexExecStream, CodexOptions, CodexServer, Conversation};
+use conductor::model::settings::CodexSettings;
+use conductor::model::{AgentEvent, AgentFault, Phase, Usage};
+use conductor::ports::{Agent, Resume};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
@@ -121,7 +120,7 @@ fn codex_may_not_leave_its_sandbox_and_every_other_question_is_answered_too() {
         sandbox: "workspace-write".into(),
         approval_policy: "never".into(),
         model: Some("m".into()),
-        resume: Some("t-1".into()),
+        resume: Some(Resume { session: "t-1".into(), usage: Usage::default() }),
     });
     server.take_replies();
     let mut events = Events::new();
@@ -216,10 +215,10 @@ fn a_codex_session_talks_to_its_server_and_leaves_it_by_closing_its_input() {
         supervisor: supervisor(),
         command: Some(program),
         args: Vec::new(),
-        mode: CodexMode::AppServer,
-        sandbox: "workspace-write".into(),
-        approval_policy: "never".into(),
-        config: [("web_search".to_owned(), serde_json::json!(false))].into(),
+        settings: CodexSettings {
+            config: [("web_search".to_owned(), serde_json::json!(false))].into(),
+            ..CodexSettings::default()
+        },
     });
     let assignment = assignment(dir.path());
     let (events, ending) = run(&mut *agent.start(&assignment).unwrap());

@@ -16,8 +16,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use world::World;
 
-pub use smart_http::base64;
-
 /// The id of the repository; a fork has another.
 const REPOSITORY_ID: u64 = 1_296_269;
 

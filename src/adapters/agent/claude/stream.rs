@@ -23,11 +23,18 @@ pub struct ClaudeStream {
     denied: HashSet<String>,
     /// When the provider's limit, if it was reached, is lifted.
     resets_at: Option<Time>,
+    /// What a resumed session used before.
+    before: Usage,
 }
 
 impl ClaudeStream {
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The stream of a further turn of a session that used that much before.
+    pub fn going_on(before: Option<Usage>) -> Self {
+        Self { before: before.unwrap_or_default(), ..Self::default() }
     }
 
     /// Adds what the line says to `events`; a line that says nothing adds nothing.
@@ -136,7 +143,7 @@ impl ClaudeStream {
             Some(text) => text.into_owned(),
             None => entry.errors.get::<Vec<Text>>().map(joined).unwrap_or_default(),
         };
-        let usage = usage(entry);
+        let usage = usage(entry, &self.before);
         if let Some(usage) = usage {
             events.push_back(AgentEvent::Usage(usage));
         }
@@ -198,29 +205,33 @@ fn tool_call(block: &Block) -> ToolCall {
     ToolCall { phase: Phase::of_tool(&name, command.as_deref()), name, file, preview }
 }
 
-/// The session's running total; a round's own count only where there is nothing better.
-fn usage<M>(entry: &Entry<M>) -> Option<Usage> {
-    let usd = entry.total_cost_usd.get();
+/// The session's running total. Newer versions go on counting in a resumed session, older ones
+/// begin anew: a total that has no room for what was used before is one of this process alone.
+fn usage<M>(entry: &Entry<M>, before: &Usage) -> Option<Usage> {
+    let round = entry.usage.get::<RoundUsage>().map(|round| Usage {
+        input_tokens: round.input_tokens,
+        output_tokens: round.output_tokens,
+        cache_creation_tokens: round.cache_creation_input_tokens,
+        cache_read_tokens: round.cache_read_input_tokens,
+        usd: None,
+    });
     let models = entry.model_usage.get::<BTreeMap<Cow<str>, ModelUsage>>().unwrap_or_default();
-    if models.is_empty() {
-        let round = entry.usage.get::<RoundUsage>()?;
-        return Some(Usage {
-            input_tokens: round.input_tokens,
-            output_tokens: round.output_tokens,
-            cache_creation_tokens: round.cache_creation_input_tokens,
-            cache_read_tokens: round.cache_read_input_tokens,
-            usd,
-        });
-    }
-    let mut total = Usage { usd, ..Usage::default() };
-    for model in models.values() {
-        total.input_tokens = total.input_tokens.saturating_add(model.input_tokens);
-        total.output_tokens = total.output_tokens.saturating_add(model.output_tokens);
-        total.cache_creation_tokens =
-            total.cache_creation_tokens.saturating_add(model.cache_creation_input_tokens);
-        total.cache_read_tokens = total.cache_read_tokens.saturating_add(model.cache_read_input_tokens);
-    }
-    Some(total)
+    let told = if models.is_empty() { round? } else { sum(&models) };
+    let told = Usage { usd: entry.total_cost_usd.get(), ..told };
+    let at_least = before.plus(&round.unwrap_or_default()).total_tokens();
+    Some(if told.total_tokens() >= at_least { told } else { before.plus(&told) })
+}
+
+fn sum(models: &BTreeMap<Cow<str>, ModelUsage>) -> Usage {
+    models.values().fold(Usage::default(), |total, model| {
+        total.plus(&Usage {
+            input_tokens: model.input_tokens,
+            output_tokens: model.output_tokens,
+            cache_creation_tokens: model.cache_creation_input_tokens,
+            cache_read_tokens: model.cache_read_input_tokens,
+            usd: None,
+        })
+    })
 }
 
 /// `Claude AI usage limit reached|1795345909`, the older way to tell.

@@ -7,6 +7,7 @@
 use super::super::Events;
 use super::item;
 use crate::model::{AgentEvent, AgentFault, AgentResult, Time, Usage};
+use crate::ports::Resume;
 use chrono::DateTime;
 use serde_json::{Value, json};
 use std::collections::HashSet;
@@ -16,7 +17,7 @@ const THREAD: u64 = 2;
 const TURN: u64 = 3;
 
 /// What is asked of the server.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Conversation {
     pub cwd: String,
     pub prompt: String,
@@ -24,7 +25,7 @@ pub struct Conversation {
     pub approval_policy: String,
     pub model: Option<String>,
     /// A thread to go on with.
-    pub resume: Option<String>,
+    pub resume: Option<Resume>,
 }
 
 /// One side of it: ours.
@@ -48,10 +49,11 @@ impl CodexServer {
     /// The first message is ready to be taken.
     pub fn new(conversation: Conversation) -> Self {
         let mut server = Self {
+            // A thread that goes on tells its old total first; that is no new answer.
+            usage: conversation.resume.as_ref().map(|resume| resume.usage),
             conversation,
             replies: Vec::new(),
             begun: HashSet::new(),
-            usage: None,
             turns: 0,
             last_words: String::new(),
             error: Value::Null,
@@ -119,8 +121,8 @@ impl CodexServer {
             params["model"] = model.as_str().into();
         }
         let method = match resume {
-            Some(thread) => {
-                params["threadId"] = thread.as_str().into();
+            Some(Resume { session, .. }) => {
+                params["threadId"] = session.as_str().into();
                 "thread/resume"
             }
             None => "thread/start",

@@ -1,0 +1,112 @@
+//! OpenCode, by `opencode run --format json`: how it is called and understood.
+//!
+//! The prompt goes over standard input. What its permissions would ask about is approved, as nobody
+//! is there to be asked; what they deny stays denied.
+
+mod stream;
+
+pub use stream::OpencodeStream;
+
+use super::Events;
+use super::session::{Reader, Session, is_session};
+use crate::ports::{Agent, AgentError, AgentSession, Assignment, Resume};
+use crate::system::process::{SpawnError, Spec, Stderr, Stdin, Supervisor};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// Where it keeps its login, its settings and its sessions.
+pub const PLACES: &[&str] = &[
+    "~/.config/opencode/",
+    "~/.local/share/opencode/",
+    "~/.local/state/opencode/",
+    "~/.cache/opencode/",
+    "$XDG_CONFIG_HOME/opencode",
+    "$XDG_DATA_HOME/opencode",
+    "$XDG_STATE_HOME/opencode",
+    "$XDG_CACHE_HOME/opencode",
+];
+
+const REMEDY: &str = "install OpenCode or set agent.command to its path";
+
+/// How to call it.
+#[derive(Debug, Clone)]
+pub struct OpencodeOptions {
+    pub supervisor: Supervisor,
+    /// The program; `opencode` on the agent's `PATH` when `None`.
+    pub command: Option<PathBuf>,
+    /// Added to the adapter's own arguments.
+    pub args: Vec<String>,
+}
+
+/// The adapter.
+#[derive(Debug, Clone)]
+pub struct Opencode {
+    options: OpencodeOptions,
+}
+
+impl Opencode {
+    pub fn new(options: OpencodeOptions) -> Self {
+        Self { options }
+    }
+
+    fn spec(&self, assignment: &Assignment) -> Result<Spec, AgentError> {
+        let program = self.options.command.clone().unwrap_or_else(|| "opencode".into());
+        let mut args: Vec<String> = ["run", "--format", "json", "--auto"].map(str::to_owned).into();
+        if let Some(model) = &assignment.model {
+            args.extend(["--model".to_owned(), model.clone()]);
+        }
+        if let Some(Resume { session, .. }) = &assignment.resume {
+            if !is_session(session) {
+                return Err(AgentError::Start(format!("opencode: {session:?} is no session to resume")));
+            }
+            args.extend(["--session".to_owned(), session.clone()]);
+        }
+        args.extend(self.options.args.iter().cloned());
+        let mut spec = Spec::new(program, &assignment.workspace);
+        spec.args = args.into_iter().map(OsString::from).collect();
+        spec.env = assignment.env.clone();
+        if !spec.env.iter().any(|(name, _)| name == NO_UPDATE) {
+            spec.env.push((NO_UPDATE.to_owned(), "1".to_owned()));
+        }
+        spec.stdin = Stdin::File(assignment.prompt_file.clone());
+        spec.stderr = Stderr::File(assignment.log.with_file_name("stderr.log"));
+        spec.log = Some(assignment.log.clone());
+        spec.grace = assignment.grace;
+        Ok(spec)
+    }
+}
+
+const NO_UPDATE: &str = "OPENCODE_DISABLE_AUTOUPDATE";
+
+impl Agent for Opencode {
+    fn name(&self) -> &str {
+        "opencode"
+    }
+
+    fn can_resume(&self) -> bool {
+        true
+    }
+
+    fn start(&self, assignment: &Assignment) -> Result<Box<dyn AgentSession>, AgentError> {
+        let spec = self.spec(assignment)?;
+        let child = self.options.supervisor.spawn(&spec).map_err(|error| refused(&error))?;
+        Ok(Box::new(Session::new(
+            child,
+            OpencodeStream::going_on(assignment.resume.as_ref().map(|resume| resume.usage)),
+            assignment.grace,
+        )))
+    }
+}
+
+impl Reader for OpencodeStream {
+    fn line(&mut self, line: &[u8], events: &mut Events) {
+        self.push(line, events);
+    }
+}
+
+fn refused(error: &SpawnError) -> AgentError {
+    if error.is_missing_program() {
+        return AgentError::NotFound(format!("{error}: {REMEDY}"));
+    }
+    AgentError::Start(error.to_string())
+}

@@ -1,0 +1,118 @@
+//! The turns of one attempt: the agent's first, and further ones of the same session while gates
+//! fail on its work and the session can go on.
+
+use super::Cycle;
+use super::attempt::{AgentRun, Turn};
+use super::stop::Stops;
+use super::surroundings::Worker;
+use super::tried::{Checked, boundary};
+use super::work::Job;
+use crate::model::{AgentFault, Failure, Time};
+use crate::policy::fix;
+use crate::policy::outcome::Judgement;
+use crate::ports::{AgentError, Assignment, Resume};
+use crate::workspace::Work;
+
+/// What the last turn left.
+pub(super) struct Turned {
+    pub run: AgentRun,
+    pub work: Work,
+    pub checked: Checked,
+}
+
+impl Turned {
+    /// When the provider's limit is lifted, where it was told.
+    pub fn limit_resets_at(&self) -> Option<Time> {
+        let named = self.run.result.as_ref().and_then(|result| match result.fault {
+            Some(AgentFault::Limit { resets_at }) => resets_at,
+            _ => None,
+        });
+        named.or(self.run.limit.flatten())
+    }
+}
+
+impl Cycle<'_> {
+    /// Runs the agent, and again as long as that may mend what gates complain about.
+    pub(super) fn turns(
+        &self,
+        job: &Job<'_>,
+        number: u32,
+        assignment: &Assignment,
+        worker: &Worker<'_>,
+        stops: &Stops<'_>,
+    ) -> Result<Turned, AgentError> {
+        let first = Turn { number, agent: worker.agent, assignment, before: None };
+        let mut turned = self.turn_of(job, &first, stops)?;
+        for count in 1..=self.settings.agent.max_fix_turns {
+            let Some(further) = self.further(job, assignment, worker, &turned, count) else { break };
+            if stops.reason(&job.issue().id).is_some() {
+                break;
+            }
+            let turn = Turn { number, agent: worker.agent, assignment: &further, before: Some(&turned.run) };
+            turned = match self.turn_of(job, &turn, stops) {
+                Ok(next) => next,
+                Err(error) => {
+                    tracing::warn!("the session could not be given another turn: {error}");
+                    break;
+                }
+            };
+        }
+        Ok(turned)
+    }
+
+    /// One turn and what there is after it.
+    fn turn_of(&self, job: &Job<'_>, turn: &Turn<'_>, stops: &Stops<'_>) -> Result<Turned, AgentError> {
+        let name = Some(job.issue().identifier.as_str());
+        let run = self.watch.time("agent", name, || self.run_agent(job, turn, stops))?;
+        for file in self.world.workspaces.restore_shared() {
+            tracing::warn!("the agent changed the repository's own {file}; it was put back");
+        }
+        let (work, checked) = match self.watch.time("inspect", name, || self.inspect(job)) {
+            Ok(work) => {
+                let check = || self.check(job, &run, &work, turn.number, stops);
+                let checked = self.watch.time("check", name, check);
+                (work, checked)
+            }
+            Err(error) => {
+                let judgement = Judgement::failed(Failure::Workspace, false, error.to_string());
+                (Work::default(), Checked::plain(judgement))
+            }
+        };
+        Ok(Turned { run, work, checked })
+    }
+
+    /// The assignment of another turn; `None` when there is none to be given.
+    fn further(
+        &self,
+        job: &Job<'_>,
+        first: &Assignment,
+        worker: &Worker<'_>,
+        turned: &Turned,
+        count: u32,
+    ) -> Option<Assignment> {
+        let run = &turned.run;
+        let is_gates = turned.checked.judgement.failure == Some(Failure::GateFailed);
+        let session = run.session.clone().filter(|_| is_gates && worker.agent.can_resume())?;
+        let turns_left = first.max_turns.map(|most| most.saturating_sub(run.turns));
+        if turns_left == Some(0) || run.duration >= self.settings.agent.turn_timeout {
+            return None;
+        }
+        let failed: Vec<(&str, &str)> = turned
+            .checked
+            .failed
+            .iter()
+            .map(|gate| (gate.result.name.as_str(), gate.tail.as_str()))
+            .collect();
+        let prompt_file = job.dir.join(format!("fix-{count}.md"));
+        if let Err(error) = std::fs::write(&prompt_file, fix::render(&failed, &boundary())) {
+            tracing::warn!("{}: {error}", prompt_file.display());
+            return None;
+        }
+        Some(Assignment {
+            prompt_file,
+            max_turns: turns_left,
+            resume: Some(Resume { session, usage: run.usage }),
+            ..first.clone()
+        })
+    }
+}
