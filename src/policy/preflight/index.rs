@@ -3,8 +3,8 @@
 
 use super::words::{Keyword, each_word};
 use crate::model::History;
-use std::collections::{BTreeMap, HashMap};
-use std::ops::Bound;
+use std::borrow::Cow;
+use std::collections::HashMap;
 
 /// Newest matching commits that are looked at.
 const MAX_COMMITS: usize = 50;
@@ -21,7 +21,8 @@ type Id = u32;
 pub struct Index {
     /// Sorted.
     files: Vec<String>,
-    words: BTreeMap<Box<str>, Postings>,
+    /// Sorted.
+    words: Vec<(Box<str>, Postings)>,
     /// Newest first; without files that are gone, and without those that every other commit touches.
     commits: Vec<Vec<Id>>,
 }
@@ -35,32 +36,31 @@ struct Postings {
 impl Index {
     pub fn new(history: History) -> Self {
         let History { files, commits: past, .. } = history;
-        let mut words: HashMap<Box<str>, Postings> = HashMap::new();
+        let mut words = Words::default();
         let mut in_folder = Vec::new();
         let mut folder = None;
         for (id, file) in (0..).zip(&files) {
             let (here, name) = file.rsplit_once('/').unwrap_or(("", file));
+            // Files come folder by folder: a folder's words are looked up once.
             if folder != Some(here) {
                 in_folder.clear();
-                each_word(here, |word| in_folder.push(word.to_owned()));
+                each_word(here, |word| in_folder.push(words.number(word)));
                 folder = Some(here);
             }
-            in_folder.iter().for_each(|word| note(&mut words, word, id, |p| &mut p.paths));
-            each_word(name, |word| note(&mut words, word, id, |p| &mut p.paths));
+            in_folder.iter().for_each(|word| note(words.postings.get_mut(*word).map(|p| &mut p.paths), id));
+            each_word(name, |word| note(words.of(word).map(|p| &mut p.paths), id));
         }
         for (number, commit) in (0..).zip(&past) {
-            each_word(&commit.message, |word| note(&mut words, word, number, |p| &mut p.commits));
+            each_word(&commit.message, |word| note(words.of(word).map(|p| &mut p.commits), number));
         }
         let commits = touched(&files, &past);
-        Self { files, words: words.into_iter().collect(), commits }
+        Self { files, words: words.sorted(), commits }
     }
 
     /// Files that commits about the keyword touched, the most frequent first.
     pub fn in_history(&self, keyword: &Keyword) -> Vec<&str> {
-        let commits = self.all_parts(keyword, |postings| &postings.commits);
-        if commits.len() > too_many(MAX_COMMITS, self.commits.len() / 10) {
-            return Vec::new();
-        }
+        let most = MAX_COMMITS.max(self.commits.len() / 10);
+        let commits = self.all_parts(keyword, most, |postings| &postings.commits);
         let mut counts: HashMap<Id, (usize, usize)> = HashMap::new();
         for (age, commit) in commits.iter().take(MAX_COMMITS).enumerate() {
             for file in self.commits.get(*commit as usize).into_iter().flatten() {
@@ -74,10 +74,8 @@ impl Index {
 
     /// The first paths that hold the keyword.
     pub fn in_paths(&self, keyword: &Keyword) -> Vec<&str> {
-        let paths = self.all_parts(keyword, |postings| &postings.paths);
-        if paths.len() > too_many(100, self.files.len() / 100) {
-            return Vec::new();
-        }
+        let most = 100.max(self.files.len() / 100);
+        let paths = self.all_parts(keyword, most, |postings| &postings.paths);
         paths.into_iter().take(MAX_PATHS).filter_map(|file| self.file(file)).collect()
     }
 
@@ -91,7 +89,10 @@ impl Index {
             |file: &&str| file.strip_suffix(path).is_some_and(|rest| rest.is_empty() || rest.ends_with('/'));
         let mut rarest: Option<&Vec<Id>> = None;
         each_word(path, |word| {
-            let postings = self.words.get(word).map_or(const { &Vec::new() }, |postings| &postings.paths);
+            let postings = match self.from(word) {
+                [(first, postings), ..] if **first == *word => &postings.paths,
+                _ => const { &Vec::new() },
+            };
             if rarest.is_none_or(|known| postings.len() < known.len()) {
                 rarest = Some(postings);
             }
@@ -107,50 +108,100 @@ impl Index {
         self.files.get(id as usize).map(String::as_str)
     }
 
-    /// What all parts of the keyword have, sorted.
-    fn all_parts(&self, keyword: &Keyword, of: impl Fn(&Postings) -> &Vec<Id>) -> Vec<Id> {
-        let mut common: Option<Vec<Id>> = None;
-        for part in keyword.parts() {
-            let mut ids = self.beginning_with(part, &of);
-            if let Some(common) = common {
-                ids.retain(|id| common.binary_search(id).is_ok());
-            }
-            common = Some(ids);
+    /// What all parts of the keyword have, sorted; nothing when it is more than `most`.
+    fn all_parts(&self, keyword: &Keyword, most: usize, of: impl Fn(&Postings) -> &Vec<Id>) -> Vec<Id> {
+        if let [part] = keyword.parts()
+            && self.beginning_with(part).any(|postings| of(postings).len() > most)
+        {
+            return Vec::new();
         }
-        common.unwrap_or_default()
+        let mut common: Option<Cow<'_, [Id]>> = None;
+        for part in keyword.parts() {
+            let ids = self.ids_of(part, &of);
+            common = Some(match common {
+                None => ids,
+                Some(common) => Cow::Owned(in_both(&common, &ids)),
+            });
+        }
+        common.filter(|ids| ids.len() <= most).unwrap_or_default().into_owned()
+    }
+
+    fn ids_of<'s>(&'s self, part: &str, of: impl Fn(&Postings) -> &Vec<Id>) -> Cow<'s, [Id]> {
+        let mut found = self.beginning_with(part).map(of).filter(|ids| !ids.is_empty());
+        let Some(first) = found.next() else { return Cow::Borrowed(&[]) };
+        let mut more = found.peekable();
+        if more.peek().is_none() {
+            return Cow::Borrowed(first);
+        }
+        let mut ids: Vec<Id> = first.iter().chain(more.flatten()).copied().collect();
+        ids.sort_unstable();
+        ids.dedup();
+        Cow::Owned(ids)
     }
 
     /// The postings of all words that begin with the part; of a short one, of it and its plural.
-    fn beginning_with(&self, part: &str, of: impl Fn(&Postings) -> &Vec<Id>) -> Vec<Id> {
+    fn beginning_with<'s, 'p>(&'s self, part: &'p str) -> impl Iterator<Item = &'s Postings> + use<'s, 'p> {
         let is_short = part.chars().count() < MIN_PREFIX;
-        let range = self.words.range::<str, _>((Bound::Included(part), Bound::Unbounded));
-        let mut ids: Vec<Id> = range
-            .take_while(|(word, _)| word.starts_with(part))
-            .filter(|(word, _)| !is_short || matches!(word.strip_prefix(part), Some("" | "s")))
-            .flat_map(|(_, postings)| of(postings))
-            .copied()
+        self.from(part)
+            .iter()
+            .take_while(move |(word, _)| word.starts_with(part))
+            .filter(move |(word, _)| !is_short || matches!(word.strip_prefix(part), Some("" | "s")))
+            .map(|(_, postings)| postings)
+    }
+
+    /// The words from this one on.
+    fn from(&self, word: &str) -> &[(Box<str>, Postings)] {
+        let start = self.words.partition_point(|(known, _)| **known < *word);
+        self.words.get(start..).unwrap_or_default()
+    }
+}
+
+/// What both sorted lists have.
+fn in_both(one: &[Id], other: &[Id]) -> Vec<Id> {
+    let mut others = other.iter().copied().peekable();
+    let has = |id: &Id| {
+        while others.next_if(|other| other < id).is_some() {}
+        others.next_if_eq(id).is_some()
+    };
+    one.iter().copied().filter(has).collect()
+}
+
+/// Words while they are being gathered.
+#[derive(Default)]
+struct Words {
+    numbers: HashMap<Box<str>, usize>,
+    postings: Vec<Postings>,
+}
+
+impl Words {
+    fn number(&mut self, word: &str) -> usize {
+        if let Some(number) = self.numbers.get(word) {
+            return *number;
+        }
+        let number = self.postings.len();
+        self.numbers.insert(word.into(), number);
+        self.postings.push(Postings::default());
+        number
+    }
+
+    fn of(&mut self, word: &str) -> Option<&mut Postings> {
+        let number = self.number(word);
+        self.postings.get_mut(number)
+    }
+
+    fn sorted(mut self) -> Vec<(Box<str>, Postings)> {
+        let numbers = self.numbers.into_iter();
+        let mut words: Vec<(Box<str>, Postings)> = numbers
+            .filter_map(|(word, number)| Some((word, std::mem::take(self.postings.get_mut(number)?))))
             .collect();
-        ids.sort_unstable();
-        ids.dedup();
-        ids
+        words.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        words
     }
 }
 
-/// More than this is no answer: `few` are always one, `share` in a large repository.
-fn too_many(few: usize, share: usize) -> usize {
-    few.max(share)
-}
-
-fn note(
-    words: &mut HashMap<Box<str>, Postings>,
-    word: &str,
-    id: Id,
-    of: impl Fn(&mut Postings) -> &mut Vec<Id>,
-) {
-    if !words.contains_key(word) {
-        words.insert(word.into(), Postings::default());
-    }
-    if let Some(ids) = words.get_mut(word).map(of).filter(|ids| ids.last() != Some(&id)) {
+/// Ids come in order: a word that is there twice is noted once.
+fn note(ids: Option<&mut Vec<Id>>, id: Id) {
+    if let Some(ids) = ids.filter(|ids| ids.last() != Some(&id)) {
         ids.push(id);
     }
 }
@@ -166,7 +217,7 @@ fn touched(files: &[String], past: &[crate::model::PastCommit]) -> Vec<Vec<Id>> 
         ids.iter().for_each(|id| *counts.entry(*id).or_default() += 1);
         commits.push(ids);
     }
-    let most = too_many(20, past.len() / 10);
+    let most = 20.max(past.len() / 10);
     for commit in &mut commits {
         commit.retain(|id| counts.get(id).is_none_or(|count| *count <= most));
     }

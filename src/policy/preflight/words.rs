@@ -107,13 +107,13 @@ impl Keyword {
 }
 
 /// The lower-case words of a path or a message: runs of letters and digits, parted where a capital
-/// follows a small letter.
+/// follows a small letter. Numbers are no words.
 pub fn each_word(text: &str, mut each: impl FnMut(&str)) {
     let mut word = String::new();
     let mut length = 0;
     let mut was_lower = false;
     let mut flush = |word: &mut String, length: &mut usize| {
-        if *length >= MIN_WORD {
+        if *length >= MIN_WORD && !word.bytes().all(|byte| byte.is_ascii_digit()) {
             each(word);
         }
         word.clear();
@@ -181,7 +181,7 @@ mod tests {
     #[test]
     fn paths_fall_into_words() {
         assert_eq!(words("src/UserProfile_page.test.tsx"), ["src", "user", "profile", "page", "test", "tsx"]);
-        assert_eq!(words("lib/oauth2/größe.rs"), ["lib", "oauth2", "größe"]);
+        assert_eq!(words("lib/oauth2/größe_1234.rs"), ["lib", "oauth2", "größe"]);
         assert_eq!(words("a/b.c"), [""; 0]);
     }
 
