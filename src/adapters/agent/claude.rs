@@ -11,9 +11,9 @@ mod wire;
 pub use stream::ClaudeStream;
 
 use super::Events;
-use super::session::{Reader, Session, is_session};
+use super::session::{Reader, Session, is_session, refused};
 use crate::ports::{Agent, AgentError, AgentSession, Assignment, Resume};
-use crate::system::process::{SpawnError, Spec, Stderr, Stdin, Supervisor};
+use crate::system::process::{Spec, Stderr, Stdin, Supervisor};
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -134,7 +134,7 @@ impl Agent for Claude {
 
     fn start(&self, assignment: &Assignment) -> Result<Box<dyn AgentSession>, AgentError> {
         let spec = self.spec(assignment)?;
-        let child = self.options.supervisor.spawn(&spec).map_err(|error| refused(&error))?;
+        let child = self.options.supervisor.spawn(&spec).map_err(|error| refused(&error, REMEDY))?;
         Ok(Box::new(Session::new(
             child,
             ClaudeStream::going_on(assignment.resume.as_ref().map(|resume| resume.usage)),
@@ -147,13 +147,6 @@ impl Reader for ClaudeStream {
     fn line(&mut self, line: &[u8], events: &mut Events) {
         self.push(line, events);
     }
-}
-
-fn refused(error: &SpawnError) -> AgentError {
-    if error.is_missing_program() {
-        return AgentError::NotFound(format!("{error}: {REMEDY}"));
-    }
-    AgentError::Start(error.to_string())
 }
 
 fn is_executable(path: &Path) -> bool {

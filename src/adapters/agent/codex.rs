@@ -12,10 +12,10 @@ pub use exec::CodexExecStream;
 pub use server::{CodexServer, Conversation};
 
 use super::Events;
-use super::session::{Reader, Session, is_session};
+use super::session::{Reader, Session, is_session, refused};
 use crate::model::settings::{CodexMode, CodexSettings};
 use crate::ports::{Agent, AgentError, AgentSession, Assignment, Resume};
-use crate::system::process::{SpawnError, Spec, Stderr, Stdin, Supervisor};
+use crate::system::process::{Spec, Stderr, Stdin, Supervisor};
 use serde_json::Value;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -81,7 +81,7 @@ impl Codex {
             model: assignment.model.clone(),
             resume: assignment.resume.clone(),
         });
-        let child = self.options.supervisor.spawn(&spec).map_err(|error| refused(&error))?;
+        let child = self.options.supervisor.spawn(&spec).map_err(|error| refused(&error, REMEDY))?;
         Ok(Box::new(Session::new(child, server, assignment.grace)))
     }
 
@@ -104,7 +104,7 @@ impl Codex {
         args.push("-".to_owned());
         let mut spec = self.spec(assignment, args);
         spec.stdin = Stdin::File(assignment.prompt_file.clone());
-        let child = self.options.supervisor.spawn(&spec).map_err(|error| refused(&error))?;
+        let child = self.options.supervisor.spawn(&spec).map_err(|error| refused(&error, REMEDY))?;
         Ok(Box::new(Session::new(child, CodexExecStream::default(), assignment.grace)))
     }
 }
@@ -144,11 +144,4 @@ impl Reader for CodexExecStream {
     fn line(&mut self, line: &[u8], events: &mut Events) {
         self.push(line, events);
     }
-}
-
-fn refused(error: &SpawnError) -> AgentError {
-    if error.is_missing_program() {
-        return AgentError::NotFound(format!("{error}: {REMEDY}"));
-    }
-    AgentError::Start(error.to_string())
 }

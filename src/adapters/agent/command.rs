@@ -18,12 +18,12 @@
 //! `usage` is the running total. `limit` says that the provider refused for a limit, until
 //! `resets_at` where that is known; without the dialect a failure's last words are searched for it.
 
-use super::session::{Reader, Session};
+use super::session::{Reader, Session, refused};
 use super::{Events, limit};
 use crate::model::event::payload;
 use crate::model::{AgentEvent, AgentFault, AgentResult, Ending, Phase, Time, ToolCall, Usage};
 use crate::ports::{Agent, AgentError, AgentSession, Assignment};
-use crate::system::process::{SpawnError, Spec, Stderr, Stdin, Supervisor};
+use crate::system::process::{Spec, Stderr, Stdin, Supervisor};
 use serde::Deserialize;
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -32,6 +32,7 @@ use std::path::Path;
 /// Names the file with the prompt.
 pub const PROMPT_FILE: &str = "CONDUCTOR_PROMPT_FILE";
 
+const REMEDY: &str = "set agent.command to a program that is there";
 /// Lines of plain output kept as the agent's last words.
 const LAST_LINES: usize = 20;
 /// A line of plain output is cut there, in characters.
@@ -80,16 +81,9 @@ impl Agent for CommandAgent {
         spec.stderr = Stderr::File(assignment.log.with_file_name("stderr.log"));
         spec.log = Some(assignment.log.clone());
         spec.grace = assignment.grace;
-        let child = self.options.supervisor.spawn(&spec).map_err(|error| refused(&error))?;
+        let child = self.options.supervisor.spawn(&spec).map_err(|error| refused(&error, REMEDY))?;
         Ok(Box::new(Session::new(child, CommandStream::default(), assignment.grace)))
     }
-}
-
-fn refused(error: &SpawnError) -> AgentError {
-    if error.is_missing_program() {
-        return AgentError::NotFound(format!("{error}: set agent.command to a program that is there"));
-    }
-    AgentError::Start(error.to_string())
 }
 
 /// The reader of one run's output.

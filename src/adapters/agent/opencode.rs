@@ -8,9 +8,9 @@ mod stream;
 pub use stream::OpencodeStream;
 
 use super::Events;
-use super::session::{Reader, Session, is_session};
+use super::session::{Reader, Session, is_session, refused};
 use crate::ports::{Agent, AgentError, AgentSession, Assignment, Resume};
-use crate::system::process::{SpawnError, Spec, Stderr, Stdin, Supervisor};
+use crate::system::process::{Spec, Stderr, Stdin, Supervisor};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -89,7 +89,7 @@ impl Agent for Opencode {
 
     fn start(&self, assignment: &Assignment) -> Result<Box<dyn AgentSession>, AgentError> {
         let spec = self.spec(assignment)?;
-        let child = self.options.supervisor.spawn(&spec).map_err(|error| refused(&error))?;
+        let child = self.options.supervisor.spawn(&spec).map_err(|error| refused(&error, REMEDY))?;
         Ok(Box::new(Session::new(
             child,
             OpencodeStream::going_on(assignment.resume.as_ref().map(|resume| resume.usage)),
@@ -102,11 +102,4 @@ impl Reader for OpencodeStream {
     fn line(&mut self, line: &[u8], events: &mut Events) {
         self.push(line, events);
     }
-}
-
-fn refused(error: &SpawnError) -> AgentError {
-    if error.is_missing_program() {
-        return AgentError::NotFound(format!("{error}: {REMEDY}"));
-    }
-    AgentError::Start(error.to_string())
 }

@@ -2,12 +2,20 @@
 
 use super::Events;
 use crate::model::{AgentEvent, Ending, StopReason};
-use crate::ports::{AgentSession, Step};
-use crate::system::process::{Child, Line};
+use crate::ports::{AgentError, AgentSession, Step};
+use crate::system::process::{Child, Line, SpawnError};
 use std::time::Duration;
 
 /// When the run itself ends, the work still has to be saved: the agent gets no more than that.
 const HURRIED_GRACE: Duration = Duration::from_secs(2);
+
+/// A program that did not start, with what to do when it is not there.
+pub(super) fn refused(error: &SpawnError, remedy: &str) -> AgentError {
+    if error.is_missing_program() {
+        return AgentError::NotFound(format!("{error}: {remedy}"));
+    }
+    AgentError::Start(error.to_string())
+}
 
 /// One agent's language.
 pub(super) trait Reader: Send {
