@@ -114,7 +114,7 @@ fn unread(skipped: &Skipped) -> PlannedIssue {
 }
 
 /// What the issue's last attempt teaches the next.
-fn advice(id: &IssueId, state: &State) -> Vec<String> {
+pub(super) fn advice(id: &IssueId, state: &State) -> Vec<String> {
     let last = state.outcomes.iter().rev().find(|outcome| outcome.issue_id == *id);
     last.filter(|outcome| outcome.outcome.is_failure())
         .map(|outcome| symptom::adjustments(&attempt_of(outcome)))

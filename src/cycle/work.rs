@@ -3,6 +3,7 @@
 
 use super::claim::ClaimedIssue;
 use super::close::Concluded;
+use super::plan::advice;
 use super::publish::Handover;
 use super::stop::Stops;
 use super::tried::{Plan, Tried};
@@ -97,7 +98,7 @@ impl Cycle<'_> {
         }
         let mut all: Vec<Tried> = Vec::new();
         let mut record = job.claimed.record.clone();
-        let mut adjustments = Vec::new();
+        let mut adjustments = advice(&job.issue().id, &self.ledger.state());
         let mut on_fallback = false;
         loop {
             // A limit of the provider spends no attempt.

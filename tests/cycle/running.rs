@@ -101,6 +101,21 @@ fn a_failed_attempt_is_followed_by_a_better_one_in_a_clean_workspace() {
 }
 
 #[test]
+fn the_advice_of_a_failure_reaches_the_next_cycle() {
+    let mut world = World::new();
+    world.set("agent.max_attempts", json!(1));
+    world.set("retry", json!({"base": "1ms", "max": "1ms"}));
+    world.ticket("T-1");
+    let first = Script::new().sh("echo 'error: 3 tests failed' >&2").exit(1);
+    let second = Script::new().sh("cat > \"$world/prompt-2\"");
+    world.agent(&Script::new().at_attempt(1, first).at_attempt(2, second).then(Script::works()));
+    world.once(&[]).exits(3);
+    assert_eq!(world.once(&[]).exits(0).dispatched("T-1")["outcome"], "success");
+    let prompt = std::fs::read_to_string(world.path().join("prompt-2")).unwrap();
+    assert!(prompt.contains("Run the tests as you go, not only at the end."), "{prompt}");
+}
+
+#[test]
 fn an_issue_out_of_attempts_is_reported_failed_and_waits_before_the_next_run_tries() {
     let mut world = World::new();
     world.set("retry", json!({"base": "1ms", "max": "1h"}));
