@@ -10,8 +10,8 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 mod create;
@@ -290,7 +290,7 @@ impl Call {
         let fail = |kind, detail: String| GitError { kind, what: what.clone(), detail };
         let mut args: Vec<OsString> = OWN_CONFIG.iter().map(OsString::from).collect();
         args.extend(self.args);
-        let mut call = duct::cmd("git", args).dir(&self.dir).stderr_capture().unchecked();
+        let mut call = duct::cmd(program(), args).dir(&self.dir).stderr_capture().unchecked();
         call = match stdout {
             Some(file) => call.stdout_file(file),
             None => call.stdout_capture(),
@@ -344,6 +344,18 @@ impl Call {
     fn done(self) -> Result<(), GitError> {
         self.success().map(drop)
     }
+}
+
+/// Where git is, looked up once. A bare name would be looked up anew by every child, and the
+/// standard library then copies this whole process for each of them.
+fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let found =
+            std::env::split_paths(&path).map(|folder| folder.join("git")).find(|place| place.is_file());
+        found.filter(|place| place.is_absolute()).unwrap_or_else(|| PathBuf::from("git"))
+    })
 }
 
 #[cfg(unix)]
