@@ -99,13 +99,18 @@ impl BranchStore {
     }
 
     /// Adds files to the folder of contexts; the oldest beyond the bound go.
-    fn add_contexts(&self, root: &mut Vec<Entry>, files: &[KeptFile]) -> Result<(), GitError> {
+    fn add_contexts(
+        &self,
+        root: &mut Vec<Entry>,
+        files: &[KeptFile],
+        blobs: Vec<Sha>,
+    ) -> Result<(), GitError> {
         if files.is_empty() {
             return Ok(());
         }
         let mut entries = self.entries_of(root, CONTEXT)?;
-        for file in files {
-            put(&mut entries, "100644", &file.name, self.repository.write_blob(&file.content)?);
+        for (file, blob) in files.iter().zip(blobs) {
+            put(&mut entries, "100644", &file.name, blob);
         }
         entries.sort_by(|a, b| a.name.cmp(&b.name));
         let surplus = entries.len().saturating_sub(KEPT);
@@ -141,12 +146,14 @@ impl BranchStore {
         for (month, lines) in monthly_lines(&surplus) {
             self.append_history(&mut root, &format!("{month}.jsonl"), &lines)?;
         }
-        let blob = std::thread::scope(|scope| {
-            let blob = scope.spawn(|| self.repository.write_blob(document.to_json().as_bytes()));
-            self.add_contexts(&mut root, contexts)?;
-            blob.join().unwrap_or_else(|_| Err(GitError::protocol("hash-object", "writing the state failed")))
-        })?;
-        put(&mut root, "100644", &self.options.file, blob);
+        let document = document.to_json();
+        let mut contents = vec![document.as_bytes()];
+        contents.extend(contexts.iter().map(|file| file.content.as_slice()));
+        let mut blobs = self.repository.write_blobs(&contents)?.into_iter();
+        if let Some(blob) = blobs.next() {
+            put(&mut root, "100644", &self.options.file, blob);
+        }
+        self.add_contexts(&mut root, contexts, blobs.collect())?;
         let tree = self.repository.write_tree(&root)?;
         let parents: Vec<Sha> = base.map(Sha::new).into_iter().collect();
         let commit = self.repository.write_commit(&tree, &parents, message, &author())?;

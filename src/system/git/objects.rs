@@ -95,6 +95,28 @@ impl Repository {
         self.git(["hash-object", "-w", "--stdin"]).stdin(content).text().map(sha)
     }
 
+    /// Several blobs in one call. One goes in on standard input; more are handed over as files,
+    /// byte for byte.
+    pub fn write_blobs(&self, contents: &[&[u8]]) -> Result<Vec<Sha>, GitError> {
+        if let [content] = contents {
+            return Ok(vec![self.write_blob(content)?]);
+        }
+        let io = |error: std::io::Error| protocol("hash-object", error.to_string());
+        let folder = tempfile::tempdir().map_err(io)?;
+        let mut names = String::new();
+        for (number, content) in contents.iter().enumerate() {
+            let path = folder.path().join(number.to_string());
+            std::fs::write(&path, content).map_err(io)?;
+            let _ = writeln!(names, "{}", path.display());
+        }
+        let text = self.git(["hash-object", "-w", "--no-filters", "--stdin-paths"]).stdin(names).text()?;
+        let ids: Vec<Sha> = text.lines().map(Sha::new).collect();
+        if ids.len() != contents.len() {
+            return Err(protocol("hash-object", "git answered for another number of files"));
+        }
+        Ok(ids)
+    }
+
     pub fn write_tree(&self, entries: &[Entry]) -> Result<Sha, GitError> {
         let mut lines = String::new();
         for Entry { mode, name, id } in entries {
