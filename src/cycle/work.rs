@@ -11,10 +11,10 @@ use super::{Cycle, CycleError};
 use crate::gates::hooks::Hook;
 use crate::model::progress::{News, Progress};
 use crate::model::report::Dispatched;
-use crate::model::{Failure, Issue, IssueRecord, IssueStatus, Outcome, safe_key};
+use crate::model::{Failure, Issue, IssueRecord, IssueStatus, Outcome, Sha, safe_key};
 use crate::policy::ongoing;
 use crate::policy::retry::{self, Next};
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, Workspaces};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -165,11 +165,8 @@ impl Cycle<'_> {
                 last.interrupt("the tracker has the ticket no longer");
                 return self.keep(job, self.unpublished(claimed, tried, warnings));
             }
-            Err(error) => {
-                // Pushed work is found by the next run; a ticket that may have changed gets no pull request.
-                warnings.push(error);
-                job.issue().clone()
-            }
+            // Pushed work is found by the next run; a ticket that may have changed gets no pull request.
+            Err(error) => return self.push_only(job, tried, warnings, &head, &error),
         };
         if let Some(change) = ongoing::change(job.issue(), &fresh, &self.settings.tracker) {
             last.interrupt(&change);
@@ -180,7 +177,7 @@ impl Cycle<'_> {
         let branch = match pushed {
             Ok(branch) => branch,
             Err(error) => {
-                last.fail(Failure::Publish, self.world.guards.redact(&error));
+                last.fail(Failure::Publish, self.world.guards.redact(&kept_here(claimed, &error)));
                 return self.keep(job, self.unpublished(claimed, tried, warnings));
             }
         };
@@ -215,6 +212,30 @@ impl Cycle<'_> {
                 last.fail(Failure::Publish, self.world.guards.redact(&error));
                 Concluded { branch, pushed: Some(head), ..self.unpublished(claimed, tried, warnings) }
             }
+        }
+    }
+
+    /// The ticket cannot be looked at: the work is pushed, the rest is the next run's to do.
+    fn push_only(
+        &self,
+        job: &Job<'_>,
+        mut tried: Vec<Tried>,
+        warnings: Vec<String>,
+        head: &Sha,
+        error: &str,
+    ) -> Concluded {
+        let claimed = job.claimed;
+        let pushed = self.push_branch(&claimed.claim.branch, head);
+        if let Some(last) = tried.last_mut() {
+            let error =
+                pushed.as_ref().map_or_else(|refused| kept_here(claimed, refused), |_| error.to_owned());
+            last.fail(Failure::Publish, self.world.guards.redact(&error));
+        }
+        match pushed {
+            Ok(branch) => {
+                Concluded { branch, pushed: Some(head.clone()), ..self.unpublished(claimed, tried, warnings) }
+            }
+            Err(_) => self.keep(job, self.unpublished(claimed, tried, warnings)),
         }
     }
 
@@ -270,4 +291,9 @@ impl Cycle<'_> {
     pub(super) fn tell(&self, issue: &Issue, news: News) {
         (self.world.progress)(Progress { at: self.now(), issue: issue.identifier.clone(), news });
     }
+}
+
+/// A push that did not go through, and where its work is.
+fn kept_here(claimed: &ClaimedIssue, error: &str) -> String {
+    format!("{error}; the work is kept under {} here", Workspaces::wip_ref(&claimed.issue.identifier))
 }

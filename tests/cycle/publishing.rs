@@ -332,3 +332,34 @@ fn the_token_goes_to_git_in_one_header_even_when_the_checkout_left_its_own() {
     let config = std::fs::read_to_string(world.checkout().join(".git/config")).unwrap();
     assert!(!config.contains(TOKEN) && !url.contains(TOKEN));
 }
+
+#[test]
+fn a_credential_that_expired_during_the_run_leaves_the_work_here_and_says_where() {
+    let world = World::with_github();
+    world.ticket("T-1");
+    world.agent(&Script::works().tell("worked"));
+    let worked = world.path().join("facts/worked");
+    let refusal = crate::support::github::refusal(401, "Bad credentials");
+    world
+        .github()
+        .server()
+        .inject(1, refusal, move |request| request.path().contains(".git/") && worked.exists());
+    let told = world.once(&[]).exits(3).dispatched("T-1");
+    assert_eq!((&told["failure"], &told["pull_request"]), (&json!("publish"), &Value::Null));
+    assert!(told["error"].as_str().unwrap().contains("kept under refs/conductor/wip/T-1"), "{told}");
+    assert_eq!(repo::file_at(&world.checkout(), "refs/conductor/wip/T-1", "work.txt").trim(), "T-1");
+    assert_eq!((world.head_of("conductor/T-1"), world.claims().len()), (None, 0));
+}
+
+#[test]
+fn a_ticket_that_cannot_be_looked_at_gets_its_work_pushed_and_no_pull_request() {
+    let world = World::with_linear();
+    world.linear().world().add(Ticket::default());
+    world.agent(&Script::works().tell("worked"));
+    let worked = world.path().join("facts/worked");
+    let down = crate::support::server::Reply::html(503, "<html>down</html>");
+    world.linear().server().inject(50, down, move |_| worked.exists());
+    let told = world.once(&[]).dispatched("ENG-1");
+    assert_eq!((&told["failure"], &told["pull_request"]), (&json!("publish"), &Value::Null));
+    assert!(world.head_of("conductor/ENG-1").is_some());
+}
