@@ -1,10 +1,41 @@
 //! The things Codex does in a turn, in both of its spellings (`commandExecution` of the app
 //! server, `command_execution` of `exec`), and what its errors mean.
 
-use super::super::limit;
+use super::super::{Events, limit};
 use crate::model::event::payload;
 use crate::model::{AgentEvent, AgentFault, Phase, Time, ToolCall, Usage};
 use serde_json::Value;
+use std::collections::HashSet;
+
+/// What the items of a stream have told so far, whichever of the two it is.
+#[derive(Debug, Default)]
+pub(super) struct Items {
+    /// Calls are told once, whether an item is announced first or only seen when it is complete.
+    begun: HashSet<String>,
+    pub last_words: String,
+}
+
+impl Items {
+    pub fn begin(&mut self, item: &Value, events: &mut Events) {
+        if self.begun.insert(text(item, "id").to_owned()) {
+            events.extend(tool_calls(item).into_iter().map(AgentEvent::Tool));
+        }
+    }
+
+    pub fn complete(&mut self, item: &Value, events: &mut Events) {
+        self.begin(item, events);
+        match &*kind(item) {
+            "agentmessage" => self.say(text(item, "text"), events),
+            "commandexecution" | "filechange" | "mcptoolcall" => events.push_back(tool_result(item)),
+            _ => {}
+        }
+    }
+
+    pub fn say(&mut self, words: &str, events: &mut Events) {
+        self.last_words = words.to_owned();
+        events.push_back(AgentEvent::Text(self.last_words.clone()));
+    }
+}
 
 /// What an item is, in one spelling.
 pub(super) fn kind(item: &Value) -> String {

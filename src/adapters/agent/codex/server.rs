@@ -5,12 +5,11 @@
 //! Ids of the server's requests overlap ours; a message with a method is never an answer to us.
 
 use super::super::Events;
-use super::item;
+use super::item::{self, Items};
 use crate::model::{AgentEvent, AgentFault, AgentResult, Time, Usage};
 use crate::ports::Resume;
 use chrono::DateTime;
 use serde_json::{Value, json};
-use std::collections::HashSet;
 
 const INITIALIZE: u64 = 1;
 const THREAD: u64 = 2;
@@ -33,11 +32,10 @@ pub struct Conversation {
 pub struct CodexServer {
     conversation: Conversation,
     replies: Vec<String>,
-    begun: HashSet<String>,
+    items: Items,
     usage: Option<Usage>,
     /// Answers of the model so far: readings of the token total that differ.
     turns: u64,
-    last_words: String,
     /// The last error that will not be retried.
     error: Value,
     resets_at: Option<Time>,
@@ -53,9 +51,8 @@ impl CodexServer {
             usage: conversation.resume.as_ref().map(|resume| resume.usage),
             conversation,
             replies: Vec::new(),
-            begun: HashSet::new(),
+            items: Items::default(),
             turns: 0,
-            last_words: String::new(),
             error: Value::Null,
             resets_at: None,
             told_limit: None,
@@ -161,11 +158,10 @@ impl CodexServer {
 
     fn told(&mut self, method: &str, params: &Value, events: &mut Events) {
         match method {
-            "item/started" => self.begin(&params["item"], events),
-            "item/completed" => self.complete(&params["item"], events),
+            "item/started" => self.items.begin(&params["item"], events),
+            "item/completed" => self.items.complete(&params["item"], events),
             "item/text" => {
-                self.last_words = item::text(params, "text").to_owned();
-                events.push_back(AgentEvent::Text(self.last_words.clone()));
+                self.items.say(item::text(params, "text"), events);
             }
             "item/commandExecution/started" => {
                 let command = json!({"type": "commandExecution", "command": params["command"]});
@@ -180,26 +176,6 @@ impl CodexServer {
                 let error = told.into_iter().find(|error| error["message"].is_string()).unwrap_or(params);
                 let (fault, message) = (item::fault(error, self.resets_at), item::text(error, "message"));
                 self.finish(Some(fault), message, events);
-            }
-            _ => {}
-        }
-    }
-
-    fn begin(&mut self, entry: &Value, events: &mut Events) {
-        if self.begun.insert(item::text(entry, "id").to_owned()) {
-            events.extend(item::tool_calls(entry).into_iter().map(AgentEvent::Tool));
-        }
-    }
-
-    fn complete(&mut self, entry: &Value, events: &mut Events) {
-        self.begin(entry, events);
-        match &*item::kind(entry) {
-            "agentmessage" => {
-                self.last_words = item::text(entry, "text").to_owned();
-                events.push_back(AgentEvent::Text(self.last_words.clone()));
-            }
-            "commandexecution" | "filechange" | "mcptoolcall" => {
-                events.push_back(item::tool_result(entry));
             }
             _ => {}
         }
@@ -249,7 +225,7 @@ impl CodexServer {
     fn turn_over(&mut self, turn: &Value, events: &mut Events) {
         match item::text(turn, "status") {
             "completed" => {
-                let words = std::mem::take(&mut self.last_words);
+                let words = std::mem::take(&mut self.items.last_words);
                 self.finish(None, &words, events);
             }
             "failed" => {
