@@ -105,18 +105,32 @@ impl Remote {
 
     /// Fetches in one contact, into refs of our own; nothing else of the checkout is touched.
     pub fn fetch(&self, specs: &[FetchSpec]) -> Result<(), GitError> {
-        let mut args: Vec<String> =
-            ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--prune", "--no-auto-maintenance"]
-                .map(str::to_owned)
-                .into();
-        args.extend(["--no-recurse-submodules".to_owned(), "--".to_owned(), self.name.clone()]);
-        for spec in specs {
+        let refspecs = specs.iter().map(|spec| {
             let (branch, star) = match spec {
                 FetchSpec::Branch(branch) => (branch, ""),
                 FetchSpec::Optional(branch) => (branch, "*"),
             };
-            args.push(format!("+refs/heads/{branch}{star}:{}{star}", self.tracking_ref(branch)));
-        }
+            format!("+refs/heads/{branch}{star}:{}{star}", self.tracking_ref(branch))
+        });
+        self.fetch_into(refspecs.collect())
+    }
+
+    /// The one way of fetching: into refs of our own, under the lock, nothing else touched.
+    fn fetch_into(&self, refspecs: Vec<String>) -> Result<(), GitError> {
+        let mut args: Vec<String> = [
+            "fetch",
+            "--quiet",
+            "--no-tags",
+            "--no-write-fetch-head",
+            "--prune",
+            "--no-auto-maintenance",
+            "--no-recurse-submodules",
+            "--",
+            &self.name,
+        ]
+        .map(str::to_owned)
+        .into();
+        args.extend(refspecs);
         let _lock = self.repository.lock()?;
         self.authorized(self.repository.contact(args)).done()
     }
@@ -124,16 +138,8 @@ impl Remote {
     /// Fetches one ref of any name, if it is there, and tells what it is.
     pub fn fetch_ref(&self, name: &str) -> Result<Option<Sha>, GitError> {
         let local = format!("refs/conductor/fetched/{name}");
-        let mut args: Vec<String> =
-            ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--prune", "--no-auto-maintenance"]
-                .map(str::to_owned)
-                .into();
         // A pattern that matches nothing is no failure; a name that is not there would be one.
-        args.extend(
-            ["--no-recurse-submodules", "--", &self.name, &format!("+{name}*:{local}*")].map(str::to_owned),
-        );
-        let _lock = self.repository.lock()?;
-        self.authorized(self.repository.contact(args)).done()?;
+        self.fetch_into(vec![format!("+{name}*:{local}*")])?;
         Ok(self.repository.refs(&local)?.remove(&local))
     }
 
