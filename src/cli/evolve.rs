@@ -98,7 +98,7 @@ fn failure(error: &EvolveError) -> Failure {
         EvolveError::Held(_) | EvolveError::Limited { .. } => (DEFERRED, None),
         EvolveError::NoAgent(_) => (USAGE, None),
         EvolveError::Interrupted => (FAULT, None),
-        EvolveError::Refused { effort, .. } => (ATTEMPT_FAILED, effort.as_ref()),
+        EvolveError::Refused { effort, .. } => (ATTEMPT_FAILED, effort.as_deref()),
     };
     let paid = paid.map(|paid| format!("\nthe agent {}", effort(&paid.usage, milliseconds(paid.duration))));
     Failure::new(code, format!("{error}{}\nnothing was written", paid.unwrap_or_default()))

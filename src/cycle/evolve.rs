@@ -68,7 +68,7 @@ pub enum EvolveError {
     /// The agent's program is not there.
     NoAgent(String),
     /// It failed, or proposed what cannot be used.
-    Refused { why: String, effort: Option<Effort> },
+    Refused { why: String, effort: Option<Box<Effort>> },
 }
 
 impl fmt::Display for EvolveError {
@@ -139,13 +139,10 @@ impl Evolution<'_> {
             duration: run.duration,
         };
         let judged = self.judge(&run, &effort);
-        self.tell(News::Finished {
-            outcome: if judged.is_ok() { Outcome::Success } else { Outcome::Failure },
-            failure: None,
-            error: None,
-        });
-        judged?;
-        self.proposed(&assignment.workspace.join(FILE), effort)
+        let proposed = judged.and_then(|()| self.proposed(&assignment.workspace.join(FILE), effort));
+        let outcome = if proposed.is_ok() { Outcome::Success } else { Outcome::Failure };
+        self.tell(News::Finished { outcome, failure: None, error: None });
+        proposed
     }
 
     fn assignment(&self, folder: &Path, model: Option<String>, login: &[&str]) -> io::Result<Assignment> {
@@ -187,7 +184,7 @@ impl Evolution<'_> {
             AgentError::NotFound(why) => EvolveError::NoAgent(self.world.guards.redact(&why)),
             AgentError::Start(why) => self.refused(why, None),
         })?;
-        self.tell(News::Claimed { title: format!("{} looks at the failures", agent.name()) });
+        self.tell(News::Started { attempt: 1 });
         let bounds = Bounds {
             clock: self.world.clock.as_ref(),
             limits: &self.settings.agent,
@@ -251,7 +248,7 @@ impl Evolution<'_> {
     }
 
     fn refused(&self, why: String, effort: Option<Effort>) -> EvolveError {
-        EvolveError::Refused { why: self.world.guards.redact(why.trim()), effort }
+        EvolveError::Refused { why: self.world.guards.redact(why.trim()), effort: effort.map(Box::new) }
     }
 
     fn tell(&self, news: News) {

@@ -61,26 +61,36 @@ fn of_items(source: &str) -> BTreeSet<String> {
     for piece in pieces(source, true).unwrap_or_default() {
         let (Piece::Output(code) | Piece::Tag(code)) = piece else { continue };
         let words: Vec<Token<'_>> = tokens(code.text).into_iter().map(|(_, token)| token).collect();
-        let resolved = |path: &[&str]| {
-            let (first, rest) = path.split_first()?;
-            let (_, list) = around.iter().rev().find(|(name, _)| name == first)?;
-            Some(rest.iter().fold(list.clone(), |list, part| format!("{list}.{part}")))
-        };
-        let paths = paths(&words);
-        found.extend(paths.iter().filter(|path| path.len() > 1).filter_map(|path| resolved(path)));
         match words.as_slice() {
             [Token::Word("for"), Token::Word(name), Token::Word("in"), list @ ..] => {
-                let list = self::paths(list).into_iter().next().unwrap_or_default();
-                let list = resolved(&list).unwrap_or_else(|| list.join("."));
+                let condition = list.iter().position(|word| *word == Token::Word("if"));
+                let (list, condition) = list.split_at(condition.unwrap_or(list.len()));
+                found.extend(said(list, &around));
+                let list = paths(list).into_iter().next().unwrap_or_default();
+                let list = resolved(&list, &around).unwrap_or_else(|| list.join("."));
                 around.push((name, list));
+                found.extend(said(condition, &around));
             }
             // Of pairs nothing is known.
             [Token::Word("for"), ..] => around.push(("", String::new())),
             [Token::Word("endfor"), ..] => drop(around.pop()),
-            _ => {}
+            words => found.extend(said(words, &around)),
         }
     }
     found
+}
+
+/// What an expression says of the items of the loops around it.
+fn said(words: &[Token<'_>], around: &[(&str, String)]) -> Vec<String> {
+    let paths = paths(words);
+    paths.iter().filter(|path| path.len() > 1).filter_map(|path| resolved(path, around)).collect()
+}
+
+/// `p.error` is `prior.error` where `p` goes over `prior`.
+fn resolved(path: &[&str], around: &[(&str, String)]) -> Option<String> {
+    let (first, rest) = path.split_first()?;
+    let (_, list) = around.iter().rev().find(|(name, _)| name == first)?;
+    Some(rest.iter().fold(list.clone(), |list, part| format!("{list}.{part}")))
 }
 
 /// The names in an expression with what is asked of them: `p`, `error` for `p.error`.

@@ -186,6 +186,12 @@ mod tests {
     }
 
     #[test]
+    fn a_child_in_no_worktree_of_the_repository_may_not_write_to_it() {
+        let places = sandbox().writable(&spec(&[("TMPDIR", "/run/tmp")]), None);
+        assert_eq!(places, ["/run/tmp", "/w/T-1"].map(PathBuf::from));
+    }
+
+    #[test]
     fn a_home_made_for_the_child_is_its_own_and_the_users_is_not() {
         assert!(!writable(&[("HOME", "/home/me")]).contains(&"/home/me".to_owned()));
         assert!(writable(&[("HOME", "/run/home")]).contains(&"/run/home".to_owned()));
