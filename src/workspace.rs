@@ -170,16 +170,15 @@ impl Workspaces {
         Ok(self.remote.lookup(&Self::wip_ref(identifier))?)
     }
 
-    /// Pushes commits to a branch that must not be there yet, or must be at `expect`.
-    pub fn push(
-        &self,
-        branch: &BranchName,
-        head: &Sha,
-        expect: Option<&Sha>,
-    ) -> Result<Pushed, WorkspaceError> {
+    /// Pushes commits to branches that must not be there yet. Answers for each, in the order given.
+    pub fn push(&self, branches: &[(BranchName, Sha)]) -> Result<Vec<Pushed>, WorkspaceError> {
         self.restore_shared();
-        let update = RefPush { name: branch.full_ref(), to: Some(head.clone()), expect: expect.cloned() };
-        Ok(self.remote.push_together(update)?)
+        let update = |(branch, head): &(BranchName, Sha)| RefPush {
+            name: branch.full_ref(),
+            to: Some(head.clone()),
+            expect: None,
+        };
+        Ok(self.remote.push(&branches.iter().map(update).collect::<Vec<_>>(), false)?)
     }
 
     /// Puts back what an agent changed in the configuration and hooks all worktrees share; names
@@ -188,10 +187,14 @@ impl Workspaces {
         self.seal.restore()
     }
 
-    /// Ends a workspace: the folder, its registration and its local branch.
+    /// Ends a workspace: the folder and its registration.
     pub fn remove(&self, workspace: &Workspace) -> Result<(), WorkspaceError> {
-        self.repository.remove_worktree(&workspace.worktree)?;
-        Ok(self.repository.delete_branch(&workspace.branch)?)
+        Ok(self.repository.remove_worktree(&workspace.worktree)?)
+    }
+
+    /// Deletes the local branches of workspaces that were removed.
+    pub fn forget(&self, branches: &[BranchName]) -> Result<(), WorkspaceError> {
+        Ok(self.repository.delete_branches(branches)?)
     }
 
     /// Saves what is in the workspace under the ticket's wip ref; `None` when there is nothing.
@@ -354,12 +357,11 @@ impl Workspace {
 
     /// What `head` has beyond the base.
     fn look(&self, all: &Workspaces, head: &str, max_patch: u64) -> Result<Work, GitError> {
-        let repository = &all.repository;
-        let (range, files) = std::thread::scope(|scope| {
-            let files = scope.spawn(|| repository.diff(&self.base, head));
-            (repository.range(&self.base, head, max_patch), files.join().unwrap_or_else(|_| Err(unread())))
-        });
-        let (range, files) = (range?, files?);
+        let range = all.repository.range(&self.base, head, max_patch)?;
+        let files = match range.files {
+            Some(files) => files,
+            None => all.repository.diff(&self.base, head)?,
+        };
         Ok(Work {
             commits: range.ahead,
             files,

@@ -4,13 +4,22 @@
 use super::Cycle;
 use super::claim::ClaimedIssue;
 use super::close::Concluded;
+use super::gather::{Gather, Seat};
 use super::work::Job;
 use crate::gates::hooks::Hook;
 use crate::guards::Verdict;
 use crate::model::settings::KeepWorkspace;
-use crate::model::{Claim, Outcome, Sha};
+use crate::model::{BranchName, Claim, Outcome, Sha};
 use crate::ports::RefUpdate;
 use crate::workspace::{Workspace, WorkspaceError, Workspaces};
+use std::time::Duration;
+
+/// How long the end of a workspace waits for those of the other issues at work.
+pub(super) const PATIENCE: Duration = Duration::from_millis(200);
+
+/// Local branches of removed workspaces, deleted in one call.
+pub(super) type Removals = Gather<BranchName, Result<(), WorkspaceError>>;
+pub(super) type RemovalSeat<'c> = Seat<'c, BranchName, Result<(), WorkspaceError>>;
 
 impl Cycle<'_> {
     /// A clean workspace, or one where an interrupted run stopped.
@@ -58,7 +67,12 @@ impl Cycle<'_> {
     }
 
     /// Ends the workspace unless it is to be kept; tells what went wrong.
-    pub(super) fn put_away_workspace(&self, job: &Job<'_>, outcome: Outcome) -> Option<String> {
+    pub(super) fn put_away_workspace(
+        &self,
+        seat: &RemovalSeat<'_>,
+        job: &Job<'_>,
+        outcome: Outcome,
+    ) -> Option<String> {
         // Leftovers of children are nobody's work.
         let _ = std::fs::remove_dir_all(job.temporary());
         let _ = std::fs::remove_dir_all(job.home());
@@ -68,11 +82,16 @@ impl Cycle<'_> {
             KeepWorkspace::Never => false,
         };
         if keep {
+            seat.give_up();
             return None;
         }
         let hook = self.run_hook(Hook::BeforeRemove, job, job.claimed.claim.attempt, &|| None).err();
         let removed = self.watch.time("remove workspace", Some(&job.issue().identifier), || {
-            self.world.workspaces.remove(&job.workspace)
+            self.world.workspaces.remove(&job.workspace)?;
+            let forgotten = seat.call(job.workspace.branch().clone(), |branches| {
+                vec![self.world.workspaces.forget(&branches); branches.len()]
+            });
+            forgotten.unwrap_or(Ok(()))
         });
         removed.err().map(|error| format!("the workspace could not be removed: {error}")).or(hook)
     }

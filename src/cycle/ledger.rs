@@ -1,16 +1,19 @@
-//! The one compare-and-swap loop. Changes handed in while a commit is on its way are committed
-//! together by the next one; a lost race loads the fresh state and decides every change again.
+//! The one compare-and-swap loop. Changes that come together are committed together; a lost race
+//! loads the fresh state and decides every change again.
 
+use super::gather::{Gather, Seat};
 use crate::model::{Capture, Refusal, RunId, Sha, State, state::Writer};
 use crate::ports::{Clock, Folder, KeptFile, RefUpdate, Snapshot, StateStore, StoreError, SwapError};
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Races and passing faults before a change is given up.
 const MAX_TRIES: u32 = 60;
 /// Refusals and faults in a row, with nobody else writing, before they are believed.
 const MAX_STRIKES: u32 = 4;
+/// How long an outcome waits for those of the other issues at work, to go out with them.
+const PATIENCE: Duration = Duration::from_millis(200);
 
 /// A transition of the state, and the refs that move, or are proved, with it.
 pub struct Change<'c> {
@@ -38,25 +41,33 @@ pub struct Ledger<'w> {
     store: &'w dyn StateStore,
     clock: &'w dyn Clock,
     writer: Writer,
-    waiting: Mutex<Vec<Waiting<'static>>>,
+    gather: Gather<Entry<'static>, Written>,
+    /// The state as it was read or written last.
     snapshot: Mutex<Snapshot>,
 }
 
-/// A change on its way, and who waits for it.
-struct Waiting<'c> {
-    change: Change<'c>,
-    contexts: Vec<KeptFile>,
-    slot: Slot,
+/// A change, and the files that are kept beside the state with it.
+pub struct Entry<'c> {
+    pub change: Change<'c>,
+    pub contexts: Vec<KeptFile>,
 }
 
-type Slot = Arc<Mutex<Option<Result<(), LedgerError>>>>;
+type Written = Result<(), LedgerError>;
+
+pub(super) type RecordSeat<'l> = Seat<'l, Entry<'static>, Written>;
+
+/// The entries of one commit, and what became of each.
+struct Batch<'c> {
+    entries: Vec<(usize, Entry<'c>)>,
+    results: Vec<Option<Written>>,
+}
 
 impl<'w> Ledger<'w> {
     /// Loads the newest state. Contacts the remote.
     pub fn open(store: &'w dyn StateStore, clock: &'w dyn Clock, run: &RunId) -> Result<Self, StoreError> {
         let snapshot = store.load()?;
         let writer = Writer { run_id: run.clone(), conductor: env!("CARGO_PKG_VERSION").to_owned() };
-        Ok(Self { store, clock, writer, waiting: Mutex::default(), snapshot: Mutex::new(snapshot) })
+        Ok(Self { store, clock, writer, gather: Gather::new(PATIENCE), snapshot: Mutex::new(snapshot) })
     }
 
     /// The state as it was read or written last.
@@ -83,40 +94,38 @@ impl<'w> Ledger<'w> {
         held(&self.snapshot).base.clone()
     }
 
+    /// Announces a change that is to come.
+    pub fn seat(&self) -> RecordSeat<'_> {
+        self.gather.seat()
+    }
+
     /// Commits a change by itself.
-    pub fn commit_alone(&self, change: Change<'_>) -> Result<(), LedgerError> {
-        let slot = Slot::default();
-        self.commit_batch(
-            &mut held(&self.snapshot),
-            vec![Waiting { change, contexts: Vec::new(), slot: Arc::clone(&slot) }],
-        );
-        held(&slot).take().unwrap_or(Err(LedgerError::Refused(Refusal::Nothing)))
+    pub fn commit_alone(&self, change: Change<'_>) -> Written {
+        let entry = Entry { change, contexts: Vec::new() };
+        let written = self.gather.alone(|| self.commit_all(vec![entry]).pop());
+        written.unwrap_or(Err(LedgerError::Refused(Refusal::Nothing)))
     }
 
     /// Commits a change, with those of other threads where they come together; returns when it is
-    /// on the remote or cannot be. The contexts are kept beside the state.
-    pub fn commit(&self, change: Change<'static>, contexts: Vec<KeptFile>) -> Result<(), LedgerError> {
-        let slot = Slot::default();
-        held(&self.waiting).push(Waiting { change, contexts, slot: Arc::clone(&slot) });
-        let mut snapshot = held(&self.snapshot);
-        // Whoever held the snapshot before may have taken this change along.
-        if held(&slot).is_none() {
-            let batch = std::mem::take(&mut *held(&self.waiting));
-            self.commit_batch(&mut snapshot, batch);
-        }
-        drop(snapshot);
-        held(&slot).take().unwrap_or(Err(LedgerError::Refused(Refusal::Nothing)))
+    /// on the remote or cannot be.
+    pub fn commit(&self, seat: &RecordSeat<'_>, entry: Entry<'static>) -> Written {
+        let written = seat.call(entry, |entries| self.commit_all(entries));
+        written.unwrap_or(Err(LedgerError::Refused(Refusal::Nothing)))
     }
 
-    fn commit_batch(&self, snapshot: &mut Snapshot, mut batch: Vec<Waiting<'_>>) {
+    /// One at a time; an answer for each entry.
+    fn commit_all(&self, entries: Vec<Entry<'_>>) -> Vec<Written> {
+        let mut batch = Batch::of(entries);
+        let mut snapshot = held(&self.snapshot).clone();
         let mut strikes = 0;
         for attempt in 0..MAX_TRIES {
-            let Some((next, message, refs)) = self.decide(&snapshot.state, &mut batch) else { return };
-            let contexts: Vec<KeptFile> = batch.iter().flat_map(|one| one.contexts.iter().cloned()).collect();
-            let error = match self.store.swap_with(snapshot, &next, &message, &refs, &contexts) {
+            let Some((next, message, refs)) = self.decide(&snapshot.state, &mut batch) else { break };
+            let contexts: Vec<KeptFile> =
+                batch.entries.iter().flat_map(|(_, one)| one.contexts.iter().cloned()).collect();
+            let error = match self.store.swap_with(&snapshot, &next, &message, &refs, &contexts) {
                 Ok(written) => {
-                    *snapshot = written;
-                    return settle(&mut batch, |_| true, &Ok(()));
+                    self.know(written);
+                    return batch.settled(Ok(()));
                 }
                 Err(error) => error,
             };
@@ -124,7 +133,7 @@ impl<'w> Ledger<'w> {
                 SwapError::Moved => None,
                 SwapError::RefRefused { name, detail } => {
                     let owns = |change: &Change| change.refs.iter().any(|update| update.name == name);
-                    settle(&mut batch, owns, &Err(LedgerError::Ref { name: name.clone(), detail }));
+                    batch.settle(owns, &Err(LedgerError::Ref { name: name.clone(), detail }));
                     continue;
                 }
                 SwapError::Refused(detail) => Some(StoreError::Unreachable(detail)),
@@ -137,49 +146,55 @@ impl<'w> Ledger<'w> {
                     if fresh.state.updated_by == next.updated_by
                         && fresh.state.updated_at == next.updated_at =>
                 {
-                    *snapshot = fresh;
-                    return settle(&mut batch, |_| true, &Ok(()));
+                    self.know(fresh);
+                    return batch.settled(Ok(()));
                 }
                 Ok(fresh) => {
                     strikes = if fresh.version == snapshot.version { strikes + 1 } else { 0 };
-                    *snapshot = fresh;
+                    snapshot = self.know(fresh);
                 }
                 Err(error) if strikes >= MAX_STRIKES => {
-                    return settle(&mut batch, |_| true, &Err(LedgerError::Store(error)));
+                    return batch.settled(Err(LedgerError::Store(error)));
                 }
                 Err(_) => strikes += 1,
             }
             if let Some(fault) = fault.filter(|_| strikes >= MAX_STRIKES) {
-                return settle(&mut batch, |_| true, &Err(LedgerError::Store(fault)));
+                return batch.settled(Err(LedgerError::Store(fault)));
             }
         }
         let lost =
             StoreError::Unreachable(format!("{MAX_TRIES} tries to write the state lost against other runs"));
-        settle(&mut batch, |_| true, &Err(LedgerError::Store(lost)));
+        batch.settled(Err(LedgerError::Store(lost)))
+    }
+
+    fn know(&self, snapshot: Snapshot) -> Snapshot {
+        *held(&self.snapshot) = snapshot.clone();
+        snapshot
     }
 
     /// All changes, one on top of the other; those that are refused are settled. `None` when none
     /// is left.
-    fn decide(&self, state: &State, batch: &mut Vec<Waiting<'_>>) -> Option<(State, String, Vec<RefUpdate>)> {
+    fn decide(&self, state: &State, batch: &mut Batch<'_>) -> Option<(State, String, Vec<RefUpdate>)> {
+        let Batch { entries, results } = batch;
         let mut next = state.clone();
-        batch.retain_mut(|Waiting { change, slot, .. }| match (change.decide)(&next) {
+        entries.retain_mut(|(place, entry)| match (entry.change.decide)(&next) {
             Ok(decided) => {
                 next = decided;
                 true
             }
             Err(refusal) => {
-                *held(slot) = Some(Err(LedgerError::Refused(refusal)));
+                put(results, *place, Err(LedgerError::Refused(refusal)));
                 false
             }
         });
-        if batch.is_empty() {
+        if entries.is_empty() {
             return None;
         }
         next.updated_at = Some(self.clock.now());
         next.updated_by = Some(self.writer.clone());
-        let message = batch.iter().map(|one| one.change.what.as_str()).collect::<Vec<_>>().join("\n");
-        let refs = batch.iter().flat_map(|one| one.change.refs.iter().cloned()).collect();
-        Some((next, message_of(&message, batch.len()), refs))
+        let lines: Vec<&str> = entries.iter().map(|(_, entry)| entry.change.what.as_str()).collect();
+        let refs = entries.iter().flat_map(|(_, entry)| entry.change.refs.iter().cloned()).collect();
+        Some((next, message_of(&lines), refs))
     }
 
     /// Longer with every lost race, and never the same for two runs.
@@ -190,19 +205,44 @@ impl<'w> Ledger<'w> {
     }
 }
 
-/// One change is the subject; several get a subject of their own and a line each.
-fn message_of(lines: &str, count: usize) -> String {
-    if count == 1 { lines.to_owned() } else { format!("{count} changes\n\n{lines}") }
+impl<'c> Batch<'c> {
+    fn of(entries: Vec<Entry<'c>>) -> Self {
+        let results = entries.iter().map(|_| None).collect();
+        Self { entries: entries.into_iter().enumerate().collect(), results }
+    }
+
+    /// Answers for some, which leave the batch.
+    fn settle(&mut self, which: impl Fn(&Change) -> bool, result: &Written) {
+        let results = &mut self.results;
+        self.entries.retain(|(place, entry)| {
+            let is_settled = which(&entry.change);
+            if is_settled {
+                put(results, *place, result.clone());
+            }
+            !is_settled
+        });
+    }
+
+    /// Answers for all that are left.
+    fn settled(mut self, result: Written) -> Vec<Written> {
+        self.settle(|_| true, &result);
+        let nothing = || Err(LedgerError::Refused(Refusal::Nothing));
+        self.results.into_iter().map(|result| result.unwrap_or_else(nothing)).collect()
+    }
 }
 
-fn settle(batch: &mut Vec<Waiting<'_>>, which: impl Fn(&Change) -> bool, result: &Result<(), LedgerError>) {
-    batch.retain(|Waiting { change, slot, .. }| {
-        let settled = which(change);
-        if settled {
-            *held(slot) = Some(result.clone());
-        }
-        !settled
-    });
+fn put(results: &mut [Option<Written>], place: usize, result: Written) {
+    if let Some(slot) = results.get_mut(place) {
+        *slot = Some(result);
+    }
+}
+
+/// One change is the subject; several get a subject of their own and a line each.
+fn message_of(lines: &[&str]) -> String {
+    match lines {
+        [only] => (*only).to_owned(),
+        _ => format!("{} changes\n\n{}", lines.len(), lines.join("\n")),
+    }
 }
 
 /// A thread that panicked while holding the lock left whole values behind: they are replaced, not

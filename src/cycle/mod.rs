@@ -10,6 +10,7 @@ mod claim;
 mod close;
 mod context;
 mod evolve;
+mod gather;
 mod hold;
 mod keep;
 mod ledger;
@@ -47,6 +48,7 @@ use crate::model::{Claim, CycleReport, IssueId, Outcome, RunId, Time};
 use crate::ports::{Agent, Clock, Forge, StateStore, StoreError, Tracker, TrackerError};
 use crate::workspace::{WorkspaceError, Workspaces};
 use chrono::TimeDelta;
+use gather::Gather;
 use ledger::Ledger;
 use records::Records;
 use std::fmt;
@@ -188,6 +190,8 @@ struct Cycle<'w> {
     watch: &'w Stopwatch<'w>,
     interrupt: &'w Interrupt,
     records: Records<'w>,
+    pushes: publish::Pushes,
+    removals: keep::Removals,
 }
 
 /// Runs one cycle.
@@ -202,8 +206,7 @@ pub fn run(
     let ledger = watch.time("load state", None, || {
         Ledger::open(world.store.as_ref(), world.clock.as_ref(), &settings.identity.run_id)
     })?;
-    let cycle =
-        Cycle { world, settings, ledger, watch: &watch, interrupt, records: Records::new(world, settings) };
+    let cycle = Cycle::new(world, settings, ledger, &watch, interrupt);
     let mut told = Told::default();
     match cycle.hold() {
         Some(hold) => told.defer(hold),
@@ -235,7 +238,26 @@ impl Told {
     }
 }
 
-impl Cycle<'_> {
+impl<'w> Cycle<'w> {
+    fn new(
+        world: &'w World,
+        settings: &'w Settings,
+        ledger: Ledger<'w>,
+        watch: &'w Stopwatch<'w>,
+        interrupt: &'w Interrupt,
+    ) -> Self {
+        Self {
+            world,
+            settings,
+            ledger,
+            watch,
+            interrupt,
+            records: Records::new(world, settings),
+            pushes: Gather::new(publish::PATIENCE),
+            removals: Gather::new(keep::PATIENCE),
+        }
+    }
+
     fn turn(&self, request: &Request, told: &mut Told) -> Result<(), CycleError> {
         let mut polled = self.watch.time("poll tracker", None, || self.poll(request))?;
         if request.dry_run {

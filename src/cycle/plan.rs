@@ -2,7 +2,6 @@
 //! Changes nothing.
 
 use super::ledger::Ledger;
-use super::records::Records;
 use super::select::{Polled, Selection};
 use super::timings::Stopwatch;
 use super::{Cycle, CycleError, Interrupt, Request, Settings, World};
@@ -20,8 +19,7 @@ pub fn plan(world: &World, settings: &Settings, request: &Request) -> Result<Pla
     let watch = Stopwatch::start(world.clock.as_ref());
     let interrupt = Interrupt::default();
     let ledger = Ledger::open(world.store.as_ref(), world.clock.as_ref(), &settings.identity.run_id)?;
-    let records = Records::new(world, settings);
-    let cycle = Cycle { world, settings, ledger, watch: &watch, interrupt: &interrupt, records };
+    let cycle = Cycle::new(world, settings, ledger, &watch, &interrupt);
     let request = Request { dry_run: true, ..request.clone() };
     match rate_limit::deferred_until(&cycle.ledger.state().rate_limit, now) {
         Some(until) => Ok(Plan { schema: 1, deferred_until: Some(until), candidates: Vec::new() }),

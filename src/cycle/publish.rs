@@ -3,15 +3,23 @@
 
 use super::Cycle;
 use super::claim::next_branch;
+use super::gather::{Gather, Seat};
 use crate::model::report::ReportedPullRequest;
 use crate::model::state::RecordedPullRequest;
 use crate::model::{BranchName, Issue, PullRequestDraft, PullRequestState, Sha, Time, Usage};
 use crate::policy::pull_request::{self, Summary};
 use crate::ports::{ForgeError, Link};
-use crate::workspace::Pushed;
+use crate::workspace::{Pushed, WorkspaceError};
+use std::time::Duration;
 
 /// How many names are tried when the issue's branch is somebody else's.
 const MAX_BRANCHES: u32 = 9;
+/// How long a push waits for those of the other issues at work, to go out with them.
+pub(super) const PATIENCE: Duration = Duration::from_millis(60);
+
+/// Branches of several issues, pushed in one contact.
+pub(super) type Pushes = Gather<(BranchName, Sha), Result<Pushed, WorkspaceError>>;
+pub(super) type PushSeat<'c> = Seat<'c, (BranchName, Sha), Result<Pushed, WorkspaceError>>;
 
 /// A pushed branch that is to become a pull request and a ticket in review.
 pub(super) struct Handover<'a> {
@@ -43,10 +51,16 @@ impl HandedOver {
 impl Cycle<'_> {
     /// Pushes the head to the issue's branch. A branch of that name that holds other commits is
     /// never forced over: the next free name is taken.
-    pub(super) fn push_branch(&self, branch: &BranchName, head: &Sha) -> Result<BranchName, String> {
+    pub(super) fn push_branch(
+        &self,
+        seat: &PushSeat<'_>,
+        branch: &BranchName,
+        head: &Sha,
+    ) -> Result<BranchName, String> {
         let mut name = branch.clone();
         for _ in 0..MAX_BRANCHES {
-            match self.world.workspaces.push(&name, head, None).map_err(|error| error.to_string())? {
+            let pushed = seat.call((name.clone(), head.clone()), |branches| self.push_all(&branches));
+            match pushed.unwrap_or(Ok(Pushed::Collateral)).map_err(|error| error.to_string())? {
                 Pushed::Updated | Pushed::UpToDate => return Ok(name),
                 Pushed::Stale(_) | Pushed::Collateral => {
                     let found = self.world.forge.find(&name).map_err(|error| error.to_string())?;
@@ -65,6 +79,13 @@ impl Cycle<'_> {
         Err(format!(
             "the remote has {branch} and {MAX_BRANCHES} more names like it: delete those that are done with"
         ))
+    }
+
+    fn push_all(&self, branches: &[(BranchName, Sha)]) -> Vec<Result<Pushed, WorkspaceError>> {
+        match self.world.workspaces.push(branches) {
+            Ok(results) => results.into_iter().map(Ok).collect(),
+            Err(error) => vec![Err(error); branches.len()],
+        }
     }
 
     /// Hands over work whose run died: nothing but the ticket and the branch is known.
@@ -86,7 +107,7 @@ impl Cycle<'_> {
             agent: self.world.agent.name(),
             model: None,
             usage: &Usage::default(),
-            duration: std::time::Duration::ZERO,
+            duration: Duration::ZERO,
             gates: &[],
             remarks: &remarks,
             run: &identity.run_id,

@@ -3,7 +3,7 @@
 
 use super::Cycle;
 use super::claim::ClaimedIssue;
-use super::ledger::{Change, LedgerError};
+use super::ledger::{Change, Entry, LedgerError, RecordSeat};
 use super::tried::Tried;
 use crate::model::{Attempt, BranchName, Conclusion, IssueRecord, Outcome, Sha, State, Time};
 use crate::policy::rate_limit;
@@ -30,6 +30,7 @@ impl Cycle<'_> {
     /// Ends the claim in its outcome.
     pub(super) fn record(
         &self,
+        seat: &RecordSeat<'_>,
         claimed: &ClaimedIssue,
         recorded: Recorded,
         tried: &[Tried],
@@ -55,9 +56,9 @@ impl Cycle<'_> {
             }
             Ok(next)
         };
-        let contexts = self.contexts(claimed, tried);
         let change = Change { what, refs: recorded.refs, decide: Box::new(decide) };
-        self.watch.time("record", Some(&claimed.issue.identifier), || self.ledger.commit(change, contexts))
+        let entry = Entry { change, contexts: self.contexts(claimed, tried) };
+        self.watch.time("record", Some(&claimed.issue.identifier), || self.ledger.commit(seat, entry))
     }
 }
 

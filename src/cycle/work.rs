@@ -3,8 +3,10 @@
 
 use super::claim::ClaimedIssue;
 use super::close::Concluded;
+use super::keep::RemovalSeat;
+use super::ledger::RecordSeat;
 use super::plan::advice;
-use super::publish::Handover;
+use super::publish::{Handover, PushSeat};
 use super::stop::Stops;
 use super::tried::{Plan, Tried};
 use super::{Cycle, CycleError};
@@ -25,10 +27,18 @@ pub(super) struct Worked {
     pub trouble: Option<CycleError>,
 }
 
+/// The calls this issue is to make with those of others.
+pub(super) struct Seats<'c> {
+    push: PushSeat<'c>,
+    pub record: RecordSeat<'c>,
+    pub removal: RemovalSeat<'c>,
+}
+
 /// One issue at work.
 pub(super) struct Job<'c> {
     pub claimed: &'c ClaimedIssue,
     pub workspace: Workspace,
+    pub push: &'c PushSeat<'c>,
     /// This issue's folder among the run's files.
     pub dir: PathBuf,
 }
@@ -54,6 +64,8 @@ impl Cycle<'_> {
         let issue = &claimed.issue;
         let _span = tracing::info_span!("issue", issue = %issue.identifier).entered();
         let begun = self.watch.elapsed();
+        let seats =
+            Seats { push: self.pushes.seat(), record: self.ledger.seat(), removal: self.removals.seat() };
         self.tell(issue, News::Claimed { title: issue.title.clone() });
         let dir = self.settings.run_dir.join(safe_key(&issue.identifier));
         self.records.begin(issue, claimed.claim.attempt);
@@ -73,7 +85,7 @@ impl Cycle<'_> {
         let (worked, workspace) = match opened {
             Ok(workspace) => {
                 self.records.entered(issue, workspace.path());
-                let job = Job { claimed, workspace, dir: dir.clone() };
+                let job = Job { claimed, workspace, push: &seats.push, dir: dir.clone() };
                 let tried = self.attempts(&job, stops);
                 // What was hit or spent must be on record before the next one begins.
                 if !(self.settings.budget.is_daily() || tried.iter().any(Tried::is_limited)) {
@@ -82,12 +94,14 @@ impl Cycle<'_> {
                 (self.conclude(&job, tried, warnings), Some(job))
             }
             Err(error) => {
+                seats.push.give_up();
+                seats.removal.give_up();
                 let tried =
                     Tried::without_agent(claimed.claim.attempt, Failure::Workspace, error.to_string());
                 (self.unpublished(claimed, vec![tried], warnings), None)
             }
         };
-        self.close(claimed, worked, workspace.as_ref(), begun)
+        self.close(claimed, worked, workspace.as_ref(), &seats, begun)
     }
 
     /// Attempts until one stands, or none may follow.
@@ -150,6 +164,7 @@ impl Cycle<'_> {
         if tried.last().is_some_and(|last| last.attempt.outcome == Outcome::Success) {
             return self.publish(job, tried, warnings);
         }
+        job.push.give_up();
         self.keep(job, self.unpublished(job.claimed, tried, warnings))
     }
 
@@ -173,7 +188,8 @@ impl Cycle<'_> {
             return self.keep(job, self.unpublished(claimed, tried, warnings));
         }
         self.tell(job.issue(), News::Publishing { branch: claimed.claim.branch.to_string() });
-        let pushed = self.watch.time("push", name, || self.push_branch(&claimed.claim.branch, &head));
+        let pushed =
+            self.watch.time("push", name, || self.push_branch(job.push, &claimed.claim.branch, &head));
         let branch = match pushed {
             Ok(branch) => branch,
             Err(error) => {
@@ -225,7 +241,7 @@ impl Cycle<'_> {
         error: &str,
     ) -> Concluded {
         let claimed = job.claimed;
-        let pushed = self.push_branch(&claimed.claim.branch, head);
+        let pushed = self.push_branch(job.push, &claimed.claim.branch, head);
         if let Some(last) = tried.last_mut() {
             let error =
                 pushed.as_ref().map_or_else(|refused| kept_here(claimed, refused), |_| error.to_owned());

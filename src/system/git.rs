@@ -4,7 +4,7 @@
 //! in the C locale, with a time limit. English messages are passed on to people and never matched.
 //! Contacts with the remote are counted here.
 
-use crate::model::{BranchName, Sha};
+use crate::model::Sha;
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -19,13 +19,10 @@ mod history;
 mod lock;
 mod objects;
 mod remote;
-mod together;
 mod worktree;
 
 pub use history::Since;
 pub use objects::{ChangedFile, CommitAuthor, CommitInfo, Entry, Object, Patches, Range, parse_tree};
-use together::Together;
-
 pub use remote::{Credential, FetchSpec, RefPush, RefResult, Remote, remote_url};
 pub use worktree::{Registered, Worktree, WorktreeStatus};
 
@@ -73,7 +70,6 @@ pub struct Repository {
     dir: PathBuf,
     common_dir: PathBuf,
     contacts: Arc<AtomicU64>,
-    deletions: Arc<Together<BranchName, Result<(), GitError>>>,
 }
 
 /// A git call that did not succeed.
@@ -121,12 +117,8 @@ impl GitError {
 impl Repository {
     /// The repository that holds `dir`.
     pub fn open(dir: &Path) -> Result<Self, GitError> {
-        let mut repository = Self {
-            dir: dir.to_owned(),
-            common_dir: PathBuf::new(),
-            contacts: Arc::default(),
-            deletions: Arc::default(),
-        };
+        let mut repository =
+            Self { dir: dir.to_owned(), common_dir: PathBuf::new(), contacts: Arc::default() };
         let answer = repository
             .git(["rev-parse", "--path-format=absolute", "--git-common-dir"])
             .text()

@@ -145,8 +145,11 @@ fn a_kept_world_works_and_every_command_it_names_does_what_it_says() {
         command.current_dir(world.join("origin.git"));
         succeed(command)
     };
-    let log = git(&["log", "--format=%s", "conductor/state"]);
-    assert!(log.lines().count() >= 8 && log.ends_with("claim TALLY-1, TALLY-2, TALLY-4, TALLY-5\n"), "{log}");
+    let log = git(&["log", "--format=%B", "conductor/state"]);
+    for ticket in 1..=6 {
+        assert!(log.contains(&format!("record TALLY-{ticket}: ")), "{log}");
+    }
+    assert!(log.trim_end().ends_with("claim TALLY-1, TALLY-2, TALLY-4, TALLY-5"), "{log}");
     // What was merged was passed on: the README's line stands on the command it is about.
     assert!(git(&["show", "conductor/TALLY-3:README.md"]).contains("| `average` |"));
     assert!(git(&["show", "conductor/TALLY-3:commands/average.sh"]).contains("count"));
@@ -165,7 +168,7 @@ fn a_kept_world_works_and_every_command_it_names_does_what_it_says() {
     let once = ["once", "--output", "json", "-C", project.to_str().unwrap()];
     let report: Value = serde_json::from_str(&succeed(nowhere.conductor(&once))).unwrap();
     assert_eq!(report["status"], "idle");
-    assert_eq!(git(&["log", "--format=%s", "conductor/state"]), log, "an idle cycle writes nothing");
+    assert_eq!(git(&["log", "--format=%B", "conductor/state"]), log, "an idle cycle writes nothing");
 
     let named: Vec<&str> = text
         .lines()

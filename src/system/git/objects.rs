@@ -42,6 +42,8 @@ pub struct Range {
     pub ahead: Vec<CommitInfo>,
     /// The patches of those commits.
     pub patches: Patches,
+    /// What differs between the two, where the one commit of the head tells it.
+    pub files: Option<Vec<ChangedFile>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -167,8 +169,14 @@ impl Repository {
     pub fn range(&self, base: &Sha, head: &str, most: u64) -> Result<Range, GitError> {
         // A patch may hold any byte: only a word nobody can foresee tells where it ends.
         let mark = format!("{:016x}", RandomState::new().build_hasher().finish());
-        let format = format!("--format={mark}%m%H %an <%ae>%n%B{mark}");
+        let format = format!("--format={mark}%m%P%n%H %an <%ae>%n%B{mark}");
         let patch = [
+            "-z",
+            "--raw",
+            "--numstat",
+            "--no-abbrev",
+            "--find-renames",
+            "--ignore-submodules=none",
             "--patch",
             "--text",
             "--no-color",
@@ -188,7 +196,7 @@ impl Repository {
         spool.rewind().map_err(io)?;
         let mut bytes = Vec::new();
         spool.take(most.saturating_add(HEADERS)).read_to_end(&mut bytes).map_err(io)?;
-        Ok(parse_range(&bytes, mark.as_bytes(), size, most))
+        Ok(parse_range(&bytes, mark.as_bytes(), size, most, base))
     }
 
     /// The newest commit both have; `None` when they have none in common, or one is unknown.
@@ -201,7 +209,8 @@ impl Repository {
     pub fn diff(&self, base: &Sha, head: &str) -> Result<Vec<ChangedFile>, GitError> {
         let args =
             ["diff", "--raw", "--numstat", "-z", "--no-abbrev", "--find-renames", "--ignore-submodules=none"];
-        parse_diff(&self.git(args).arg(base.as_str()).arg(head).arg("--").success()?.stdout)
+        let output = self.git(args).arg(base.as_str()).arg(head).arg("--").success()?;
+        Ok(parse_diff(&output.stdout)?.0)
     }
 }
 
@@ -216,9 +225,11 @@ fn sha(text: String) -> Sha {
     Sha::new(text.trim())
 }
 
-/// `<mark><side><id> <author>\n<message><mark><patch>` over and over.
-fn parse_range(bytes: &[u8], mark: &[u8], size: u64, most: u64) -> Range {
+/// `<mark><side><parents>\n<id> <author>\n<message><mark>\0\n<listing>\0<patch>` over and over;
+/// listing and patch are missing where nothing was asked for or nothing changed.
+fn parse_range(bytes: &[u8], mark: &[u8], size: u64, most: u64, base: &Sha) -> Range {
     let mut range = Range::default();
+    let mut is_plain = true;
     let mut headers = 0;
     let mut parts = memchr::memmem::find_iter(bytes, mark).peekable();
     while let Some(begin) = parts.next() {
@@ -228,12 +239,24 @@ fn parse_range(bytes: &[u8], mark: &[u8], size: u64, most: u64) -> Range {
         let body = end + mark.len();
         let next = parts.peek().copied().unwrap_or(bytes.len());
         headers += (body - begin) as u64;
-        let Some(commit) = header.strip_prefix('>') else {
+        let (told, commit) = header.split_once('\n').unwrap_or((&header, ""));
+        let Some(parents) = told.strip_prefix('>') else {
             range.behind += 1;
             continue;
         };
         range.ahead.push(parse_commit(commit));
-        range.patches.text.extend_from_slice(bytes.get(body..next).unwrap_or_default());
+        is_plain &= parents == base.as_str();
+        let body = bytes.get(body..next).unwrap_or_default();
+        let listed = parse_diff(body.strip_prefix(b"\0\n").unwrap_or(body));
+        let patch = listed.as_ref().map_or(body, |(_, patch)| patch.strip_prefix(b"\0").unwrap_or(patch));
+        headers += (body.len() - patch.len()) as u64;
+        range.patches.text.extend_from_slice(patch);
+        // As text, a binary file has lines.
+        let is_text = memchr::memchr(0, patch).is_none();
+        range.files = listed.ok().map(|(files, _)| files).filter(|_| is_text);
+    }
+    if !is_plain || range.ahead.len() != 1 || range.behind > 0 || most == 0 {
+        range.files = None;
     }
     range.patches.size = size.saturating_sub(headers);
     range.patches.text.truncate(usize::try_from(most).unwrap_or(usize::MAX));
@@ -290,8 +313,8 @@ pub fn parse_tree(tree: &Object) -> Result<Vec<Entry>, GitError> {
     Ok(entries)
 }
 
-/// `--raw --numstat -z`: the raw lines, then the counts in the same order.
-fn parse_diff(bytes: &[u8]) -> Result<Vec<ChangedFile>, GitError> {
+/// `--raw --numstat -z`: the raw lines, then the counts in the same order; and what follows.
+fn parse_diff(bytes: &[u8]) -> Result<(Vec<ChangedFile>, &[u8]), GitError> {
     let mut files = Vec::new();
     let mut rest = bytes;
     let next = |rest: &mut &[u8]| -> Option<String> {
@@ -333,5 +356,5 @@ fn parse_diff(bytes: &[u8]) -> Result<Vec<ChangedFile>, GitError> {
             next(&mut rest);
         }
     }
-    Ok(files)
+    Ok((files, rest))
 }

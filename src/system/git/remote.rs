@@ -1,13 +1,11 @@
 //! The remote: fetch, list, push. Credentials travel in the environment of the one call that needs
 //! them, never in argv, a URL or a file.
 
-use super::together::Together;
 use super::{Call, GitError, GitErrorKind, Repository, protocol};
 use crate::model::{BranchName, Secret, Sha, safe_key};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::Arc;
 
 /// A remote of a repository, with what it takes to talk to it.
 #[derive(Debug, Clone)]
@@ -16,8 +14,6 @@ pub struct Remote {
     name: String,
     url: String,
     credential: Option<Credential>,
-    /// Pushes of several threads that go out in one contact.
-    together: Arc<Together<RefPush, Result<RefResult, GitError>>>,
 }
 
 /// Basic authentication for an HTTP remote.
@@ -74,13 +70,7 @@ pub fn remote_url(dir: &Path, name: &str) -> Result<String, GitError> {
 impl Remote {
     /// `name` is a remote of the repository or a URL, `url` what [`remote_url`] says of it.
     pub fn new(repository: &Repository, name: &str, url: String) -> Self {
-        Self {
-            repository: repository.clone(),
-            name: name.to_owned(),
-            url,
-            credential: None,
-            together: Arc::default(),
-        }
+        Self { repository: repository.clone(), name: name.to_owned(), url, credential: None }
     }
 
     pub fn with_credential(mut self, credential: Credential) -> Self {
@@ -204,16 +194,6 @@ impl Remote {
             return Err(protocol("push", super::last_words(&output.stderr)));
         }
         Ok(results)
-    }
-
-    /// Pushes one ref, in the same contact as those other threads hand in while an earlier push is
-    /// on its way. Each is answered for itself.
-    pub fn push_together(&self, update: RefPush) -> Result<RefResult, GitError> {
-        let pushed = self.together.call(update, |updates| match self.push(updates, false) {
-            Ok(results) => results.into_iter().map(Ok).collect(),
-            Err(error) => vec![Err(error); updates.len()],
-        });
-        pushed.unwrap_or(Ok(RefResult::Collateral))
     }
 
     /// Puts the credential into the call's environment. The key is the remote's whole URL: the

@@ -116,14 +116,10 @@ impl Repository {
         self.git(["worktree", "remove", "--force", "--"]).arg(path).done()
     }
 
-    /// Deletes a local branch, in one call with those of other threads.
-    pub fn delete_branch(&self, branch: &BranchName) -> Result<(), GitError> {
-        let deleted = self.deletions.call(branch.clone(), |branches| {
-            let lines: String =
-                branches.iter().map(|branch| format!("delete {}\n", branch.full_ref())).collect();
-            vec![self.git(["update-ref", "--stdin"]).stdin(lines).done(); branches.len()]
-        });
-        deleted.unwrap_or(Ok(()))
+    /// Deletes local branches, all or none; those that are not there are as good as deleted.
+    pub fn delete_branches(&self, branches: &[BranchName]) -> Result<(), GitError> {
+        let lines: String = branches.iter().map(|branch| format!("delete {}\n", branch.full_ref())).collect();
+        self.git(["update-ref", "--stdin"]).stdin(lines).done()
     }
 }
 
