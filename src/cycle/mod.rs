@@ -9,6 +9,7 @@ mod change;
 mod claim;
 mod close;
 mod context;
+mod evolve;
 mod gather;
 mod hold;
 mod keep;
@@ -29,6 +30,8 @@ mod tried;
 mod turns;
 mod work;
 
+pub use evolve::{EvolveError, Evolving, Proposed, evolve};
+pub use hold::Hold;
 pub use plan::plan;
 pub use stop::Interrupt;
 pub use surroundings::Surroundings;
@@ -46,7 +49,6 @@ use crate::ports::{Agent, Clock, Forge, StateStore, StoreError, Tracker, Tracker
 use crate::workspace::{WorkspaceError, Workspaces};
 use chrono::TimeDelta;
 use gather::Gather;
-use hold::Hold;
 use ledger::Ledger;
 use records::Records;
 use std::fmt;

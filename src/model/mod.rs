@@ -4,6 +4,7 @@ pub mod attempt;
 pub mod capture;
 pub mod change;
 pub mod event;
+pub mod evolution;
 pub mod glob;
 pub mod history;
 pub mod ids;
