@@ -30,8 +30,8 @@ const NEW_FILE: &str = "conductor-prompt.md";
 pub(super) fn run(global: &GlobalArgs, args: &LearnArgs) -> Result<ExitCode, Failure> {
     let surrounding = Surrounding::read()?;
     let config = look::config(global, &surrounding)?;
-    let kept = Kept::of(&config, &secrets(&config, &surrounding), Folder::History)?;
-    let (outcomes, unreadable) = outcomes(&kept, args);
+    let mut kept = Kept::of(&config, &secrets(&config, &surrounding), Folder::History)?;
+    let (outcomes, unreadable) = outcomes(&mut kept, args);
     let failed = failures(&outcomes);
     let current = Current::of(&config);
     let mut evolution = Evolution {

@@ -19,8 +19,8 @@ pub(super) fn run(global: &GlobalArgs, args: &LearnArgs) -> Result<ExitCode, Fai
     if args.evolve {
         return evolve::run(global, args);
     }
-    let kept = Kept::load(global, Folder::History)?;
-    let (outcomes, unreadable) = outcomes(&kept, args);
+    let mut kept = Kept::load(global, Folder::History)?;
+    let (outcomes, unreadable) = outcomes(&mut kept, args);
     if let Some(file) = &args.export {
         let lines = kept.redact(&lines(&outcomes));
         if file == Path::new("-") {
@@ -35,11 +35,11 @@ pub(super) fn run(global: &GlobalArgs, args: &LearnArgs) -> Result<ExitCode, Fai
     kept.print(global, &lessons, |out| render(&lessons, out))
 }
 
-/// The outcomes that are looked at, oldest first, and how many lines could not be read.
-pub(super) fn outcomes(kept: &Kept, args: &LearnArgs) -> (Vec<OutcomeRecord>, usize) {
-    let mut outcomes = kept.state.outcomes.clone();
+/// Takes out the outcomes that are looked at, oldest first, and how many lines could not be read.
+pub(super) fn outcomes(kept: &mut Kept, args: &LearnArgs) -> (Vec<OutcomeRecord>, usize) {
+    let mut outcomes = std::mem::take(&mut kept.state.outcomes);
     let mut unreadable = 0;
-    for file in &kept.files {
+    for file in kept.files.drain(..) {
         let (read, torn) = read_history(&file.content);
         outcomes.extend(read);
         unreadable += torn;

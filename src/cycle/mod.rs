@@ -265,7 +265,7 @@ impl<'w> Cycle<'w> {
         } else {
             told.recovered = self.watch.time("recover", None, || self.reconcile(&mut polled))?;
         }
-        let mut selection = self.select(&polled, request);
+        let mut selection = self.watch.time("select", None, || self.select(&polled, request));
         told.skipped.append(&mut selection.skipped);
         if request.dry_run {
             told.status = Some(CycleStatus::DryRun);

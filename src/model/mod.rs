@@ -3,6 +3,7 @@
 pub mod attempt;
 pub mod capture;
 pub mod change;
+mod compaction;
 pub mod event;
 pub mod evolution;
 pub mod glob;
