@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// How long one wait for an event may be, so that signals and deadlines are seen in time.
-const LOOK: Duration = Duration::from_millis(100);
+const LOOK: Duration = Duration::from_millis(250);
 
 /// What an agent did, from start to end.
 #[derive(Debug, Clone)]

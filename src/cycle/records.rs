@@ -19,7 +19,7 @@ use std::time::Duration;
 const KEPT_RUNS: usize = 50;
 const STATUS: &str = "status.json";
 /// Between two writings of what goes on.
-const EVERY: Duration = Duration::from_millis(500);
+const EVERY: Duration = Duration::from_secs(1);
 
 pub(super) struct Records<'c> {
     world: &'c World,

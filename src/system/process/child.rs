@@ -22,7 +22,7 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 /// How long the words of a child that is only listened to gather in its pipe.
-const GATHER: Duration = Duration::from_millis(100);
+const GATHER: Duration = Duration::from_millis(250);
 /// One read of that size: there is more where it comes from, and the child may wait for room.
 const FLOOD: usize = 16 * 1024;
 
