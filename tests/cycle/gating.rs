@@ -118,6 +118,18 @@ fn a_protected_path_is_kept_back() {
 }
 
 #[test]
+fn the_page_about_earlier_attempts_is_not_pushed_though_an_agent_commits_it() {
+    let mut world = World::new();
+    world.set("agent.max_attempts", json!(2));
+    world.ticket("T-1");
+    let forces = Script::works().sh("git add -f .conductor-context").commit("All of it");
+    world.agent(&Script::new().at_attempt(1, Script::new().exit(1)).then(forces));
+    let run = world.once(&[]).exits(3);
+    is_kept_back(&world, &run, "guard_refused", ".conductor-context/earlier-attempts.md");
+    assert!(repo::sha(&world.origin(), "refs/conductor/wip/T-1").is_none(), "it left as unfinished work");
+}
+
+#[test]
 fn a_protected_path_makes_a_draft_where_the_policy_says_so() {
     let mut world = World::with_github();
     world.set("guards.on_protected", json!("draft"));
