@@ -192,6 +192,18 @@ impl Workspaces {
         Ok(self.repository.remove_worktree(&workspace.worktree)?)
     }
 
+    /// Ends what an earlier run left of a ticket that is over, and saves what is in it. Nothing
+    /// there is nothing to do; a locked or foreign folder is left alone, with an error.
+    pub fn clear_away(&self, identifier: &str, branch: &BranchName) -> Result<(), WorkspaceError> {
+        let key = safe_key(identifier);
+        if self.root.join(&key).symlink_metadata().is_err() {
+            return Ok(());
+        }
+        let path = self.contained(&key)?;
+        self.clear(&key, &path, branch, &self.base()?, true)?;
+        self.forget(std::slice::from_ref(branch))
+    }
+
     /// Deletes the local branches of workspaces that were removed.
     pub fn forget(&self, branches: &[BranchName]) -> Result<(), WorkspaceError> {
         Ok(self.repository.delete_branches(branches)?)

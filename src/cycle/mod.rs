@@ -17,6 +17,7 @@ mod notes;
 mod overlap;
 mod plan;
 mod publish;
+mod put_away;
 mod reconcile;
 mod record;
 mod records;
