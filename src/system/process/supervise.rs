@@ -305,12 +305,13 @@ mod tests {
     fn plays_a_supervisor_that_fails() {
         let Some(folder) = std::env::var_os("PLAY_SUPERVISOR_IN").map(PathBuf::from) else { return };
         rustix::process::set_child_subreaper(Some(rustix::process::getpid())).unwrap();
-        let deaf = "trap '' TERM; echo $$ > $1; while :; do sleep 60; done";
+        let deaf = "trap '' TERM; echo $$ > $1; sleep 60";
         let script = format!("setsid sh -c \"$1\" sh escaped & set -- child; {deaf}");
         let child = Command::new("sh")
             .args(["-c", &script, "sh", deaf])
             .current_dir(&folder)
             .process_group(0)
+            .stderr(Stdio::null())
             .spawn()
             .unwrap();
         let child = Pid::from_child(&child);
