@@ -14,3 +14,4 @@ mod reporting;
 mod running;
 mod security;
 mod support;
+mod workspaces;
