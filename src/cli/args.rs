@@ -194,6 +194,15 @@ pub struct LearnArgs {
     /// Only attempts that failed
     #[arg(long)]
     pub failures_only: bool,
+    /// Write the attempts themselves, a JSON object a line; `-`: to stdout, instead of the lessons
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "evolve")]
+    pub export: Option<PathBuf>,
+    /// Have the configured agent propose a better prompt template, and show the difference
+    #[arg(long)]
+    pub evolve: bool,
+    /// With --evolve: put the proposal in the template's place, and keep the old one beside it
+    #[arg(long, requires = "evolve")]
+    pub write: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
@@ -290,7 +299,7 @@ mod tests {
 
     #[test]
     fn what_makes_no_sense_is_a_usage_error_with_exit_code_2() {
-        let wrong: [&[&str]; 10] = [
+        let wrong: [&[&str]; 12] = [
             &["once", "--force"],
             &["once", "--max-concurrent", "0"],
             &["once", "--deadline", "30"],
@@ -301,6 +310,8 @@ mod tests {
             &["once", "--output", "xml"],
             &["plan", "--format", "xml"],
             &["plan", "--force"],
+            &["learn", "--write"],
+            &["learn", "--evolve", "--export", "-"],
         ];
         for words in wrong {
             assert_eq!(parse(words).unwrap_err().exit_code(), 2, "{words:?}");

@@ -4,9 +4,11 @@ use super::args::{GlobalArgs, OutputFormat};
 use super::failure::{FAULT, Failure};
 use super::wire::{Surrounding, open_store};
 use super::{look, terminal};
+use crate::config::Config;
 use crate::cycle::CycleError;
-use crate::model::{Capture, State};
+use crate::model::{Capture, Secret, State};
 use crate::ports::{Folder, KeptFile};
+use crate::report::json;
 use crate::system::redact::Redactor;
 use serde::Serialize;
 use std::io::Write;
@@ -22,10 +24,15 @@ pub(super) struct Kept {
 impl Kept {
     pub fn load(global: &GlobalArgs, folder: Folder) -> Result<Self, Failure> {
         let config = look::config(global, &Surrounding::read()?)?;
-        let store = open_store(&config)?;
+        Self::of(&config, &config.secrets(), folder)
+    }
+
+    /// As that configuration says; the secrets are kept out of what is printed.
+    pub fn of(config: &Config, secrets: &[Secret], folder: Folder) -> Result<Self, Failure> {
+        let store = open_store(config)?;
         let snapshot = store.load().map_err(CycleError::from)?;
         let files = store.kept(&snapshot, folder, &|_| true).map_err(CycleError::from)?;
-        Ok(Self { state: snapshot.state, files, redactor: Redactor::new(&config.secrets()) })
+        Ok(Self { state: snapshot.state, files, redactor: Redactor::new(secrets) })
     }
 
     /// The captures, oldest first; those that cannot be read are told and left out.
@@ -49,16 +56,22 @@ impl Kept {
     ) -> Result<ExitCode, Failure> {
         let mut text = Vec::new();
         let written = match global.output {
-            OutputFormat::Json => serde_json::to_writer_pretty(&mut text, document)
-                .map_err(std::io::Error::from)
-                .and_then(|()| writeln!(text)),
+            OutputFormat::Json => json::document(document, &mut text),
             OutputFormat::Human => human(&mut text),
         };
         written.map_err(|error| Failure::new(FAULT, error.to_string()))?;
-        let text = String::from_utf8_lossy(&text);
-        let text = self.redactor.redact(&text);
-        // A reader that is gone is not told.
-        let _ = terminal::stdout(global).write_all(text.as_bytes());
+        self.print_text(global, &String::from_utf8_lossy(&text));
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// Prints what is made safe to show already, redacted.
+    pub fn print_text(&self, global: &GlobalArgs, text: &str) {
+        // A reader that is gone is not told.
+        let _ = terminal::stdout(global).write_all(self.redactor.redact(text).as_bytes());
+    }
+
+    /// The text without secrets.
+    pub fn redact(&self, text: &str) -> String {
+        self.redactor.redact(text).into_owned()
     }
 }

@@ -4,6 +4,7 @@
 pub mod args;
 mod context;
 mod demo;
+mod evolve;
 mod failure;
 mod kept;
 mod learn;

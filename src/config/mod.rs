@@ -52,6 +52,8 @@ pub struct Config {
     pub pull_request: PullRequestSettings,
     /// Instead of the built-in prompt.
     pub prompt: Option<Template>,
+    /// The file it is in, absolute; none where it is a part of a `WORKFLOW.md`.
+    pub prompt_file: Option<PathBuf>,
     /// What of the file has no effect, each with its place; only a `WORKFLOW.md` may have such.
     pub notes: Vec<String>,
 }

@@ -1,13 +1,13 @@
-//! One attempt: the agent from its start to its end, its events folded into counters, its
-//! deadlines kept.
+//! One agent from its start to its end: its events folded into counters, its deadlines kept.
 
 use super::Cycle;
 use super::notes::Notes;
 use super::stop::Stops;
 use super::work::Job;
 use crate::model::progress::News;
-use crate::model::{AgentEvent, AgentResult, Ending, Phase, StopReason, Time, Usage};
-use crate::ports::{Agent, AgentError, Assignment, Step};
+use crate::model::settings::AgentLimits;
+use crate::model::{AgentEvent, AgentFault, AgentResult, Ending, Phase, StopReason, Time, Usage};
+use crate::ports::{Agent, AgentError, AgentSession, Assignment, Clock, Step};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -47,8 +47,18 @@ pub(super) struct Turn<'a> {
     pub before: Option<&'a AgentRun>,
 }
 
+/// What holds a running agent in bounds.
+pub(super) struct Bounds<'b> {
+    pub clock: &'b dyn Clock,
+    pub limits: &'b AgentLimits,
+    /// US dollars it may cost, where that is limited.
+    pub max_usd: Option<f64>,
+    /// Why it must end now, if it must.
+    pub stop: &'b dyn Fn() -> Option<StopReason>,
+}
+
 impl AgentRun {
-    fn new(agent: &str) -> Self {
+    pub fn new(agent: &str) -> Self {
         Self {
             agent: agent.to_owned(),
             ending: Ending::default(),
@@ -71,21 +81,35 @@ impl AgentRun {
         Self { ending: Ending::default(), result: None, limit: None, ..before.clone() }
     }
 
-    fn fold(&mut self, event: AgentEvent) {
+    /// When the provider's limit is lifted, where it was told.
+    pub fn limit_resets_at(&self) -> Option<Time> {
+        let named = self.result.as_ref().and_then(|result| match result.fault {
+            Some(AgentFault::Limit { resets_at }) => resets_at,
+            _ => None,
+        });
+        named.or(self.limit.flatten())
+    }
+
+    /// Where it is, for people.
+    pub fn news(&self) -> News {
+        News::Working { phase: self.phase, tool_calls: self.tool_calls, tokens: self.usage.total_tokens() }
+    }
+
+    fn fold(&mut self, event: &AgentEvent) {
         match event {
             AgentEvent::Session { id, model } => {
-                self.session = id.or(self.session.take());
-                self.model = model.or(self.model.take());
+                self.session = id.clone().or(self.session.take());
+                self.model = model.clone().or(self.model.take());
             }
             AgentEvent::Turn => self.turns += 1,
             AgentEvent::Tool(call) => {
                 self.tool_calls += 1;
                 self.phase = call.phase.unwrap_or(self.phase);
-                self.files.extend(call.file);
+                self.files.extend(call.file.clone());
             }
-            AgentEvent::Phase(phase) => self.phase = phase,
-            AgentEvent::Usage(usage) => self.usage = usage,
-            AgentEvent::RateLimit { reached: true, resets_at, .. } => self.limit = Some(resets_at),
+            AgentEvent::Phase(phase) => self.phase = *phase,
+            AgentEvent::Usage(usage) => self.usage = *usage,
+            AgentEvent::RateLimit { reached: true, resets_at, .. } => self.limit = Some(*resets_at),
             AgentEvent::Finished(result) => {
                 if !result.message.trim().is_empty() {
                     self.words.clone_from(&result.message);
@@ -93,9 +117,9 @@ impl AgentRun {
                 if let Some(usage) = result.usage {
                     self.usage = usage;
                 }
-                self.result = Some(result);
+                self.result = Some(result.clone());
             }
-            AgentEvent::Text(words) if !words.trim().is_empty() => self.words = words,
+            AgentEvent::Text(words) if !words.trim().is_empty() => self.words.clone_from(words),
             AgentEvent::RateLimit { reached: false, .. }
             | AgentEvent::ToolResult { .. }
             | AgentEvent::Text(_)
@@ -117,82 +141,93 @@ struct Moments {
 }
 
 impl Cycle<'_> {
-    /// Runs the agent to its end. Whatever it does, this returns: each wait is short, each limit
-    /// ends it, and the session's end is the end of its whole tree.
+    /// Runs the ticket's agent to its end, noted and told as it goes.
     pub(super) fn run_agent(
         &self,
         job: &Job<'_>,
         turn: &Turn<'_>,
         stops: &Stops<'_>,
     ) -> Result<AgentRun, AgentError> {
-        let clock = self.world.clock.as_ref();
         let mut session = turn.agent.start(turn.assignment)?;
-        let mut run = turn.before.map_or_else(|| AgentRun::new(turn.agent.name()), AgentRun::going_on);
+        let run = turn.before.map_or_else(|| AgentRun::new(turn.agent.name()), AgentRun::going_on);
         let mut notes = Notes::begin(self, job, turn.number, session.pid());
-        let started = clock.monotonic();
-        let mut moments =
-            Moments { started, progress: started, awake: false, finished: None, stopping: false };
-        loop {
-            match session.next(LOOK) {
-                Step::Ended(ending) => {
-                    run.ending = ending;
-                    run.duration = run.duration.saturating_add(clock.monotonic().saturating_sub(started));
-                    notes.end(&run);
-                    return Ok(run);
-                }
-                Step::Event(event) => {
-                    let now = clock.monotonic();
-                    moments.awake = true;
-                    if event.is_progress() {
-                        moments.progress = now;
-                    }
-                    moments.finished = matches!(event, AgentEvent::Finished(_)).then_some(now);
-                    notes.see(&event);
-                    run.fold(event);
-                    notes.keep_up(&run);
-                    self.tell(
-                        job.issue(),
-                        News::Working {
-                            phase: run.phase,
-                            tool_calls: run.tool_calls,
-                            tokens: run.usage.total_tokens(),
-                        },
-                    );
-                }
-                Step::Waiting => {}
-            }
-            if !moments.stopping
-                && let Some(reason) =
-                    stops.reason(&job.issue().id).or_else(|| self.overdue(turn, &run, &moments))
-            {
-                moments.stopping = true;
-                session.stop(reason);
-            }
-        }
+        let bounds = Bounds {
+            clock: self.world.clock.as_ref(),
+            limits: &self.settings.agent,
+            max_usd: turn.assignment.max_usd,
+            stop: &|| stops.reason(&job.issue().id),
+        };
+        let run = attend(session.as_mut(), run, &bounds, &mut |event, run| {
+            notes.see(event);
+            notes.keep_up(run);
+            self.tell(job.issue(), run.news());
+        });
+        notes.end(&run);
+        Ok(run)
     }
+}
 
-    /// Which of its limits a running agent has passed.
-    fn overdue(&self, turn: &Turn<'_>, run: &AgentRun, moments: &Moments) -> Option<StopReason> {
-        let limits = &self.settings.agent;
-        let now = self.world.clock.monotonic();
-        let since = |moment: Duration| now.saturating_sub(moment);
-        if let Some(finished) = moments.finished {
-            // A background task may go on after a result: only silence ends it.
-            return (since(finished) >= limits.grace_period).then_some(StopReason::ResultStands);
+/// Stays with a session to its end. Whatever the agent does, this returns: each wait is short, each
+/// limit ends it, and the session's end is the end of its whole tree. `seen` gets each event when it
+/// is counted.
+pub(super) fn attend(
+    session: &mut dyn AgentSession,
+    mut run: AgentRun,
+    bounds: &Bounds<'_>,
+    seen: &mut dyn FnMut(&AgentEvent, &AgentRun),
+) -> AgentRun {
+    let clock = bounds.clock;
+    let started = clock.monotonic();
+    let mut moments = Moments { started, progress: started, awake: false, finished: None, stopping: false };
+    loop {
+        match session.next(LOOK) {
+            Step::Ended(ending) => {
+                run.ending = ending;
+                run.duration = run.duration.saturating_add(clock.monotonic().saturating_sub(started));
+                return run;
+            }
+            Step::Event(event) => {
+                let now = clock.monotonic();
+                moments.awake = true;
+                if event.is_progress() {
+                    moments.progress = now;
+                }
+                moments.finished = matches!(event, AgentEvent::Finished(_)).then_some(now);
+                run.fold(&event);
+                seen(&event, &run);
+            }
+            Step::Waiting => {}
         }
-        if !moments.awake && since(moments.started) >= limits.startup_timeout {
-            return Some(StopReason::Startup);
+        if !moments.stopping
+            && let Some(reason) = (bounds.stop)().or_else(|| overdue(bounds, &run, &moments))
+        {
+            moments.stopping = true;
+            session.stop(reason);
         }
-        if since(moments.started).saturating_add(run.duration) >= limits.turn_timeout {
-            return Some(StopReason::Turn);
-        }
-        if since(moments.progress) >= limits.stall_timeout {
-            return Some(StopReason::Stalled);
-        }
-        if limits.max_turns.is_some_and(|most| run.turns > most) {
-            return Some(StopReason::MaxTurns);
-        }
-        let spent = run.usage.usd.unwrap_or(0.0);
-        turn.assignment.max_usd.is_some_and(|most| spent > most).then_some(StopReason::Budget)
     }
+}
+
+/// Which of its limits a running agent has passed.
+fn overdue(bounds: &Bounds<'_>, run: &AgentRun, moments: &Moments) -> Option<StopReason> {
+    let limits = bounds.limits;
+    let now = bounds.clock.monotonic();
+    let since = |moment: Duration| now.saturating_sub(moment);
+    if let Some(finished) = moments.finished {
+        // A background task may go on after a result: only silence ends it.
+        return (since(finished) >= limits.grace_period).then_some(StopReason::ResultStands);
+    }
+    if !moments.awake && since(moments.started) >= limits.startup_timeout {
+        return Some(StopReason::Startup);
+    }
+    if since(moments.started).saturating_add(run.duration) >= limits.turn_timeout {
+        return Some(StopReason::Turn);
+    }
+    if since(moments.progress) >= limits.stall_timeout {
+        return Some(StopReason::Stalled);
+    }
+    if limits.max_turns.is_some_and(|most| run.turns > most) {
+        return Some(StopReason::MaxTurns);
+    }
+    let spent = run.usage.usd.unwrap_or(0.0);
+    bounds.max_usd.is_some_and(|most| spent > most).then_some(StopReason::Budget)
 }

@@ -2,25 +2,30 @@
 //! tracker that is not over, a day's budget that is used up.
 
 use super::ledger::{Change, LedgerError};
-use super::{Cycle, CycleError};
+use super::{Cycle, CycleError, Settings};
 use crate::model::{State, Time};
 use crate::policy::{budget, rate_limit};
 
 /// Until when nothing is begun, and why.
-pub(super) struct Hold {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hold {
     pub until: Time,
     pub why: String,
 }
 
+/// What holds at that moment; the longest, of several.
+pub(super) fn hold(state: &State, settings: &Settings, now: Time) -> Option<Hold> {
+    let limit = rate_limit::deferred_until(&state.rate_limit, now)
+        .map(|until| Hold { until, why: "a limit of the provider or the tracker is reached".to_owned() });
+    let budget = budget::exhausted(&settings.budget, state, now)
+        .map(|exhausted| Hold { until: exhausted.until, why: exhausted.why });
+    limit.into_iter().chain(budget).max_by_key(|hold| hold.until)
+}
+
 impl Cycle<'_> {
-    /// What holds now, as the state that was read or written last says; the longest, of several.
+    /// What holds now, as the state that was read or written last says.
     pub(super) fn hold(&self) -> Option<Hold> {
-        let (state, now) = (self.ledger.state(), self.now());
-        let limit = rate_limit::deferred_until(&state.rate_limit, now)
-            .map(|until| Hold { until, why: "a limit of the provider or the tracker is reached".to_owned() });
-        let budget = budget::exhausted(&self.settings.budget, &state, now)
-            .map(|exhausted| Hold { until: exhausted.until, why: exhausted.why });
-        limit.into_iter().chain(budget).max_by_key(|hold| hold.until)
+        hold(&self.ledger.state(), self.settings, self.now())
     }
 
     /// The tracker's allowance is used up: notes it for every runner. Nothing is waited for here.

@@ -9,6 +9,7 @@ mod change;
 mod claim;
 mod close;
 mod context;
+mod evolve;
 mod gather;
 mod hold;
 mod keep;
@@ -30,6 +31,8 @@ mod tried;
 mod turns;
 mod work;
 
+pub use evolve::{EvolveError, Evolving, Proposed, evolve};
+pub use hold::Hold;
 pub use plan::plan;
 pub use stop::Interrupt;
 pub use surroundings::Surroundings;
@@ -47,7 +50,6 @@ use crate::ports::{Agent, Clock, Forge, StateStore, StoreError, Tracker, Tracker
 use crate::workspace::{WorkspaceError, Workspaces};
 use chrono::TimeDelta;
 use gather::Gather;
-use hold::Hold;
 use ledger::Ledger;
 use records::Records;
 use std::fmt;
@@ -264,7 +266,7 @@ impl<'w> Cycle<'w> {
         } else {
             told.recovered = self.watch.time("recover", None, || self.reconcile(&mut polled))?;
         }
-        let mut selection = self.select(&polled, request);
+        let mut selection = self.watch.time("select", None, || self.select(&polled, request));
         told.skipped.append(&mut selection.skipped);
         if request.dry_run {
             told.status = Some(CycleStatus::DryRun);

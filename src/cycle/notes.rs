@@ -18,8 +18,6 @@ const PAYLOAD: usize = 2000;
 const COLLECTED: usize = 16 * 1024;
 /// Events kept of a turn.
 const EVENTS: usize = 200;
-/// Tool calls between two writings of the status.
-const CALLS: u64 = 5;
 
 pub(super) struct Notes<'c> {
     cycle: &'c Cycle<'c>,
@@ -28,8 +26,6 @@ pub(super) struct Notes<'c> {
     trace: Option<File>,
     turn: Option<TracedTurn>,
     turns: u64,
-    /// What the status says.
-    written: (Phase, u64),
 }
 
 impl<'c> Notes<'c> {
@@ -42,7 +38,7 @@ impl<'c> Notes<'c> {
             trace = Some(File::options().create(true).append(true).open(path)?);
             Ok(())
         });
-        Self { cycle, issue, attempt, trace, turn: None, turns: 0, written: (Phase::Reading, 0) }
+        Self { cycle, issue, attempt, trace, turn: None, turns: 0 }
     }
 
     /// Notes an event.
@@ -104,17 +100,14 @@ impl<'c> Notes<'c> {
         if let Some(turn) = &mut self.turn {
             (turn.phase, turn.tokens) = (run.phase, run.usage.total_tokens());
         }
-        let (phase, calls) = self.written;
-        if phase != run.phase || run.tool_calls >= calls + CALLS {
-            self.write_status(run);
-        }
+        let files = run.files.len() as u64;
+        self.cycle.records.working(self.issue, run.phase, run.tool_calls, files, run.usage);
     }
 
     /// The agent is gone.
     pub fn end(mut self, run: &AgentRun) {
         self.keep_up(run);
         self.close_turn();
-        self.write_status(run);
         self.cycle.records.agent_ended(self.issue);
         let result = run.result.as_ref();
         let record = TracedResult {
@@ -134,12 +127,6 @@ impl<'c> Notes<'c> {
             stopped: run.ending.stopped.map(StopReason::word).map(str::to_owned),
         };
         self.write(&TraceRecord::Result(record));
-    }
-
-    fn write_status(&mut self, run: &AgentRun) {
-        self.written = (run.phase, run.tool_calls);
-        let files = run.files.len() as u64;
-        self.cycle.records.working(self.issue, run.phase, run.tool_calls, files, run.usage);
     }
 
     /// The turn that goes on. What an agent does before it tells of a turn is one as well.

@@ -1,6 +1,7 @@
 //! What a run leaves on disk for people: the `status.json` of the run while it lives, and one per
-//! ticket, which stays. Owns the run's folder and the removal of old ones. Nothing here stops the
-//! work: trouble with the disk is told once.
+//! ticket, which stays. Owns the run's folder and the removal of old ones. The workers only say what
+//! changed; the main thread writes it, so often and no oftener. Nothing here stops the work: trouble
+//! with the disk is told once.
 
 use super::{Cycle, Settings, World};
 use crate::model::live::{LiveIssue, LiveRun};
@@ -12,27 +13,41 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// Runs whose folders are kept.
 const KEPT_RUNS: usize = 50;
 const STATUS: &str = "status.json";
+/// Between two writings of what goes on.
+const EVERY: Duration = Duration::from_millis(500);
 
 pub(super) struct Records<'c> {
     world: &'c World,
     settings: &'c Settings,
     /// `None` until there is work.
     board: Mutex<Option<Board>>,
+    /// Held while files are written, so that no older word replaces a newer one.
+    writing: Mutex<()>,
     has_failed: AtomicBool,
 }
 
 /// What is known at this moment.
 struct Board {
     live: LiveRun,
-    running: BTreeMap<String, LiveIssue>,
-    /// Of the attempts that go on, by ticket.
-    spending: BTreeMap<String, Usage>,
-    /// Of those that ended.
+    running: BTreeMap<String, Running>,
+    /// Of the attempts that ended.
     spent: Usage,
+    /// When the disk was brought up to date last; the clock's monotonic time.
+    written: Duration,
+}
+
+/// A ticket at work.
+struct Running {
+    status: LiveIssue,
+    /// Of the attempt that goes on.
+    spending: Usage,
+    /// The disk does not have the last word.
+    is_behind: bool,
 }
 
 impl Cycle<'_> {
@@ -46,7 +61,13 @@ impl Cycle<'_> {
 
 impl<'c> Records<'c> {
     pub fn new(world: &'c World, settings: &'c Settings) -> Self {
-        Self { world, settings, board: Mutex::default(), has_failed: AtomicBool::new(false) }
+        Self {
+            world,
+            settings,
+            board: Mutex::default(),
+            writing: Mutex::default(),
+            has_failed: AtomicBool::new(false),
+        }
     }
 
     fn open(&self, queued: usize, at_once: usize, rate_limit: RateLimit, live: &BTreeSet<String>) {
@@ -75,10 +96,11 @@ impl<'c> Records<'c> {
         let board = Board {
             live: status,
             running: BTreeMap::new(),
-            spending: BTreeMap::new(),
             spent: Usage::default(),
+            written: Duration::ZERO,
         };
-        self.publish(self.board().insert(board), None);
+        *self.board() = Some(board);
+        self.write();
     }
 
     /// A ticket's turn has come.
@@ -105,32 +127,30 @@ impl<'c> Records<'c> {
         self.try_to(|| std::fs::create_dir_all(dir));
         if let Some(board) = self.board().as_mut() {
             board.live.queued = board.live.queued.saturating_sub(1);
-            board.running.insert(issue.identifier.clone(), status);
-            self.publish(board, Some(&issue.identifier));
+            let running = Running { status, spending: Usage::default(), is_behind: true };
+            board.running.insert(issue.identifier.clone(), running);
         }
     }
 
     pub fn entered(&self, issue: &Issue, workspace: &Path) {
-        self.amend(&issue.identifier, |status, _| {
+        self.amend(&issue.identifier, |Running { status, .. }, _| {
             status.workspace_path = Some(workspace.to_string_lossy().into_owned());
         });
     }
 
     /// An agent runs.
     pub fn attempt(&self, issue: &str, number: u32, pid: Option<u32>) {
-        self.amend(issue, |status, board| {
+        self.amend(issue, |Running { status, .. }, board| {
             (status.attempt, status.pid, status.phase) = (number, pid, Phase::Reading);
             (status.tool_calls, status.files_modified, status.tokens_used) = (0, 0, 0);
-            board.total_attempts += 1;
+            board.live.total_attempts += 1;
         });
     }
 
     /// Where the agent is; `usage` is that of its attempt so far.
     pub fn working(&self, issue: &str, phase: Phase, tool_calls: u64, files: u64, usage: Usage) {
-        if let Some(board) = self.board().as_mut() {
-            board.spending.insert(issue.to_owned(), usage);
-        }
-        self.amend(issue, |status, _| {
+        self.amend(issue, |Running { status, spending, .. }, _| {
+            *spending = usage;
             (status.phase, status.tool_calls, status.files_modified) = (phase, tool_calls, files);
             status.tokens_used = usage.total_tokens();
         });
@@ -138,35 +158,41 @@ impl<'c> Records<'c> {
 
     /// The agent is gone.
     pub fn agent_ended(&self, issue: &str) {
-        if let Some(board) = self.board().as_mut() {
-            let spent = board.spending.remove(issue).unwrap_or_default();
-            board.spent = board.spent.plus(&spent);
-        }
-        self.amend(issue, |status, _| status.pid = None);
+        self.amend(issue, |Running { status, spending, .. }, board| {
+            board.spent = board.spent.plus(&std::mem::take(spending));
+            status.pid = None;
+        });
     }
 
     /// The ticket is done with in this run.
     pub fn end(&self, issue: &Issue, outcome: Outcome) {
-        self.amend(&issue.identifier, |status, board| {
+        self.amend(&issue.identifier, |Running { status, .. }, board| {
             status.outcome = Some(outcome);
             match outcome.is_failure() {
-                true => board.failed += 1,
-                false => board.completed += 1,
+                true => board.live.failed += 1,
+                false => board.live.completed += 1,
             }
         });
+        self.write();
         if let Some(board) = self.board().as_mut() {
             board.running.remove(&issue.identifier);
-            self.publish(board, None);
+        }
+    }
+
+    /// Brings the disk up to date, when the last time is long enough ago.
+    pub fn catch_up(&self) {
+        let now = self.world.clock.monotonic();
+        let is_due = |board: &Board| now.saturating_sub(board.written) >= EVERY;
+        if self.board().as_ref().is_some_and(is_due) {
+            self.write();
         }
     }
 
     /// The run was told to end.
     pub fn stopping(&self) {
-        if let Some(board) = self.board().as_mut()
-            && !board.live.stopping
-        {
-            board.live.stopping = true;
-            self.publish(board, None);
+        let first = |board: &mut Board| !std::mem::replace(&mut board.live.stopping, true);
+        if self.board().as_mut().is_some_and(first) {
+            self.write();
         }
     }
 
@@ -180,26 +206,38 @@ impl<'c> Records<'c> {
         }
     }
 
-    fn amend(&self, issue: &str, change: impl FnOnce(&mut LiveIssue, &mut LiveRun)) {
+    fn amend(&self, issue: &str, change: impl FnOnce(&mut Running, &mut Board)) {
         let mut board = self.board();
         let Some(board) = board.as_mut() else { return };
-        let Some(status) = board.running.get_mut(issue) else { return };
-        change(status, &mut board.live);
-        status.last_update = self.world.clock.now();
-        self.publish(board, Some(issue));
+        let Some((issue, mut running)) = board.running.remove_entry(issue) else { return };
+        change(&mut running, board);
+        running.status.last_update = self.world.clock.now();
+        running.is_behind = true;
+        board.running.insert(issue, running);
     }
 
-    /// Writes the run's status, and that of one ticket.
-    fn publish(&self, board: &mut Board, issue: Option<&str>) {
-        board.live.updated_at = self.world.clock.now();
-        board.live.running = board.running.values().cloned().collect();
-        board.live.usage = board.spending.values().fold(board.spent, |sum, usage| sum.plus(usage));
-        let status = issue.and_then(|issue| board.running.get(issue));
+    /// Writes the run's status, and those of the tickets that changed.
+    fn write(&self) {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let (live, changed) = {
+            let mut board = self.board();
+            let Some(board) = board.as_mut() else { return };
+            board.written = self.world.clock.monotonic();
+            board.live.updated_at = self.world.clock.now();
+            let running = &mut board.running;
+            board.live.running = running.values().map(|one| one.status.clone()).collect();
+            board.live.usage = running.values().fold(board.spent, |sum, one| sum.plus(&one.spending));
+            let changed: Vec<LiveIssue> = running
+                .values_mut()
+                .filter_map(|one| std::mem::take(&mut one.is_behind).then(|| one.status.clone()))
+                .collect();
+            (board.live.clone(), changed)
+        };
         self.try_to(|| {
-            if let Some(status) = status {
+            for status in &changed {
                 replace(&self.settings.run_dir.join(safe_key(&status.issue)).join(STATUS), status)?;
             }
-            replace(&self.live_file(), &board.live)
+            replace(&self.live_file(), &live)
         });
     }
 

@@ -45,18 +45,21 @@ impl<'c> Stops<'c> {
 
     /// Why the work on this issue must end now, if it must.
     pub fn reason(&self, issue: &IssueId) -> Option<StopReason> {
+        self.for_all().or_else(|| self.change(issue).map(|_| StopReason::TicketChanged))
+    }
+
+    /// Why everything must end now, if it must.
+    pub fn for_all(&self) -> Option<StopReason> {
         if self.interrupt.signal().is_some() {
             Some(StopReason::Interrupted)
-        } else if self.clock.monotonic() >= self.deadline {
-            Some(StopReason::Deadline)
         } else {
-            self.change(issue).map(|_| StopReason::TicketChanged)
+            (self.clock.monotonic() >= self.deadline).then_some(StopReason::Deadline)
         }
     }
 
     /// Whether everything must end.
     pub fn all(&self) -> bool {
-        self.interrupt.signal().is_some() || self.clock.monotonic() >= self.deadline
+        self.for_all().is_some()
     }
 
     /// Notes that an agent ran into its limit: it holds for those that have not begun.

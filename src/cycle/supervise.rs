@@ -94,6 +94,7 @@ impl Cycle<'_> {
                 if stops.all() {
                     self.records.stopping();
                 }
+                self.records.catch_up();
                 queue.retain(|next| !self.leave_changed(next, &stops, &mut all));
             }
         });

@@ -1,7 +1,7 @@
 //! What agents, hooks and gates are told of their run, and what passes of the environment.
 
 use super::work::Job;
-use super::{Cycle, Fallback};
+use super::{Cycle, Fallback, Settings};
 use crate::model::{Issue, Secret};
 use crate::policy::environment::{EnvironmentRules, RunVariables, child_environment};
 use crate::ports::Agent;
@@ -19,6 +19,41 @@ pub struct Surroundings {
     pub secrets: Vec<Secret>,
     /// The `http.URL.extraheader` keys a checkout may have left.
     pub extraheader_keys: Vec<String>,
+}
+
+/// Whose child it is, and where it works.
+pub(super) struct Place<'p> {
+    pub issue_id: &'p str,
+    pub identifier: &'p str,
+    pub attempt: u32,
+    pub workspace: &'p Path,
+    /// A private temporary directory.
+    pub temporary: &'p Path,
+    /// A home of its own.
+    pub home: Option<&'p Path>,
+}
+
+impl Settings {
+    /// The complete environment of a child there; with an agent's login, where it is one.
+    pub(super) fn environment(&self, place: &Place<'_>, login: &[&str]) -> Vec<(String, String)> {
+        let rules = EnvironmentRules {
+            pass_env: &self.surroundings.pass_env,
+            login,
+            secrets: &self.surroundings.secrets,
+            extraheader_keys: &self.surroundings.extraheader_keys,
+            temporary: Some(place.temporary),
+            home: place.home,
+        };
+        let run = RunVariables {
+            run_id: &self.identity.run_id,
+            issue_id: place.issue_id,
+            identifier: place.identifier,
+            workspace: place.workspace,
+            attempt: place.attempt,
+            base_branch: &self.base_branch,
+        };
+        child_environment(&self.surroundings.base, &rules, &run)
+    }
 }
 
 /// Who does the work of an attempt, and what goes with it.
@@ -78,25 +113,15 @@ impl Cycle<'_> {
         login: &[&str],
         home: Option<&Path>,
     ) -> Vec<(String, String)> {
-        let surroundings = &self.settings.surroundings;
-        let temporary = job.temporary();
-        let rules = EnvironmentRules {
-            pass_env: &surroundings.pass_env,
-            login,
-            secrets: &surroundings.secrets,
-            extraheader_keys: &surroundings.extraheader_keys,
-            temporary: Some(&temporary),
-            home,
-        };
-        let issue = job.issue();
-        let run = RunVariables {
-            run_id: &self.settings.identity.run_id,
+        let (issue, temporary) = (job.issue(), job.temporary());
+        let place = Place {
             issue_id: issue.id.as_str(),
             identifier: &issue.identifier,
-            workspace: job.workspace.path(),
             attempt,
-            base_branch: &self.settings.base_branch,
+            workspace: job.workspace.path(),
+            temporary: &temporary,
+            home,
         };
-        child_environment(&surroundings.base, &rules, &run)
+        self.settings.environment(&place, login)
     }
 }

@@ -152,8 +152,8 @@ impl Cycle<'_> {
     }
 
     fn tried(&self, number: u32, turned: Turned, duration_ms: u64, assignment: Assignment) -> Tried {
-        let limit_resets_at = turned.limit_resets_at();
         let Turned { run, work, checked } = turned;
+        let limit_resets_at = run.limit_resets_at();
         let Checked { judgement, gates, failed: _, text: told, is_draft } = checked;
         let mut error = judgement.error;
         if judgement.outcome.is_failure() {
@@ -418,7 +418,7 @@ fn stopped(reason: StopReason) -> &'static str {
 }
 
 /// A folder nobody else looks into.
-fn create_private(path: &Path) -> std::io::Result<()> {
+pub(super) fn create_private(path: &Path) -> std::io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 

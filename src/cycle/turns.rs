@@ -7,7 +7,7 @@ use super::stop::Stops;
 use super::surroundings::Worker;
 use super::tried::{Checked, boundary};
 use super::work::Job;
-use crate::model::{AgentFault, Failure, Time};
+use crate::model::Failure;
 use crate::policy::fix;
 use crate::policy::outcome::Judgement;
 use crate::ports::{AgentError, Assignment, Resume};
@@ -18,17 +18,6 @@ pub(super) struct Turned {
     pub run: AgentRun,
     pub work: Work,
     pub checked: Checked,
-}
-
-impl Turned {
-    /// When the provider's limit is lifted, where it was told.
-    pub fn limit_resets_at(&self) -> Option<Time> {
-        let named = self.run.result.as_ref().and_then(|result| match result.fault {
-            Some(AgentFault::Limit { resets_at }) => resets_at,
-            _ => None,
-        });
-        named.or(self.run.limit.flatten())
-    }
 }
 
 impl Cycle<'_> {

@@ -3,7 +3,9 @@
 pub mod attempt;
 pub mod capture;
 pub mod change;
+mod compaction;
 pub mod event;
+pub mod evolution;
 pub mod glob;
 pub mod history;
 pub mod ids;

@@ -274,12 +274,4 @@ impl State {
     pub fn record_of(&self, id: &IssueId, identifier: &str) -> IssueRecord {
         self.issues.get(id).cloned().unwrap_or_else(|| IssueRecord::new(identifier, IssueStatus::Running))
     }
-
-    /// Takes the newest `keep` outcomes and hands out the older ones, for the monthly history.
-    pub fn split_history(&self, keep: usize) -> (State, Vec<OutcomeRecord>) {
-        let mut state = self.clone();
-        let surplus = state.outcomes.len().saturating_sub(keep);
-        let old = state.outcomes.drain(..surplus).collect();
-        (state, old)
-    }
 }

@@ -31,8 +31,8 @@ pub fn read_history(content: &[u8]) -> (Vec<OutcomeRecord>, usize) {
     (outcomes, unreadable)
 }
 
-/// The lessons of these attempts, in any order.
-pub fn learn(mut outcomes: Vec<OutcomeRecord>, unreadable_lines: usize, scope: Scope) -> Lessons {
+/// Those of the attempts that are looked at, oldest first.
+pub fn within(mut outcomes: Vec<OutcomeRecord>, scope: Scope) -> Vec<OutcomeRecord> {
     outcomes.sort_by_key(|outcome| outcome.timestamp);
     if scope.failures_only {
         outcomes.retain(|outcome| outcome.outcome.is_failure());
@@ -41,6 +41,12 @@ pub fn learn(mut outcomes: Vec<OutcomeRecord>, unreadable_lines: usize, scope: S
         let surplus = outcomes.len().saturating_sub(last);
         outcomes.drain(..surplus);
     }
+    outcomes
+}
+
+/// The lessons of these attempts, in any order.
+pub fn learn(outcomes: Vec<OutcomeRecord>, unreadable_lines: usize, scope: Scope) -> Lessons {
+    let outcomes = within(outcomes, scope);
     let failures = || outcomes.iter().filter(|outcome| outcome.outcome.is_failure());
     let all = rate(String::new(), &mut outcomes.iter());
     let mut lessons = Lessons {
@@ -76,7 +82,8 @@ fn class(outcome: &OutcomeRecord) -> &'static str {
     outcome.failure.unwrap_or(Failure::AgentExit).word()
 }
 
-fn is_judged(outcome: &OutcomeRecord) -> bool {
+/// Whether its result says something about the work.
+pub(super) fn is_judged(outcome: &OutcomeRecord) -> bool {
     let is_limit = outcome.failure == Some(Failure::RateLimited);
     outcome.outcome == Outcome::Success || (outcome.outcome.is_failure() && !is_limit)
 }

@@ -6,6 +6,7 @@ pub mod context;
 pub mod difficulty;
 pub mod eligibility;
 pub mod environment;
+pub mod evolve;
 pub mod fix;
 pub mod learn;
 pub mod ongoing;

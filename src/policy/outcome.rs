@@ -89,6 +89,8 @@ pub fn last_words(ending: &Ending, result: Option<&AgentResult>) -> String {
     let told = result.filter(|result| result.fault.is_some()).map(|result| result.message.trim());
     match (told.filter(|told| !told.is_empty()), ending.stderr_tail.trim()) {
         (Some(told), "") => told.to_owned(),
+        // An agent's word may be made of its standard error.
+        (Some(told), stderr) if stderr.ends_with(told) => stderr.to_owned(),
         (Some(told), stderr) => format!("{stderr}\n{told}"),
         (None, stderr) => stderr.to_owned(),
     }

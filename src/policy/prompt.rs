@@ -38,9 +38,8 @@ pub struct Brief<'a> {
 }
 
 pub fn render(brief: &Brief) -> String {
-    let key = cut(&one_line(&brief.issue.identifier), 100).into_owned();
     let mut prompt = rule(brief);
-    prompt.push_str(&fenced("ticket", &ticket(brief.issue, &key), brief.boundary));
+    prompt.push_str(&fenced("ticket", &ticket(brief.issue), brief.boundary));
     if brief.attempt > 1 {
         prompt.push_str(&history(brief));
     }
@@ -100,7 +99,10 @@ pub(super) fn told<'a>(brief: &Brief<'a>) -> Vec<Told<'a>> {
     brief.prior.iter().map(|outcome| Told { outcome, capture: capture_of(outcome) }).collect()
 }
 
-fn ticket(issue: &Issue, key: &str) -> String {
+/// The ticket as the built-in prompt shows it.
+pub(super) fn ticket(issue: &Issue) -> String {
+    let key = one_line(&issue.identifier);
+    let key = cut(&key, 100);
     let mut ticket = format!("Identifier: {key}\nTitle: {}\n", title(issue));
     let _ = writeln!(ticket, "Priority: {}", issue.priority.word());
     let labels = labels(issue);
@@ -155,7 +157,7 @@ fn history(brief: &Brief) -> String {
 }
 
 /// What the next attempt had better know: what was committed, decided and said.
-fn notes(capture: &Capture) -> String {
+pub(super) fn notes(capture: &Capture) -> String {
     let mut notes = String::new();
     let mut list = |name: &str, lines: Vec<&str>| {
         if lines.is_empty() {

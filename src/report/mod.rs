@@ -6,6 +6,7 @@
 //! is off.
 
 pub mod context;
+pub mod evolve;
 pub mod github;
 pub mod human;
 pub mod json;

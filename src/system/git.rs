@@ -304,15 +304,10 @@ impl Call {
             None => call.stdin_null(),
         };
         let running = call.start().map_err(|error| fail(GitErrorKind::NoGit, error.to_string()))?;
-        let ended = running
-            .wait_timeout(self.timeout)
-            .map_err(|error| fail(GitErrorKind::Failed, error.to_string()))?;
-        if let Some(output) = ended {
-            return Ok(Output {
-                success: output.status.success(),
-                stdout: output.stdout.clone(),
-                stderr: output.stderr.clone(),
-            });
+        let failed = |error: std::io::Error| fail(GitErrorKind::Failed, error.to_string());
+        if running.wait_timeout(self.timeout).map_err(failed)?.is_some() {
+            let std::process::Output { status, stdout, stderr } = running.into_output().map_err(failed)?;
+            return Ok(Output { success: status.success(), stdout, stderr });
         }
         for pid in running.pids() {
             end_group(pid);

@@ -6,3 +6,4 @@ pub mod http;
 pub mod pace;
 pub mod process;
 pub mod redact;
+pub mod replace;

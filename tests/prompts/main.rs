@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a world that cannot be made should fail there")]
 
 mod context;
+mod evolve;
 mod learn;
 mod support;
 mod templates;

@@ -6,7 +6,8 @@
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 pub struct World {
@@ -43,7 +44,9 @@ impl World {
         world.git(&clone, &["add", "-A"]);
         world.git(&clone, &["commit", "-qm", "First"]);
         world.git(&clone, &["push", "-q", "origin", "main"]);
-        fs::create_dir_all(world.path().join("issues")).unwrap();
+        for folder in ["issues", "tmp"] {
+            fs::create_dir_all(world.path().join(folder)).unwrap();
+        }
         world.agent(agent);
         world
     }
@@ -80,16 +83,50 @@ impl World {
     }
 
     pub fn conductor(&self, args: &[&str]) -> Ran {
-        let output = Command::new(env!("CARGO_BIN_EXE_conductor"))
+        self.conductor_with(args, &[])
+    }
+
+    /// With these variables as well.
+    pub fn conductor_with(&self, args: &[&str], env: &[(&str, &str)]) -> Ran {
+        Ran(self.command(args).envs(env.iter().copied()).output().unwrap())
+    }
+
+    pub fn start(&self, args: &[&str]) -> Child {
+        self.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_conductor"));
+        command
             .args(args)
             .current_dir(self.clone_path())
+            .env("TMPDIR", self.path().join("tmp"))
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .env_remove("GITHUB_ACTIONS")
             .env_remove("CONDUCTOR_CONFIG")
-            .env_remove("LINEAR_API_KEY")
-            .output()
-            .unwrap();
-        Ran(output)
+            .env_remove("LINEAR_API_KEY");
+        command
+    }
+
+    pub fn signal(&self, name: &str, to: &Child) {
+        let pid = to.id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
+    }
+
+    /// Whether there is such a process; one that only waits to be collected is none.
+    pub fn lives(&self, pid: &str) -> bool {
+        let output = Command::new("ps").args(["-o", "stat=", "-p", pid]).output().unwrap();
+        let stat = String::from_utf8(output.stdout).unwrap();
+        !stat.trim().is_empty() && !stat.trim_start().starts_with('Z')
+    }
+
+    /// Waits until it is there.
+    pub fn await_file(&self, name: &str) {
+        let begun = Instant::now();
+        while !self.path().join(name).exists() {
+            assert!(begun.elapsed() < Duration::from_secs(60), "{name} never came");
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     pub fn git(&self, folder: &Path, args: &[&str]) -> String {
@@ -104,7 +141,7 @@ impl World {
     }
 }
 
-pub struct Ran(Output);
+pub struct Ran(pub Output);
 
 impl Ran {
     pub fn code(&self) -> i32 {

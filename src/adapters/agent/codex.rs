@@ -95,6 +95,10 @@ impl Codex {
         if let Some(model) = &assignment.model {
             args.extend(["--model".to_owned(), model.clone()]);
         }
+        // What is no worktree was made for this run: there is nobody's trust to be asked for.
+        if !assignment.workspace.join(".git").exists() {
+            args.push("--skip-git-repo-check".to_owned());
+        }
         if let Some(Resume { session: thread, .. }) = &assignment.resume {
             if !is_session(thread) {
                 return Err(AgentError::Start(format!("codex: {thread:?} is no thread to resume")));

@@ -141,7 +141,7 @@ impl BranchStore {
         message: &str,
         contexts: &[KeptFile],
     ) -> Result<(Sha, Vec<Entry>), GitError> {
-        let (document, surplus) = next.split_history(self.options.keep_outcomes);
+        let (document, surplus) = next.compacted(self.options.keep_outcomes);
         let mut root = self.root_of(base)?;
         for (month, lines) in monthly_lines(&surplus) {
             self.append_history(&mut root, &format!("{month}.jsonl"), &lines)?;
@@ -236,7 +236,7 @@ impl StateStore for BranchStore {
         judge(&pushes, &results)?;
         let version = commit.to_string();
         self.remember(&version, root);
-        let state = next.split_history(self.options.keep_outcomes).0;
+        let state = next.compacted(self.options.keep_outcomes).0;
         Ok(Snapshot { state, version: Some(version), base: base.base.clone() })
     }
 

@@ -56,7 +56,7 @@ impl FileStore {
     }
 
     fn write(&self, next: &State) -> std::io::Result<(State, String)> {
-        let (document, surplus) = next.split_history(self.keep_outcomes);
+        let (document, surplus) = next.compacted(self.keep_outcomes);
         for (month, lines) in monthly_lines(&surplus) {
             let history = folder(&self.path).join("history");
             std::fs::create_dir_all(&history)?;

@@ -35,7 +35,7 @@ pub(super) fn resolve(document: &Document, options: &LoadOptions<'_>) -> Result<
         let (preflight, weights) = (decisions::preflight(top), decisions::weights(top));
         let (gates, guards, hooks) = (work::gates(top), work::guards(top), work::hooks(top));
         let (workspace, pull_request) = (work::workspace(top), pull_request(top));
-        let prompt = prompt::prompt(top);
+        let (prompt_file, prompt) = prompt::prompt(top).unzip();
         let (tracker, forge, agent) = (tracker?, forge?, agent?.config);
         let file = document.path.clone();
         Some(Config {
@@ -57,6 +57,7 @@ pub(super) fn resolve(document: &Document, options: &LoadOptions<'_>) -> Result<
             state,
             pull_request,
             prompt,
+            prompt_file,
             notes: Vec::new(),
         })
     });

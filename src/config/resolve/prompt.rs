@@ -7,20 +7,21 @@ use crate::config::section::{Entry, Section};
 use crate::config::values::{path, text};
 use crate::model::settings::{Dialect, Template};
 use crate::policy::template::{TemplateFault, check, check_text};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-pub(super) fn prompt(top: &Section<'_>) -> Option<Template> {
+/// The template, and its file.
+pub(super) fn prompt(top: &Section<'_>) -> Option<(PathBuf, Template)> {
     top.section("prompt", |s| s.read_nullable("template", template_file))
 }
 
-fn template_file(entry: &Entry<'_>) -> Option<Template> {
+fn template_file(entry: &Entry<'_>) -> Option<(PathBuf, Template)> {
     let file = path(entry)?;
     let found = read_text(&file).and_then(|source| {
         let template = Template { source, first_line: 1, dialect: Dialect::Jinja };
         checked(&file, &template.source.clone(), template, &entry.key)
     });
     match found {
-        Ok(template) => Some(template),
+        Ok(template) => Some((file, template)),
         Err(faults) => {
             let faults =
                 faults.faults.into_iter().map(|fault| Fault { key: Some(entry.key.clone()), ..fault });

@@ -9,9 +9,11 @@ mod checked;
 mod filters;
 mod liquid;
 mod scan;
+mod succession;
 mod values;
 
 pub use checked::{check, check_text};
+pub use succession::{check_successor, variables};
 
 use super::prompt::{Brief, rule};
 use super::pull_request::Words;
@@ -20,6 +22,9 @@ use minijinja::value::{Value, ValueKind};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, UndefinedBehavior};
 use std::borrow::Cow;
 use std::fmt;
+
+/// The built-in prompt in the language of templates, for those who want to change it.
+pub const BUILT_IN: &str = include_str!("built_in.md");
 
 /// What is wrong with a template, and in which line of its file.
 #[derive(Debug, Clone, PartialEq, Eq)]

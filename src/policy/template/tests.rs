@@ -202,3 +202,43 @@ fn liquid_that_is_not_understood_is_refused_with_its_line() {
         assert!(!faults.is_empty() && faults[0].starts_with(told), "{source:?}: {faults:?}");
     }
 }
+
+#[test]
+fn the_built_in_template_says_what_the_built_in_prompt_says() {
+    let issue = full_issue();
+    let mut second = outcome(2, Outcome::Partial, Some(Failure::GateFailed), "expected 1");
+    second.gates = vec![crate::model::GateResult { name: "test".to_owned(), passed: false, duration_ms: 1 }];
+    let prior = [outcome(1, Outcome::Failure, Some(Failure::Stalled), ""), second];
+    let advice = ["Build after each change.".to_owned(), "Commit early.".to_owned()];
+    let gate = |name: &str| GateSpec {
+        name: name.to_owned(),
+        run: format!("make {name}"),
+        timeout: Duration::from_secs(1),
+        when: Vec::new(),
+    };
+    let gates = [gate("test"), gate("lint")];
+    let first = brief(&issue);
+    let briefs = [
+        first,
+        Brief { gates: &gates, ..first },
+        Brief { attempt: 2, ..first },
+        Brief {
+            attempt: 3,
+            prior: &prior,
+            adjustments: &advice,
+            page: Some("page.md"),
+            gates: &gates,
+            ..first
+        },
+    ];
+    for brief in &briefs {
+        let own = render(&template(BUILT_IN, Dialect::Jinja), brief).unwrap();
+        let lines = |text: &str| -> Vec<String> {
+            let step = |line: &str| line.trim_start_matches(|c: char| c.is_ascii_digit()).to_owned();
+            let bare = |line: &str| step(line).trim_start_matches(['-', '.', ' ']).trim().to_owned();
+            text.lines().map(bare).filter(|line| !line.is_empty()).collect()
+        };
+        assert_eq!(lines(&own), lines(&super::super::prompt::render(brief)), "{own}");
+        assert!(!own.contains("\n\n\n\n"), "{own}");
+    }
+}

@@ -6,8 +6,8 @@ use super::super::pull_request::Words;
 use crate::model::settings::{Dialect, GateSpec};
 use crate::model::text::{cut, one_line};
 use crate::model::{
-    Blocker, Capture, Failure, GateResult, Issue, IssueId, Outcome, OutcomeRecord, Phase, Priority, RunId,
-    StateKind, TicketState, Time,
+    Blocker, BranchName, Capture, CapturedCommit, Failure, GateResult, Issue, IssueId, Outcome,
+    OutcomeRecord, Phase, Priority, RunId, Sha, StateKind, TicketState, Time,
 };
 use minijinja::context;
 use minijinja::value::{Object, ObjectRepr, Value};
@@ -59,6 +59,7 @@ pub fn of_brief(brief: &Brief<'_>, dialect: Dialect) -> Value {
     };
     context! {
         issue => safe.issue(brief, dialect),
+        ticket => safe.fenced("ticket", &prompt::ticket(brief.issue)),
         attempt => attempt,
         prior => prior,
         adjustments => adjustments,
@@ -142,6 +143,7 @@ impl Safe<'_> {
             commits => many(|capture| capture.commits.iter().map(|commit| commit.subject.clone()).collect()),
             decisions => many(|capture| capture.decisions.clone()),
             last_words => self.fenced("words", &prompt::last_words(told.capture)),
+            notes => self.fenced("notes", &told.capture.map(prompt::notes).unwrap_or_default()),
             attempt => outcome.attempt,
             outcome => outcome.outcome.word(),
             failure => outcome.failure.map(Failure::word),
@@ -177,10 +179,20 @@ fn number_of(priority: Priority) -> Option<u32> {
     }
 }
 
+/// Marks the fences of the samples.
+pub const SAMPLE_BOUNDARY: &str = "5a3c81f0d97e426b";
+/// What stands between fences in the rich samples, and nowhere else.
+pub const SAMPLE_TEXTS: [&str; 4] = [
+    "What the sample describes.",
+    "How the sample failed.",
+    "What the sample said.",
+    "What the sample chose.",
+];
+
 /// A brief nobody gets: with everything a ticket can have, or with nothing it can lack.
 pub fn sample_brief(attempt: u32, is_rich: bool, dialect: Dialect) -> Value {
     let issue = sample_issue(is_rich);
-    let prior = [sample_outcome(is_rich)];
+    let (prior, captures) = ([sample_outcome(is_rich)], [sample_capture()]);
     let advice = ["Build after each change.".to_owned()];
     let gates = [GateSpec {
         name: "test".to_owned(),
@@ -194,11 +206,11 @@ pub fn sample_brief(attempt: u32, is_rich: bool, dialect: Dialect) -> Value {
         base_branch: "main",
         branch: "conductor/KEY-1",
         prior: if attempt > 1 && is_rich { &prior } else { &[] },
-        captures: &[],
+        captures: if is_rich { &captures } else { &[] },
         page: (attempt > 1).then_some("/page.md"),
         adjustments: if attempt > 1 && is_rich { &advice } else { &[] },
         gates: if is_rich { &gates } else { &[] },
-        boundary: "0",
+        boundary: SAMPLE_BOUNDARY,
     };
     of_brief(&brief, dialect)
 }
@@ -227,7 +239,7 @@ fn sample_issue(is_rich: bool) -> Issue {
         id: IssueId::new("id"),
         identifier: "KEY-1".to_owned(),
         title: "Title".to_owned(),
-        description: text("Description"),
+        description: text(SAMPLE_TEXTS[0]),
         has_details: true,
         url: is_rich.then(|| "https://example.com/KEY-1".to_owned()),
         state: state("Todo"),
@@ -274,7 +286,33 @@ fn sample_outcome(is_rich: bool) -> OutcomeRecord {
         branch: None,
         pull_request: None,
         gates: vec![GateResult { name: "test".to_owned(), passed: false, duration_ms: 1 }],
-        error_tail: Some("error".to_owned()),
+        error_tail: Some(SAMPLE_TEXTS[1].to_owned()),
         extra: BTreeMap::new(),
+    }
+}
+
+fn sample_capture() -> Capture {
+    Capture {
+        timestamp: Time::UNIX_EPOCH,
+        run_id: RunId::new("run"),
+        issue: "KEY-1".to_owned(),
+        issue_id: IssueId::new("id"),
+        title: "Title".to_owned(),
+        attempt: 1,
+        outcome: Outcome::Failure,
+        failure: Some(Failure::GateFailed),
+        phase: Phase::Testing,
+        branch: BranchName::new("conductor/KEY-1"),
+        base_sha: Sha::new("0"),
+        head_sha: None,
+        created: vec!["new.txt".to_owned()],
+        changed: vec!["old.txt".to_owned()],
+        deleted: vec!["gone.txt".to_owned()],
+        commits: vec![CapturedCommit { sha: Sha::new("1"), subject: "Try".to_owned() }],
+        decisions: vec![SAMPLE_TEXTS[3].to_owned()],
+        gates: Vec::new(),
+        error_tail: None,
+        last_words: Some(SAMPLE_TEXTS[2].to_owned()),
+        duration_ms: 1,
     }
 }

@@ -1,7 +1,8 @@
 //! Conductor's end of a supervised child: its lines, its input, its ending.
 //!
 //! Reads on the caller's thread with a time limit; between two calls the child waits on a full
-//! pipe at worst. Dropping a child ends its tree and waits until it is gone.
+//! pipe at worst. A child that is only listened to is read in small batches: its end is known at
+//! once, what it says a moment later. Dropping a child ends its tree and waits until it is gone.
 
 mod errors;
 mod start;
@@ -20,6 +21,11 @@ use std::io::{self, PipeReader, PipeWriter, Write};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
+/// How long the words of a child that is only listened to gather in its pipe.
+const GATHER: Duration = Duration::from_millis(100);
+/// One read of that size: there is more where it comes from, and the child may wait for room.
+const FLOOD: usize = 16 * 1024;
+
 /// A child under supervision.
 #[derive(Debug)]
 pub struct Child {
@@ -33,12 +39,26 @@ pub struct Child {
     /// What the child has not taken yet of what was written to it.
     pending: Vec<u8>,
     errors: Option<Errors>,
+    ready: Ready,
     grace: Duration,
     pid: i32,
     stopped: Option<StopReason>,
     skipped: u64,
     end: Option<End>,
     ending: Option<Ending>,
+}
+
+/// Which pipes have something to read.
+#[derive(Debug, Clone, Copy)]
+struct Ready {
+    output: bool,
+    errors: bool,
+    /// The last read left little behind: the next one may wait until there is more.
+    is_trickle: bool,
+}
+
+impl Ready {
+    const UNKNOWN: Self = Self { output: true, errors: true, is_trickle: false };
 }
 
 /// How the supervisor left.
@@ -87,7 +107,7 @@ impl Child {
             if late {
                 return Line::Quiet;
             }
-            if self.read_output() | self.errors.as_mut().is_some_and(Errors::read) {
+            if self.read_output() | self.read_errors() {
                 // An endless line gives no reason to return but the time.
                 late = Instant::now() >= deadline;
                 continue;
@@ -152,7 +172,7 @@ impl Child {
 
     /// True when there was something to read.
     fn read_output(&mut self) -> bool {
-        let Some(output) = &mut self.output else { return false };
+        let Some(output) = self.output.as_mut().filter(|_| self.ready.output) else { return false };
         let log = &mut self.log;
         let copy = |bytes: &[u8]| {
             if let Some(log) = log {
@@ -165,9 +185,22 @@ impl Child {
                 self.lines.finish();
                 true
             }
-            Ok(_) => true,
-            Err(error) => error.kind() == io::ErrorKind::Interrupted,
+            Ok(count) => {
+                self.ready.is_trickle = count < FLOOD;
+                // After the end every byte is fetched; before, a poll tells whether there are more.
+                self.ready.output = !self.ready.is_trickle || self.end.is_some();
+                true
+            }
+            Err(error) => {
+                self.ready.output = error.kind() == io::ErrorKind::Interrupted;
+                self.ready.output
+            }
         }
+    }
+
+    fn read_errors(&mut self) -> bool {
+        self.ready.errors = self.ready.errors && self.errors.as_mut().is_some_and(Errors::read);
+        self.ready.errors
     }
 
     /// Sleeps until there is output, a report or room for input; takes the reports.
@@ -176,30 +209,62 @@ impl Child {
         if self.take_reports() {
             return;
         }
-        let timeout = Timespec::try_from(wait).ok();
-        let mut sources = vec![PollFd::new(&self.control, PollFlags::IN)];
-        sources.extend(self.output.as_ref().map(|output| PollFd::new(output, PollFlags::IN)));
-        let errors = self.errors.as_ref().and_then(Errors::pipe);
-        sources.extend(errors.map(|errors| PollFd::new(errors, PollFlags::IN)));
-        let writer = self.input.as_ref().filter(|_| !self.pending.is_empty());
-        sources.extend(writer.map(|input| PollFd::new(input, PollFlags::OUT)));
-        if !matches!(poll(&mut sources, timeout.as_ref()), Ok(count) if count > 0) {
-            return;
+        let mut left = wait;
+        if std::mem::take(&mut self.ready.is_trickle) && self.input.is_none() {
+            let gathering = left.min(GATHER);
+            left -= gathering;
+            if self.sleep(gathering, false) || left.is_zero() {
+                return;
+            }
         }
+        self.sleep(left, true);
+    }
+
+    /// True when something came: a report or, where they are listened to, anything else.
+    fn sleep(&mut self, wait: Duration, listen: bool) -> bool {
+        let timeout = Timespec::try_from(wait).ok();
+        let output = self.output.as_ref().filter(|_| listen);
+        let errors = self.errors.as_ref().and_then(Errors::pipe).filter(|_| listen);
+        let input = self.input.as_ref().filter(|_| !self.pending.is_empty());
+        let mut sources = vec![PollFd::new(&self.control, PollFlags::IN)];
+        sources.extend(output.map(|output| PollFd::new(output, PollFlags::IN)));
+        sources.extend(errors.map(|errors| PollFd::new(errors, PollFlags::IN)));
+        sources.extend(input.map(|input| PollFd::new(input, PollFlags::OUT)));
+        if !matches!(poll(&mut sources, timeout.as_ref()), Ok(count) if count > 0) {
+            return false;
+        }
+        let mut has_come = sources.iter().map(|source| !source.revents().is_empty());
+        let told = has_come.next().unwrap_or(false);
+        let output = output.is_some() && has_come.next().unwrap_or(false);
+        let errors = errors.is_some() && has_come.next().unwrap_or(false);
+        (self.ready.output, self.ready.errors) = (output, errors);
         self.write_pending();
+        if told {
+            self.hear();
+        }
+        true
+    }
+
+    /// Takes what the supervisor has to tell.
+    fn hear(&mut self) {
         let read = self.reports.fill(&mut self.control, |_| ());
         let passing = |error: &io::Error| {
             matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
         };
         if !self.take_reports() && !matches!(read, Ok(1..)) && !matches!(&read, Err(e) if passing(e)) {
-            self.end = Some(End::Lost);
+            self.over(End::Lost);
         }
+    }
+
+    fn over(&mut self, end: End) {
+        self.end = Some(end);
+        self.ready = Ready::UNKNOWN;
     }
 
     /// True when the end was told.
     fn take_reports(&mut self) -> bool {
         while let Some(report) = self.next_report() {
-            self.end = Some(End::Told(report));
+            self.over(End::Told(report));
         }
         self.end.is_some()
     }

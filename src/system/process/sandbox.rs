@@ -88,7 +88,9 @@ impl Sandbox {
 
     /// Where the child may write; what is not there is left out by bubblewrap.
     fn writable(&self, spec: &Spec, admin_dir: Option<PathBuf>) -> Vec<PathBuf> {
-        let git = GIT_PARTS.iter().map(|part| self.common_dir.join(part)).chain(admin_dir);
+        // Where there is no worktree of the repository there is nothing to commit to it.
+        let parts = GIT_PARTS.iter().filter(|_| admin_dir.is_some());
+        let git = parts.map(|part| self.common_dir.join(part)).chain(admin_dir.clone());
         let temporary = variable(spec, "TMPDIR").map(PathBuf::from);
         let home = variable(spec, "HOME").map(PathBuf::from).filter(|home| self.home.as_ref() != Some(home));
         let places = git.chain(home).chain(self.own(spec)).chain(temporary);
@@ -181,6 +183,12 @@ mod tests {
             .map(|part| format!("/r/.git/{part}"));
         let own = ["/home/me/.claude/", "/c", "/x/own", "/run/tmp", "/w/T-1"].map(str::to_owned);
         assert_eq!(writable(&env), [&git[..], &own[..]].concat());
+    }
+
+    #[test]
+    fn a_child_in_no_worktree_of_the_repository_may_not_write_to_it() {
+        let places = sandbox().writable(&spec(&[("TMPDIR", "/run/tmp")]), None);
+        assert_eq!(places, ["/run/tmp", "/w/T-1"].map(PathBuf::from));
     }
 
     #[test]

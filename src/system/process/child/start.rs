@@ -1,7 +1,7 @@
 //! Starting a child: the pipes, the supervisor, the job, the word that it runs.
 
-use super::Child;
 use super::errors::Errors;
+use super::{Child, Ready};
 use crate::system::process::lines::Lines;
 use crate::system::process::log::Log;
 use crate::system::process::wire::{self, Failed, Report};
@@ -58,6 +58,7 @@ pub(in crate::system::process) fn spawn(
         input,
         pending: Vec::new(),
         errors,
+        ready: Ready::UNKNOWN,
         grace: spec.grace,
         pid: 0,
         stopped: None,
