@@ -60,8 +60,8 @@ fn completions(shell: clap_complete::Shell) -> Result<ExitCode, Failure> {
     // Scripts hide nothing, and hidden commands are ours alone.
     let shown = all.get_subcommands().filter(|command| !command.is_hide_set()).cloned();
     let arguments = all.get_arguments().cloned();
-    let mut command = clap::Command::new("conductor").args(arguments).subcommands(shown);
-    command = command.version(env!("CARGO_PKG_VERSION"));
+    let mut command = clap::Command::default().args(arguments).subcommands(shown);
+    command = command.name("conductor").version(env!("CARGO_PKG_VERSION"));
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut command, "conductor", &mut script);
     match io::stdout().write_all(&script) {

@@ -302,6 +302,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::zombie_processes, reason = "the watch waits for it")]
     fn plays_a_supervisor_that_fails() {
         let Some(folder) = std::env::var_os("PLAY_SUPERVISOR_IN").map(PathBuf::from) else { return };
         rustix::process::set_child_subreaper(Some(rustix::process::getpid())).unwrap();
