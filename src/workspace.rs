@@ -6,10 +6,14 @@
 
 use crate::model::ids::short_hash;
 use crate::model::{BranchName, Sha, safe_key};
-use crate::system::git::{CommitAuthor, FetchSpec, GitError, Patches, RefPush, Remote, Repository, Worktree};
+use crate::system::git::{
+    CommitAuthor, FetchSpec, GitError, Patches, RefPush, Remote, Repository, Worktree, WorktreeStatus,
+};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::SystemTime;
 
 mod seal;
 mod survey;
@@ -38,7 +42,12 @@ pub struct Workspace {
     key: String,
     branch: BranchName,
     base: Sha,
+    /// What hooks put there before the agent began, untracked.
+    prepared: Mutex<Prepared>,
 }
+
+/// Path → size and time of change.
+type Prepared = BTreeMap<String, (u64, Option<SystemTime>)>;
 
 /// What is in a workspace after an attempt.
 #[derive(Debug, Clone, Default)]
@@ -141,8 +150,7 @@ impl Workspaces {
             None => None,
         };
         let (base, start) = begun.unwrap_or_else(|| (base.clone(), base));
-        let made =
-            |worktree| Workspace { worktree, key: key.clone(), branch: branch.clone(), base: base.clone() };
+        let made = |worktree| Workspace::new(worktree, &key, branch, &base);
         let mut occupied = path.symlink_metadata().is_ok();
         if !occupied {
             match self.repository.add_worktree(&path, branch, start, false) {
@@ -192,6 +200,18 @@ impl Workspaces {
         Ok(self.repository.remove_worktree(&workspace.worktree)?)
     }
 
+    /// Ends what an earlier run left of a ticket that is over, and saves what is in it. Nothing
+    /// there is nothing to do; a locked or foreign folder is left alone, with an error.
+    pub fn clear_away(&self, identifier: &str, branch: &BranchName) -> Result<(), WorkspaceError> {
+        let key = safe_key(identifier);
+        if self.root.join(&key).symlink_metadata().is_err() {
+            return Ok(());
+        }
+        let path = self.contained(&key)?;
+        self.clear(&key, &path, branch, &self.base()?, true)?;
+        self.forget(std::slice::from_ref(branch))
+    }
+
     /// Deletes the local branches of workspaces that were removed.
     pub fn forget(&self, branches: &[BranchName]) -> Result<(), WorkspaceError> {
         Ok(self.repository.delete_branches(branches)?)
@@ -201,11 +221,12 @@ impl Workspaces {
     pub fn save(&self, workspace: &Workspace) -> Result<Option<Sha>, WorkspaceError> {
         workspace.check_intact()?;
         let status = workspace.worktree.status()?;
-        let head = if status.is_dirty {
-            let message = format!("wip: unfinished work on {}", workspace.key);
-            workspace.worktree.commit_all(&message, self.fallback_author())?
-        } else {
-            status.head
+        let head = match workspace.uncommitted(&status)? {
+            Some(prepared) => {
+                let message = format!("wip: unfinished work on {}", workspace.key);
+                workspace.worktree.commit_all(&message, self.fallback_author(), &prepared)?
+            }
+            None => status.head,
         };
         if head == workspace.base
             || self.repository.range(&workspace.base, head.as_str(), 0)?.ahead.is_empty()
@@ -291,8 +312,7 @@ impl Workspaces {
             }
             (true, Some(_)) => {
                 let worktree = Worktree::at(path)?;
-                let left =
-                    Workspace { worktree, key: key.to_owned(), branch: branch.clone(), base: base.clone() };
+                let left = Workspace::new(worktree, key, branch, base);
                 self.save(&left)?;
                 self.repository.remove_worktree(&left.worktree)?;
             }
@@ -322,12 +342,47 @@ impl Workspaces {
 }
 
 impl Workspace {
+    fn new(worktree: Worktree, key: &str, branch: &BranchName, base: &Sha) -> Self {
+        let (key, branch, base) = (key.to_owned(), branch.clone(), base.clone());
+        Self { worktree, key, branch, base, prepared: Mutex::default() }
+    }
+
     pub fn path(&self) -> &Path {
         self.worktree.path()
     }
 
     pub fn branch(&self) -> &BranchName {
         &self.branch
+    }
+
+    /// Notes what is there before the agent begins: as long as it stays as it is, it is no work.
+    pub fn note_prepared(&self) -> Result<(), WorkspaceError> {
+        let untracked = self.worktree.untracked()?.into_iter();
+        *self.prepared() =
+            untracked.filter_map(|path| self.stamp(&path).map(|stamp| (path, stamp))).collect();
+        Ok(())
+    }
+
+    /// Whether there is uncommitted work, and what beside it is only prepared.
+    fn uncommitted(&self, status: &WorktreeStatus) -> Result<Option<Vec<String>>, GitError> {
+        let before = self.prepared();
+        if !status.is_dirty || before.is_empty() {
+            return Ok(status.is_dirty.then(Vec::new));
+        }
+        let is_prepared =
+            |path: &String| before.get(path).is_some_and(|then| self.stamp(path) == Some(*then));
+        let (prepared, work): (Vec<_>, Vec<_>) =
+            self.worktree.untracked()?.into_iter().partition(is_prepared);
+        Ok((status.is_changed || !work.is_empty()).then_some(prepared))
+    }
+
+    fn stamp(&self, path: &str) -> Option<(u64, Option<SystemTime>)> {
+        let file = self.path().join(path).symlink_metadata().ok()?;
+        Some((file.len(), file.modified().ok()))
+    }
+
+    fn prepared(&self) -> MutexGuard<'_, Prepared> {
+        self.prepared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Commits what is uncommitted and tells what there is. The diff's text is read up to
@@ -340,12 +395,13 @@ impl Workspace {
             (self.worktree.status(), looked.join().unwrap_or_else(|_| Err(unread())))
         });
         let status = status?;
-        let (head, work) = if status.is_dirty {
-            let head = self.worktree.commit_all(message, all.fallback_author())?;
-            let work = self.look(all, head.as_str(), max_patch)?;
-            (head, work)
-        } else {
-            (status.head, looked?)
+        let (head, work) = match self.uncommitted(&status)? {
+            Some(prepared) => {
+                let head = self.worktree.commit_all(message, all.fallback_author(), &prepared)?;
+                let work = self.look(all, head.as_str(), max_patch)?;
+                (head, work)
+            }
+            None => (status.head, looked?),
         };
         if head == self.base || (work.missing_base_commits == 0 && work.files.is_empty()) {
             // Commits that undo each other are nothing to review.
@@ -421,6 +477,7 @@ impl Workspace {
 
     /// Back to a clean start for the next attempt.
     pub fn reset(&self) -> Result<(), WorkspaceError> {
+        self.prepared().clear();
         Ok(self.worktree.reset(&self.branch, &self.base)?)
     }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 const EXAMPLES: &str = "\
 Examples:
-  conductor demo                            watch one whole cycle; nothing to set up
+  conductor demo                            watch two whole cycles; nothing to set up
   conductor plan                            what the next cycle would do, and why
   conductor once --issue ENG-42             work on one ticket now
   conductor once --output json              for cron and CI: one JSON document on stdout
@@ -102,7 +102,7 @@ pub enum Command {
     Once(OnceArgs),
     /// What the next cycle would do with every candidate, and why; changes nothing
     Plan(PlanArgs),
-    /// One whole cycle in a throwaway world: local tracker, bare origin, scripted agent
+    /// Two whole cycles in a throwaway world: local tracker, bare origin, scripted agent
     Demo(DemoArgs),
     /// What past attempts teach: rates, where they fail, which settings to change
     Learn(LearnArgs),

@@ -24,6 +24,7 @@ use crate::system::process;
 use args::{Cli, Command};
 use clap::{CommandFactory, Parser};
 use failure::Failure;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 /// The command line, from its words to the exit code.
@@ -55,6 +56,19 @@ pub fn main() -> ExitCode {
 }
 
 fn completions(shell: clap_complete::Shell) -> Result<ExitCode, Failure> {
-    clap_complete::generate(shell, &mut Cli::command(), "conductor", &mut std::io::stdout());
-    Ok(ExitCode::SUCCESS)
+    let all = Cli::command();
+    // Scripts hide nothing, and hidden commands are ours alone.
+    let shown = all.get_subcommands().filter(|command| !command.is_hide_set()).cloned();
+    let arguments = all.get_arguments().cloned();
+    let mut command = clap::Command::default().args(arguments).subcommands(shown);
+    command = command.name("conductor").version(env!("CARGO_PKG_VERSION"));
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut command, "conductor", &mut script);
+    match io::stdout().write_all(&script) {
+        // A reader that is gone has seen enough.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::new(failure::FAULT, format!("the script could not be written: {error}")))
+        }
+        _ => Ok(ExitCode::SUCCESS),
+    }
 }

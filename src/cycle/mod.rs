@@ -18,6 +18,7 @@ mod notes;
 mod overlap;
 mod plan;
 mod publish;
+mod put_away;
 mod reconcile;
 mod record;
 mod records;

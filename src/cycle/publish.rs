@@ -6,9 +6,9 @@ use super::claim::next_branch;
 use super::gather::{Gather, Seat};
 use crate::model::report::ReportedPullRequest;
 use crate::model::state::RecordedPullRequest;
-use crate::model::{BranchName, Issue, PullRequestDraft, PullRequestState, Sha, Time, Usage};
+use crate::model::{BranchName, Issue, PullRequest, PullRequestDraft, PullRequestState, Sha, Time, Usage};
 use crate::policy::pull_request::{self, Summary};
-use crate::ports::{ForgeError, Link};
+use crate::ports::{Ensured, ForgeError, Link};
 use crate::workspace::{Pushed, WorkspaceError};
 use std::time::Duration;
 
@@ -88,6 +88,14 @@ impl Cycle<'_> {
         }
     }
 
+    /// The pull request a lost run opened for that head, whatever became of it since.
+    pub(super) fn opened(&self, branch: &BranchName, head: &Sha) -> Result<Option<PullRequest>, ForgeError> {
+        let mut found = self.world.forge.find(branch)?;
+        found.retain(|pull| pull.head_sha.as_ref().is_none_or(|seen| seen == head));
+        let open = found.iter().position(|pull| pull.state == PullRequestState::Open);
+        Ok((!found.is_empty()).then(|| found.swap_remove(open.unwrap_or(0))))
+    }
+
     /// Hands over work whose run died: nothing but the ticket and the branch is known.
     pub(super) fn hand_over_recovered(
         &self,
@@ -113,24 +121,32 @@ impl Cycle<'_> {
             run: &identity.run_id,
             run_url: identity.ci_run_url.as_deref(),
         });
-        self.hand_over(&Handover {
-            issue,
-            branch,
-            head,
-            title: pull_request::title(issue),
-            body,
-            draft: false,
-        })
+        let title = pull_request::title(issue);
+        let handover = Handover { issue, branch, head, title, body, draft: false };
+        let opened = self.opened(branch, head).map_err(|error| error.to_string())?;
+        match opened.filter(|pull| pull.state != PullRequestState::Open) {
+            // Merged or closed since: a second one would ask for the same again.
+            Some(pull_request) => {
+                self.hand_on(&handover, Ensured { pull_request, created: false, warnings: Vec::new() })
+            }
+            None => self.hand_over(&handover),
+        }
     }
 
     /// The pull request, the link on the ticket, the ticket's move.
     pub(super) fn hand_over(&self, handover: &Handover<'_>) -> Result<HandedOver, String> {
-        let issue = handover.issue;
-        let name = Some(issue.identifier.as_str());
+        let name = Some(handover.issue.identifier.as_str());
         let ensured = self
             .watch
             .time("pull request", name, || self.world.forge.ensure_pull_request(&self.draft_of(handover)))
             .map_err(|error| self.explain(&error, handover.branch))?;
+        self.hand_on(handover, ensured)
+    }
+
+    /// The ticket's part, once there is a pull request.
+    fn hand_on(&self, handover: &Handover<'_>, ensured: Ensured) -> Result<HandedOver, String> {
+        let issue = handover.issue;
+        let name = Some(issue.identifier.as_str());
         let pull = ensured.pull_request;
         if let Some(seen) = pull.head_sha.filter(|seen| seen != handover.head) {
             return Err(format!(

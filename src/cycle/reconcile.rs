@@ -1,5 +1,5 @@
-//! Reconcile: what dead runs left is finished or given back, and what is over is put away. Looks
-//! before it creates: the remote's branches, the forge's pull requests, the tickets as they are.
+//! Reconcile: what dead runs left is finished or given back. Looks before it creates: the remote's
+//! branches, the forge's pull requests, the tickets as they are.
 
 use super::ledger::{Change, LedgerError};
 use super::select::Polled;
@@ -44,45 +44,6 @@ impl Cycle<'_> {
         Ok(recovered)
     }
 
-    /// Recorded as in review, and the ticket is closed since: done.
-    fn put_away(&self, polled: &Polled) -> Result<(), CycleError> {
-        let over = |state: &State| -> Vec<IssueId> {
-            let in_review = state.issues.iter().filter(|(_, record)| record.status == IssueStatus::InReview);
-            let is_over = |issue: &&Issue| {
-                issue.archived || issue.state.is_among(&self.settings.tracker.terminal_states)
-            };
-            in_review
-                .filter(|(id, _)| polled.recorded.get(*id).as_ref().is_some_and(is_over))
-                .map(|(id, _)| id.clone())
-                .collect()
-        };
-        let state = self.ledger.state();
-        let names: Vec<&str> = over(&state)
-            .iter()
-            .filter_map(|id| state.issues.get(id))
-            .map(|record| record.identifier.as_str())
-            .collect();
-        if names.is_empty() {
-            return Ok(());
-        }
-        self.must(Change {
-            what: format!("done {}", names.join(", ")),
-            refs: Vec::new(),
-            decide: Box::new(|state| {
-                over(state)
-                    .iter()
-                    .fold(None, |next: Option<State>, id| {
-                        next.as_ref()
-                            .unwrap_or(state)
-                            .amend(id, |record| record.status = IssueStatus::Done)
-                            .or(next)
-                    })
-                    .ok_or(Refusal::Nothing)
-            }),
-        })?;
-        Ok(())
-    }
-
     fn is_half_published(&self, id: &IssueId, record: &IssueRecord, state: &State) -> bool {
         record.status == IssueStatus::Failed
             && record.head_sha.is_some()
@@ -90,7 +51,7 @@ impl Cycle<'_> {
             && !state.claims.contains_key(id)
     }
 
-    /// A dead claim: complete when its branch is on the remote, else given back.
+    /// A dead claim: complete when its branch is on the remote and still wanted, else given back.
     fn recover(
         &self,
         id: IssueId,
@@ -100,7 +61,7 @@ impl Cycle<'_> {
         state: &State,
     ) -> Result<Option<Recovered>, CycleError> {
         match branches.get(&claim.branch).filter(|head| **head != claim.base_sha) {
-            Some(head) => {
+            Some(head) if self.is_wanted(&id, &claim.branch, head, polled) => {
                 let unfinished = Unfinished {
                     id,
                     identifier: claim.identifier.clone(),
@@ -110,8 +71,15 @@ impl Cycle<'_> {
                 };
                 self.finish(&unfinished, polled, state)
             }
-            None => self.give_up(id, claim, polled, state),
+            _ => self.give_up(id, claim, polled, state),
         }
+    }
+
+    /// Pushed work of a ticket that is over gets no pull request; the one it has is recorded.
+    fn is_wanted(&self, id: &IssueId, branch: &BranchName, head: &Sha, polled: &Polled) -> bool {
+        let is_over = polled.recorded.get(id).is_some_and(|issue| self.is_over(issue));
+        // What the forge cannot be asked now is asked again by the next run.
+        !is_over || self.opened(branch, head).map_or(true, |opened| opened.is_some())
     }
 
     /// The pull request, the ticket and the record that are still missing.
@@ -225,7 +193,8 @@ impl Cycle<'_> {
         };
         let state = self.ledger.state();
         for (id, claim) in dead {
-            let detail = if branches.get(&claim.branch).is_some_and(|head| *head != claim.base_sha) {
+            let pushed = branches.get(&claim.branch).filter(|head| **head != claim.base_sha);
+            let detail = if pushed.is_some_and(|head| self.is_wanted(&id, &claim.branch, head, polled)) {
                 Some("a lost run's pushed branch will be adopted")
             } else {
                 let before = state.record_of(&id, &claim.identifier);
@@ -273,11 +242,13 @@ impl Cycle<'_> {
     }
 
     /// Moves a ticket of ours from "in progress" back to where candidates are; leaves any other
-    /// where it is.
+    /// where it is, and one somebody archived alone.
     pub(super) fn put_back(&self, issue: &Issue) -> Option<crate::model::Time> {
         let rules = &self.settings.tracker;
         let active = rules.active_states.first()?;
-        if !issue.state.is_named(&rules.in_progress_state) || issue.state.is_among(&rules.active_states) {
+        let is_elsewhere =
+            !issue.state.is_named(&rules.in_progress_state) || issue.state.is_among(&rules.active_states);
+        if is_elsewhere || issue.archived {
             return None;
         }
         match self.world.tracker.move_to(issue, active) {
@@ -308,7 +279,7 @@ impl Cycle<'_> {
     }
 
     /// Commits a change; `false` when it was not needed any more.
-    fn must(&self, change: Change<'_>) -> Result<bool, CycleError> {
+    pub(super) fn must(&self, change: Change<'_>) -> Result<bool, CycleError> {
         match self.ledger.commit_alone(change) {
             Ok(()) => Ok(true),
             Err(LedgerError::Refused(_)) => Ok(false),

@@ -124,7 +124,11 @@ impl<'c> Records<'c> {
             run_pid_started: identity.pid_started.clone(),
         };
         let dir = self.settings.run_dir.join(safe_key(&issue.identifier));
-        self.try_to(|| std::fs::create_dir_all(dir));
+        // At once: who follows the log asks it whether the ticket is worked on.
+        self.try_to(|| {
+            std::fs::create_dir_all(&dir)?;
+            replace(&dir.join(STATUS), &status)
+        });
         if let Some(board) = self.board().as_mut() {
             board.live.queued = board.live.queued.saturating_sub(1);
             let running = Running { status, spending: Usage::default(), is_behind: true };

@@ -398,7 +398,14 @@ impl Cycle<'_> {
         let env = self.command_environment(job, number);
         let ran = self.world.commands.run_hook(hook, job.workspace.path(), &env, stop);
         self.world.workspaces.restore_shared();
-        ran
+        let is_before = matches!(hook, Hook::AfterCreate | Hook::BeforeRun);
+        if is_before
+            && ran != Ok(false)
+            && let Err(error) = job.workspace.note_prepared()
+        {
+            tracing::warn!("what hook {} made cannot be told from the agent's work: {error}", hook.word());
+        }
+        ran.map(|_| ())
     }
 }
 

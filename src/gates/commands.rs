@@ -34,16 +34,16 @@ impl Commands {
         super::run(&self.gates, changed, &self.site(workspace, env, cancel), announce)
     }
 
-    /// Runs a hook when there is one; the error is for people, redacted.
+    /// Runs a hook and tells whether there was one; the error is for people, redacted.
     pub fn run_hook(
         &self,
         hook: Hook,
         workspace: &Path,
         env: &[(String, String)],
         cancel: &dyn Fn() -> Option<StopReason>,
-    ) -> Result<(), String> {
+    ) -> Result<bool, String> {
         let ran = hooks::run(hook, &self.hooks, &self.checkout, &self.site(workspace, env, cancel));
-        ran.map(drop).map_err(|HookFailed(detail)| detail)
+        ran.map_err(|HookFailed(detail)| detail)
     }
 
     /// How long hooks and gates of one attempt may take together.

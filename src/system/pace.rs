@@ -18,10 +18,11 @@ pub struct Turn<'a> {
 }
 
 impl Pace {
-    /// Waits for the turns before this one and for the gap. Interrupting the client ends the wait.
-    pub fn turn(&self, gap: Duration, client: &HttpClient) -> Result<Turn<'_>, HttpError> {
+    /// Waits for the turns before this one, and for the gap as it is when they are over.
+    /// Interrupting the client ends the wait.
+    pub fn turn(&self, gap: impl FnOnce() -> Duration, client: &HttpClient) -> Result<Turn<'_>, HttpError> {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let left = last.map_or(Duration::ZERO, |last| gap.saturating_sub(last.elapsed()));
+        let left = last.map_or(Duration::ZERO, |last| gap().saturating_sub(last.elapsed()));
         if !left.is_zero() {
             client.pause(left)?;
         }
@@ -45,12 +46,12 @@ mod tests {
         let client = HttpClient::new(HttpOptions::default());
         let pace = Pace::default();
         let hour = Duration::from_secs(3600);
-        drop(pace.turn(hour, &client).unwrap());
+        drop(pace.turn(|| hour, &client).unwrap());
         let ended = Instant::now();
         let gap = Duration::from_millis(50);
-        drop(pace.turn(gap, &client).unwrap());
+        drop(pace.turn(|| gap, &client).unwrap());
         // The end of the first turn was just before `ended`.
         assert!(ended.elapsed() >= gap - Duration::from_millis(5));
-        drop(pace.turn(Duration::ZERO, &client).unwrap());
+        drop(pace.turn(|| Duration::ZERO, &client).unwrap());
     }
 }

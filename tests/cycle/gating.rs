@@ -118,6 +118,18 @@ fn a_protected_path_is_kept_back() {
 }
 
 #[test]
+fn the_page_about_earlier_attempts_is_not_pushed_though_an_agent_commits_it() {
+    let mut world = World::new();
+    world.set("agent.max_attempts", json!(2));
+    world.ticket("T-1");
+    let forces = Script::works().sh("git add -f .conductor-context").commit("All of it");
+    world.agent(&Script::new().at_attempt(1, Script::new().exit(1)).then(forces));
+    let run = world.once(&[]).exits(3);
+    is_kept_back(&world, &run, "guard_refused", ".conductor-context/earlier-attempts.md");
+    assert!(repo::sha(&world.origin(), "refs/conductor/wip/T-1").is_none(), "it left as unfinished work");
+}
+
+#[test]
 fn a_protected_path_makes_a_draft_where_the_policy_says_so() {
     let mut world = World::with_github();
     world.set("guards.on_protected", json!("draft"));
@@ -185,6 +197,12 @@ fn a_branch_that_lost_its_base_is_kept_back() {
     world.agent(&Script::new().sh("git reset -q --hard HEAD~1").then(Script::works()));
     let run = world.once(&[]).exits(3);
     is_kept_back(&world, &run, "guard_refused", "no longer holds the commit it started from");
+}
+
+#[test]
+fn a_base_commit_that_was_amended_is_kept_back() {
+    let amends = "git commit -q --amend --author 'Else <else@example.org>' -m Begun";
+    guarded(&Script::works().sh("git reset -q --soft main").sh(amends), "no longer holds the commit");
 }
 
 #[test]

@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
+mod archived;
 mod bad_input;
 mod claiming;
 mod deciding;
+mod forge_limits;
 mod gating;
 mod publishing;
 mod recovering;
@@ -12,3 +14,4 @@ mod reporting;
 mod running;
 mod security;
 mod support;
+mod workspaces;

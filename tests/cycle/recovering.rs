@@ -142,6 +142,65 @@ fn an_outcome_that_cannot_be_written_leaves_a_pull_request_and_no_failed_attempt
     is_whole(&world, &head);
 }
 
+/// T-1 was interrupted half-way; what it had is on the remote. T-2 came since.
+fn interrupted() -> World {
+    let world = World::new();
+    world.ticket("T-1");
+    world.agent(&Script::works().write("half.txt", "half").tell("at-work").hang());
+    let run = world.start(&[]);
+    world.await_fact("at-work");
+    run.signal(rustix::process::Signal::TERM);
+    run.wait().exits(143);
+    assert_eq!(repo::file_at(&world.origin(), WIP, "half.txt"), "half");
+    world.ticket("T-2");
+    world.agent(&Script::new().sh("[ -e half.txt ] && tell half-$key").then(Script::works()));
+    world
+}
+
+const WIP: &str = "refs/conductor/wip/T-1";
+
+#[track_caller]
+fn both_begin_anew(world: &World, run: &Run) {
+    for key in ["T-1", "T-2"] {
+        assert_eq!(run.dispatched(key)["outcome"], "success", "{run}");
+        assert!(!world.knows(&format!("half-{key}")));
+    }
+    assert_eq!(world.pulls().len(), 2);
+}
+
+#[test]
+fn an_interrupted_ticket_goes_on_from_what_another_machine_saved() {
+    let world = interrupted();
+    let run = world.start_in("elsewhere", &[]).wait().exits(0);
+    assert_eq!(run.worked_on(), ["T-1", "T-2"]);
+    assert!(world.knows("half-T-1") && !world.knows("half-T-2"));
+}
+
+#[test]
+fn saved_work_that_vanished_from_the_remote_stops_neither_its_ticket_nor_the_next() {
+    let world = interrupted();
+    world.origin_hook("post-receive", &on_ref(STATE, &format!("git update-ref -d {WIP}")));
+    let run = world.start_in("elsewhere", &[]).wait().exits(0);
+    assert_eq!(repo::sha(&world.origin(), WIP), None);
+    both_begin_anew(&world, &run);
+}
+
+#[test]
+fn work_saved_on_a_base_that_was_rewritten_is_no_start_and_stops_no_other_ticket() {
+    let world = interrupted();
+    let other = repo::commit(&world.origin(), "other", "Begin again", &[("README.md", "# Anew\n")]);
+    for arguments in [["update-ref", "refs/heads/main", &other], ["update-ref", "-d", "refs/heads/other"]] {
+        repo::git(&world.origin(), &arguments);
+    }
+    let run = world.once(&[]).exits(0);
+    both_begin_anew(&world, &run);
+    for key in ["T-1", "T-2"] {
+        let base = repo::git(&world.origin(), &["rev-parse", &format!("conductor/{key}^")]);
+        assert_eq!(base, other);
+    }
+    assert_eq!(repo::file_at(&world.checkout(), WIP, "half.txt"), "half");
+}
+
 /// A document in which a run of another host, whose lease ended that long ago, claims T-1.
 fn claimed_elsewhere(world: &World, ended: TimeDelta, interruptions: u32) -> Value {
     let mut claim = world.foreign_claim("T-1");

@@ -210,3 +210,36 @@ fn every_commit_of_the_state_says_what_happened() {
     world.once(&[]).exits(0);
     assert_eq!(world.audit(), ["record T-1: success, #1", "claim T-1"]);
 }
+
+#[test]
+fn completion_scripts_offer_every_public_command_and_no_other() {
+    let world = World::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let run = world.spawn(&["completions", shell], world.path()).wait().exits(0);
+        for command in ["once", "plan", "demo", "completions"] {
+            assert!(run.stdout.contains(command), "{shell}: {command}");
+        }
+        assert!(!run.stdout.contains("__supervise") && !run.stdout.contains("__demo-agent"), "{shell}");
+    }
+}
+
+#[test]
+fn a_reader_that_is_gone_is_no_fault() {
+    let world = World::new();
+    world.ticket("T-1");
+    world.once(&[]).exits(0);
+    let config = world.path().join("clone.yml");
+    for command in ["completions bash", "status", "plan", "learn", "usage", "logs T-1", "context T-1"] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_conductor"))
+            .arg("--config")
+            .arg(&config)
+            .args(command.split(' '))
+            .stdout(writer)
+            .output()
+            .unwrap();
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && !told.contains("panicked"), "{command}: {told}");
+    }
+}

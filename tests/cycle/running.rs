@@ -70,6 +70,36 @@ fn an_agent_that_changes_nothing_gets_no_pull_request() {
     assert_eq!(world.once(&[]).exits(0).worked_on(), ["T-1"]);
 }
 
+/// A hook that leaves files which nobody ignores.
+fn with_prepared_files() -> World {
+    let mut world = World::new();
+    world.set("hooks.after_create", json!("mkdir cache && echo 1 > cache/one && echo 2 > 'cache/:(two)'"));
+    world.set("hooks.before_run", json!("echo key > settings.txt"));
+    world.ticket("T-1");
+    world
+}
+
+#[test]
+fn files_that_were_untracked_before_the_agent_began_are_no_change() {
+    let world = with_prepared_files();
+    world.agent(&Script::new().sh("[ -e cache/one ] && [ -e settings.txt ] && tell prepared"));
+    let run = world.once(&[]).exits(0);
+    assert!(world.knows("prepared"));
+    assert_eq!(run.dispatched("T-1")["outcome"], "no_changes", "{run}");
+    assert_eq!((world.pulls().len(), world.branches().len()), (0, 0));
+}
+
+#[test]
+fn what_hooks_prepared_is_published_only_where_the_agent_changed_it() {
+    let world = with_prepared_files();
+    world
+        .agent(&Script::new().sh("echo 3 > cache/three; echo more >> settings.txt; echo two >> src/app.txt"));
+    let run = world.once(&[]).exits(0);
+    assert_eq!(run.dispatched("T-1")["outcome"], "success", "{run}");
+    let changed = repo::git(&world.origin(), &["diff", "--name-only", "main", "conductor/T-1"]);
+    assert_eq!(changed, "cache/three\nsettings.txt\nsrc/app.txt");
+}
+
 #[test]
 fn commits_that_undo_each_other_are_no_change() {
     let world = World::new();

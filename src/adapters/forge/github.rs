@@ -232,8 +232,10 @@ impl GitHub {
     }
 
     fn turn(&self, spaced: bool, what: &str) -> Result<Turn<'_>, ForgeError> {
-        let spaced = spaced || self.slowed.load(Ordering::Relaxed);
-        let gap = if spaced { self.options.write_gap } else { Duration::ZERO };
+        let gap = || match spaced || self.slowed.load(Ordering::Relaxed) {
+            true => self.options.write_gap,
+            false => Duration::ZERO,
+        };
         self.pace.turn(gap, &self.options.http).map_err(|error| wire::unreached(&error, what))
     }
 

@@ -14,8 +14,15 @@ use chrono::TimeDelta;
 use std::path::PathBuf;
 use std::time::Duration;
 
-const PROTECTED: [&str; 6] =
-    [".github/**", ".gitmodules", ".claude/**", ".codex/**", ".mcp.json", "CODEOWNERS"];
+const PROTECTED: [&str; 7] = [
+    ".github/**",
+    ".gitmodules",
+    ".claude/**",
+    ".codex/**",
+    ".conductor-context/**",
+    ".mcp.json",
+    "CODEOWNERS",
+];
 
 pub(super) fn gates(top: &Section<'_>) -> Vec<GateSpec> {
     let gates: Vec<GateSpec> = top.read("gates", |entry| list(entry, gate)).unwrap_or_default();

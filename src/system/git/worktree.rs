@@ -30,6 +30,8 @@ pub struct WorktreeStatus {
     pub branch: Option<String>,
     /// Anything staged, changed or untracked (not ignored).
     pub is_dirty: bool,
+    /// The same without what is untracked.
+    pub is_changed: bool,
 }
 
 impl Repository {
@@ -166,7 +168,8 @@ impl Worktree {
                 "--ignore-submodules=none",
             ])
             .text()?;
-        let mut status = WorktreeStatus { head: Sha::new(""), branch: None, is_dirty: false };
+        let mut status =
+            WorktreeStatus { head: Sha::new(""), branch: None, is_dirty: false, is_changed: false };
         for line in text.split('\0').filter(|line| !line.is_empty()) {
             if let Some(oid) = line.strip_prefix("# branch.oid ") {
                 status.head = Sha::new(oid);
@@ -174,6 +177,7 @@ impl Worktree {
                 status.branch = (name != "(detached)").then(|| name.to_owned());
             } else if !line.starts_with("# ") {
                 status.is_dirty = true;
+                status.is_changed |= !line.starts_with("? ");
             }
         }
         if status.head.as_str().is_empty() {
@@ -182,8 +186,19 @@ impl Worktree {
         Ok(status)
     }
 
-    /// Commits everything that is not ignored onto the current head.
-    pub fn commit_all(&self, message: &str, author: Option<&CommitAuthor>) -> Result<Sha, GitError> {
+    /// Every untracked file that is not ignored.
+    pub fn untracked(&self) -> Result<Vec<String>, GitError> {
+        let text = self.git(["ls-files", "--others", "--exclude-standard", "-z"]).text()?;
+        Ok(text.split('\0').filter(|path| !path.is_empty()).map(str::to_owned).collect())
+    }
+
+    /// Commits everything that is not ignored onto the current head, but for those paths.
+    pub fn commit_all(
+        &self,
+        message: &str,
+        author: Option<&CommitAuthor>,
+        but: &[String],
+    ) -> Result<Sha, GitError> {
         // An agent that was ended in the middle of a git call leaves its lock; its tree is gone.
         let lock = self.admin.join("index.lock");
         if let Err(error) = std::fs::remove_file(&lock)
@@ -191,7 +206,10 @@ impl Worktree {
         {
             return Err(protocol("add", format!("{}: {error}", lock.display())));
         }
-        self.git(["add", "--all"]).done()?;
+        let but = but.iter().map(|path| format!(":(exclude,literal){path}\0"));
+        self.git(["add", "--all", "--pathspec-from-file=-", "--pathspec-file-nul"])
+            .stdin(std::iter::once(".\0".to_owned()).chain(but).collect::<String>())
+            .done()?;
         let mut call = self
             .git(["commit", "--quiet", "--no-verify", "--no-gpg-sign", "--cleanup=verbatim", "--file=-"])
             .stdin(message);

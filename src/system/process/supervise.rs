@@ -56,11 +56,7 @@ fn run() -> io::Result<()> {
         Ok(child) => child,
         Err(failed) => return control.write_all(failed.to_line().as_bytes()),
     };
-    // From here on nothing returns before the tree is gone: that Conductor cannot be told, or has
-    // died, is one more reason to end it, and the socket's end says so below.
-    let started = Report::Started { pid: child.as_raw_nonzero().get() };
-    let _gone = control.write_all(started.to_line().as_bytes());
-    control.set_nonblocking(true)?;
+    // From here on the tree is the watch's: it ends with it, whatever fails.
     Watch {
         control,
         lines: Lines::new(64),
@@ -118,10 +114,7 @@ fn start(job: &Job, input: OwnedFd, output: OwnedFd, errors: Option<OwnedFd>) ->
         .spawn()
         .map_err(failed(Failed::Program))?;
     // Never waited for through `Child`: the loop reaps it among all others.
-    i32::try_from(child.id())
-        .ok()
-        .and_then(Pid::from_raw)
-        .ok_or(Report::Failed { what: Failed::Program, errno: 0 })
+    Ok(Pid::from_child(&child))
 }
 
 #[derive(Clone, Copy)]
@@ -145,8 +138,23 @@ struct Watch {
     status: Option<WaitStatus>,
 }
 
+/// However a watch ends, nothing of its tree lives on: a no-op where all of it is gone already.
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let since = Instant::now();
+        while !self.reap() && since.elapsed() < KILL_PATIENCE {
+            self.signal(Signal::KILL);
+            std::thread::sleep(KILL_ROUND);
+        }
+    }
+}
+
 impl Watch {
     fn watch(mut self) -> io::Result<()> {
+        // That Conductor cannot be told is no error: the socket's end says so below.
+        let started = Report::Started { pid: self.child.as_raw_nonzero().get() };
+        let _gone = self.control.write_all(started.to_line().as_bytes());
+        self.control.set_nonblocking(true)?;
         let (mut stage, mut listening, mut reported) = (Stage::Running, true, false);
         loop {
             let was_alive = self.status.is_none();
@@ -269,5 +277,64 @@ impl Watch {
             _ => Report::Signaled { signal: Signal::KILL.as_raw(), left },
         };
         self.control.write_all(report.to_line().as_bytes())
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use std::path::{Path, PathBuf};
+
+    /// In a process of its own: a supervisor takes every child that ends for one of its tree.
+    #[test]
+    fn a_supervisor_that_fails_takes_its_tree_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let played = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "system::process::supervise::tests::plays_a_supervisor_that_fails"])
+            .env("PLAY_SUPERVISOR_IN", folder.path())
+            .stdout(Stdio::null())
+            .status();
+        assert!(played.unwrap().success());
+        for name in ["child", "escaped"] {
+            let pid = told(&folder.path().join(name)).expect("it lived");
+            assert!(!Path::new("/proc").join(&pid).exists(), "{name} {pid} survived");
+        }
+    }
+
+    #[test]
+    #[expect(clippy::zombie_processes, reason = "the watch waits for it")]
+    fn plays_a_supervisor_that_fails() {
+        let Some(folder) = std::env::var_os("PLAY_SUPERVISOR_IN").map(PathBuf::from) else { return };
+        rustix::process::set_child_subreaper(Some(rustix::process::getpid())).unwrap();
+        let deaf = "trap '' TERM; echo $$ > $1; sleep 60";
+        let script = format!("setsid sh -c \"$1\" sh escaped & set -- child; {deaf}");
+        let child = Command::new("sh")
+            .args(["-c", &script, "sh", deaf])
+            .current_dir(&folder)
+            .process_group(0)
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let child = Pid::from_child(&child);
+        while ["child", "escaped"].iter().any(|name| told(&folder.join(name)).is_none()) {
+            std::thread::yield_now();
+        }
+        let ((control, _conductor), (wake, _sender)) =
+            (UnixStream::pair().unwrap(), UnixStream::pair().unwrap());
+        drop(Watch {
+            control,
+            lines: Lines::new(64),
+            wake,
+            told_to_end: Arc::default(),
+            child,
+            is_wrapper: false,
+            grace: Duration::ZERO,
+            status: None,
+        });
+    }
+
+    /// The process id a script wrote, once the line is whole.
+    fn told(file: &Path) -> Option<String> {
+        Some(std::fs::read_to_string(file).ok()?.strip_suffix('\n')?.to_owned())
     }
 }

@@ -1,0 +1,117 @@
+//! Worktrees in every state people, agents and lost runs leave them in.
+
+use crate::support::agent::Script;
+use crate::support::conductor::{World, comes_true};
+use crate::support::repo;
+use serde_json::json;
+use std::path::PathBuf;
+
+/// A world where an attempt at T-1 failed, and its workspace.
+fn with_a_kept_workspace() -> (World, PathBuf) {
+    let mut world = World::new();
+    world.set("agent.max_attempts", json!(1));
+    world.ticket("T-1");
+    world.agent(&Script::new().write("half.txt", "half").exit(1));
+    world.once(&[]).exits(3);
+    world.agent(&Script::works());
+    let left = world.workspaces().join("T-1");
+    assert!(left.join("half.txt").exists());
+    (world, left)
+}
+
+fn worktrees(world: &World) -> String {
+    repo::git(&world.checkout(), &["worktree", "list", "--porcelain"])
+}
+
+/// T-1 has no workspace for this reason, and T-2 is none the worse for it.
+#[track_caller]
+fn only_t_2_is_worked_on(world: &World, words: &str) {
+    world.ticket("T-2");
+    let run = world.once(&[]).exits(3);
+    let told = run.dispatched("T-1");
+    assert_eq!(told["failure"], "workspace", "{run}");
+    assert!(told["error"].as_str().unwrap().contains(words), "{words}: {told}");
+    assert_eq!(run.dispatched("T-2")["outcome"], "success", "{run}");
+    assert_eq!((world.ticket_state("T-1").as_str(), world.claims().len()), ("Todo", 0));
+}
+
+#[test]
+fn a_registered_workspace_whose_folder_is_gone_is_made_anew_and_other_peoples_stay_registered() {
+    let (world, left) = with_a_kept_workspace();
+    let theirs = world.path().join("theirs");
+    repo::git(&world.checkout(), &["worktree", "add", "-q", "-b", "mine", theirs.to_str().unwrap()]);
+    std::fs::remove_dir_all(&theirs).unwrap();
+    std::fs::remove_dir_all(&left).unwrap();
+    assert!(worktrees(&world).contains(left.to_str().unwrap()));
+    assert_eq!(world.once(&[]).exits(0).dispatched("T-1")["outcome"], "success");
+    // Not there now is not gone for ever: it may be on a disk that is taken out.
+    assert!(worktrees(&world).contains(theirs.to_str().unwrap()));
+}
+
+#[test]
+fn what_a_failed_attempt_left_is_kept_aside_before_its_workspace_is_made_anew() {
+    let (world, left) = with_a_kept_workspace();
+    std::fs::write(left.join("more.txt"), "by a person who looked at it").unwrap();
+    assert_eq!(world.once(&[]).exits(0).dispatched("T-1")["outcome"], "success");
+    let wip = "refs/conductor/wip/T-1";
+    assert_eq!(repo::file_at(&world.checkout(), wip, "half.txt"), "half");
+    assert_eq!(repo::file_at(&world.checkout(), wip, "more.txt"), "by a person who looked at it");
+    let published = repo::git(&world.origin(), &["ls-tree", "--name-only", "conductor/T-1"]);
+    assert!(!published.contains("half.txt") && !published.contains("more.txt"), "{published}");
+}
+
+#[test]
+fn a_branch_that_is_checked_out_elsewhere_is_left_alone() {
+    let world = World::new();
+    world.ticket("T-1");
+    let theirs = world.path().join("theirs");
+    let at = theirs.to_str().unwrap();
+    repo::git(&world.checkout(), &["worktree", "add", "-q", "-b", "conductor/T-1", at]);
+    std::fs::write(theirs.join("precious.txt"), "mine").unwrap();
+    only_t_2_is_worked_on(&world, &format!("branch conductor/T-1 is checked out in {at}"));
+    assert!(theirs.join("precious.txt").exists() && worktrees(&world).contains(at));
+}
+
+#[test]
+fn a_locked_workspace_is_left_alone() {
+    let (world, left) = with_a_kept_workspace();
+    repo::git(&world.checkout(), &["worktree", "lock", left.to_str().unwrap()]);
+    only_t_2_is_worked_on(&world, "is locked: `git worktree unlock` it");
+    assert!(left.join("half.txt").exists());
+
+    // Not removed either when its ticket is over; and nobody stops for it.
+    world.move_ticket("T-1", "Canceled");
+    let run = world.once(&[]).exits(0);
+    assert!(run.stderr.contains("is locked") && left.join("half.txt").exists(), "{run}");
+    assert_eq!(world.record("T-1")["status"], "done");
+}
+
+const LOCKS: &str = ": > \"$(git rev-parse --git-dir)/index.lock\"";
+
+#[test]
+fn a_lock_an_agent_left_does_not_keep_its_work_from_being_committed() {
+    let world = World::new();
+    world.ticket("T-1");
+    world.agent(&Script::works().write("left.txt", "over").sh(LOCKS));
+    let run = world.once(&[]).exits(0);
+    assert_eq!(run.dispatched("T-1")["outcome"], "success", "{run}");
+    assert_eq!(repo::file_at(&world.origin(), "conductor/T-1", "left.txt"), "over");
+}
+
+#[test]
+fn a_lock_a_lost_run_left_is_in_nobodys_way_and_a_persons_own_is_left_alone() {
+    let world = World::new();
+    world.ticket("T-1");
+    world.agent(&Script::new().write("half.txt", "half").sh(LOCKS).tell("at-work").hang());
+    let run = world.start(&[]);
+    world.await_fact("at-work");
+    run.kill();
+    assert!(comes_true(|| world.processes().is_empty()));
+    let own = world.checkout().join(".git/index.lock");
+    std::fs::write(&own, "").unwrap();
+    world.agent(&Script::works());
+    let run = world.once(&[]).exits(0);
+    assert_eq!(run.dispatched("T-1")["outcome"], "success", "{run}");
+    assert_eq!(repo::file_at(&world.checkout(), "refs/conductor/wip/T-1", "half.txt"), "half");
+    assert!(own.exists());
+}
