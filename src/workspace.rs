@@ -242,13 +242,17 @@ impl Workspaces {
         wip_ref(&safe_key(identifier))
     }
 
-    /// Who git would say commits here, when it knows.
-    pub fn identity(&self) -> Option<(String, String)> {
+    /// Who an agent commits as, where git would not know: it has no identity, or the agent has
+    /// another home.
+    pub fn identity(&self, is_out_of_sight: bool) -> Option<(String, String)> {
+        if let Some(author) = self.fallback_author() {
+            return Some((author.name.clone(), author.email.clone()));
+        }
         let read = |key| self.repository.config(key).ok().flatten();
-        Some((read("user.name")?, read("user.email")?))
+        if is_out_of_sight { Some((read("user.name")?, read("user.email")?)) } else { None }
     }
 
-    /// Who commits when git has no identity; asked once, and only when something is committed.
+    /// Who commits when git has no identity; asked once.
     fn fallback_author(&self) -> Option<&CommitAuthor> {
         let look = || {
             let known = self.repository.config("user.email").ok().flatten().is_some();

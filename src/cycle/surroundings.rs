@@ -88,10 +88,9 @@ impl Cycle<'_> {
         let home = job.home();
         let home = Some(home.as_path()).filter(|_| self.settings.surroundings.isolated_home);
         let mut env = self.environment(job, attempt, login, home);
-        // Git's own idea of who commits is in the home that is out of sight.
-        if home.is_some()
-            && !env.iter().any(|(name, _)| name == "GIT_AUTHOR_NAME")
-            && let Some((name, email)) = self.world.workspaces.identity()
+        // An agent that cannot commit fails, or sets up an identity in the repository's own file.
+        if !env.iter().any(|(name, _)| name == "GIT_AUTHOR_NAME")
+            && let Some((name, email)) = self.world.workspaces.identity(home.is_some())
         {
             for who in ["AUTHOR", "COMMITTER"] {
                 env.push((format!("GIT_{who}_NAME"), name.clone()));

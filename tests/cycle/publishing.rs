@@ -260,15 +260,17 @@ fn what_the_agent_left_uncommitted_is_committed_and_published() {
 }
 
 #[test]
-fn without_an_identity_conductor_signs_with_its_own_name() {
+fn without_an_identity_conductor_and_its_agents_sign_with_its_name() {
     let world = World::new();
     world.ticket("T-1");
     repo::git(&world.checkout(), &["config", "--remove-section", "user"]);
-    world.agent(&Script::new().write("left.txt", "over"));
+    // Git would make a name up from the machine's, where it can.
+    repo::git(&world.checkout(), &["config", "user.useConfigOnly", "true"]);
+    world.agent(&Script::works().write("left.txt", "over"));
     let run = world.once(&[]).exits(0);
     let head = run.dispatched("T-1")["head_sha"].as_str().unwrap().to_owned();
-    let author = repo::git(&world.origin(), &["log", "-1", "--format=%an <%ae>", &head]);
-    assert_eq!(author, "Conductor <conductor@localhost>");
+    let authors = repo::git(&world.origin(), &["log", "-2", "--format=%an <%ae>", &head]);
+    assert_eq!(authors, ["Conductor <conductor@localhost>"; 2].join("\n"));
 }
 
 #[test]
