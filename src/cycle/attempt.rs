@@ -216,14 +216,14 @@ fn overdue(bounds: &Bounds<'_>, run: &AgentRun, moments: &Moments) -> Option<Sto
         // A background task may go on after a result: only silence ends it.
         return (since(finished) >= limits.grace_period).then_some(StopReason::ResultStands);
     }
-    if !moments.awake && since(moments.started) >= limits.startup_timeout {
-        return Some(StopReason::Startup);
-    }
     if since(moments.started).saturating_add(run.duration) >= limits.turn_timeout {
         return Some(StopReason::Turn);
     }
     if since(moments.progress) >= limits.stall_timeout {
         return Some(StopReason::Stalled);
+    }
+    if !moments.awake && since(moments.started) >= limits.startup_timeout {
+        return Some(StopReason::Startup);
     }
     if limits.max_turns.is_some_and(|most| run.turns > most) {
         return Some(StopReason::MaxTurns);

@@ -21,7 +21,7 @@ pub(super) struct AgentSection {
 pub(super) fn agent(top: &Section<'_>, usd_per_issue: Option<f64>) -> Option<AgentSection> {
     top.section("agent", |s| {
         let time = |key, default| s.read(key, time_limit).unwrap_or(Duration::from_secs(default));
-        let limits = AgentLimits {
+        let mut limits = AgentLimits {
             startup_timeout: time("startup_timeout", 60),
             turn_timeout: time("turn_timeout", 3600),
             stall_timeout: time("stall_timeout", 600),
@@ -53,6 +53,10 @@ pub(super) fn agent(top: &Section<'_>, usd_per_issue: Option<f64>) -> Option<Age
             );
         }
         let kind = kind?;
+        // Only agents that are known to speak at once have to.
+        if matches!(kind, AgentKind::Command { .. }) && s.given("startup_timeout").is_none() {
+            limits.startup_timeout = limits.stall_timeout;
+        }
         let models = match kind {
             AgentKind::Claude { .. } => models,
             // Another agent's models have other names: only those somebody gave.
