@@ -300,15 +300,13 @@ repository: {remote: 'http://github.example.com/a/b.git'}
 }
 
 #[test]
-fn on_a_branch_the_state_is_a_file_beside_its_folders() {
-    let of = |path: &str| format!("state: {{path: {path}}}\n");
-    assert_eq!(local(&of("./memory.json")).load().unwrap().state.path, PathBuf::from("memory.json"));
-    for path in ["a/b.json", "../x.json", "/x.json", "."] {
-        assert!(local_fault(&of(path)).contains("a file's name without a folder"), "{path}");
-    }
-    for path in ["history", "context"] {
-        assert!(local_fault(&of(path)).contains("a folder beside the document"), "{path}");
-    }
+fn only_agents_that_speak_at_once_have_to() {
+    let limits = |text: &str| local(text).load().unwrap().agent.limits;
+    let seconds = Duration::from_secs;
+    assert_eq!(limits("agent: {kind: claude}\n").startup_timeout, seconds(60));
+    let command = "agent: {kind: command, command: [x], stall_timeout: 20m";
+    assert_eq!(limits(&format!("{command}}}\n")).startup_timeout, seconds(1200));
+    assert_eq!(limits(&format!("{command}, startup_timeout: 5s}}\n")).startup_timeout, seconds(5));
 }
 
 #[test]
@@ -466,6 +464,8 @@ fn branches_that_git_could_not_have_side_by_side_are_refused() {
         "repository: {remote: 'ext::sh -c x'}",
         "state: {path: ../state.json}",
         "state: {path: /state.json}",
+        "state: {path: history}",
+        "state: {path: ./context/state.json}",
     ];
     for text in bad {
         local_fault(&format!("{text}\n"));

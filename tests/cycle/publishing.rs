@@ -318,6 +318,23 @@ fn the_state_may_live_in_a_file_beside_the_checkout() {
 }
 
 #[test]
+fn the_state_may_be_deep_in_its_branch() {
+    let mut world = World::new();
+    world.set("state", json!({"path": "conductor/memory/state.json", "keep_outcomes": 1}));
+    for key in ["T-1", "T-2"] {
+        world.ticket(key);
+        world.once(&[]).exits(0);
+    }
+    let text = repo::file_at(&world.origin(), "conductor/state", "conductor/memory/state.json");
+    let state: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(state["issues"]["T-1"]["status"], "in_review");
+    assert_eq!(state["outcomes"].as_array().unwrap().len(), 1);
+    let files = repo::git(&world.origin(), &["ls-tree", "--name-only", "conductor/state"]);
+    assert_eq!(files, "conductor\ncontext\nhistory");
+    assert_eq!(world.once(&[]).exits(0).status(), "idle");
+}
+
+#[test]
 fn the_token_goes_to_git_in_one_header_even_when_the_checkout_left_its_own() {
     let world = World::with_github();
     world.ticket("T-1");

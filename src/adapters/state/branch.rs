@@ -27,7 +27,7 @@ pub struct BranchStore {
 #[derive(Debug, Clone)]
 pub struct BranchStoreOptions {
     pub branch: BranchName,
-    /// The document's file name on the branch.
+    /// The document's path on the branch.
     pub file: String,
     /// Fetched in the same contact as the state.
     pub base: BranchName,
@@ -151,13 +151,26 @@ impl BranchStore {
         contents.extend(contexts.iter().map(|file| file.content.as_slice()));
         let mut blobs = self.repository.write_blobs(&contents)?.into_iter();
         if let Some(blob) = blobs.next() {
-            put(&mut root, "100644", &self.options.file, blob);
+            self.put_document(&mut root, &self.options.file, blob)?;
         }
         self.add_contexts(&mut root, contexts, blobs.collect())?;
         let tree = self.repository.write_tree(&root)?;
         let parents: Vec<Sha> = base.map(Sha::new).into_iter().collect();
         let commit = self.repository.write_commit(&tree, &parents, message, &author())?;
         Ok((commit, root))
+    }
+
+    /// Puts the document at its path, whose folders are made or kept.
+    fn put_document(&self, entries: &mut Vec<Entry>, path: &str, blob: Sha) -> Result<(), GitError> {
+        let Some((folder, rest)) = path.split_once('/') else {
+            put(entries, "100644", path, blob);
+            return Ok(());
+        };
+        let mut inner = self.entries_of(entries, folder)?;
+        self.put_document(&mut inner, rest, blob)?;
+        let tree = self.repository.write_tree(&inner)?;
+        put(entries, "40000", folder, tree);
+        Ok(())
     }
 
     fn append_history(&self, root: &mut Vec<Entry>, file: &str, lines: &str) -> Result<(), GitError> {

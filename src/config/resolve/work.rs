@@ -3,7 +3,7 @@
 use super::is_folder_of;
 use crate::config::section::{Entry, Section};
 use crate::config::values::{
-    at_least_one, branch, choice, duration, file_name, list, name, names, path, size, text, time_limit,
+    at_least_one, branch, choice, duration, inner_path, list, name, names, path, size, text, time_limit,
     without_dots,
 };
 use crate::model::settings::{
@@ -104,11 +104,12 @@ pub(super) fn state(top: &Section<'_>, repository: &RepositorySettings) -> State
     })
 }
 
-/// The document's name on its branch, where other things have names, too.
+/// Where the document is on its branch, beside folders of ours.
 fn document(entry: &Entry<'_>) -> Option<PathBuf> {
-    let path = file_name(entry)?;
-    if ["history", "context"].iter().any(|folder| path.as_os_str() == *folder) {
-        return entry.refuse("is the name of a folder beside the document: choose another name");
+    let path = inner_path(entry)?;
+    let first = path.iter().next().and_then(|part| part.to_str()).unwrap_or_default();
+    if ["history", "context"].contains(&first) {
+        return entry.refuse(format!("`{first}` is a folder beside the document: choose another name"));
     }
     Some(path)
 }
