@@ -313,7 +313,9 @@ const GATES: &str = "These checks failed";
 const REFUSED: &str = "refused";
 
 /// Rule, failure, error tail, failed gates → a part of each sentence.
-const ADVICE: &[(&str, Failure, &str, &[&str], &[&str])] = &[
+type Advised = (&'static str, Failure, &'static str, &'static [&'static str], &'static [&'static str]);
+
+const ADVICE: &[Advised] = &[
     ("time-out", Failure::TimedOut, "", &[], &[SLOW]),
     ("time-out", Failure::Stalled, "", &[], &[SLOW]),
     ("time-out", Failure::AgentExit, "the operation timed out", &[], &[SLOW]),
