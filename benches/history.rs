@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use std::fs;
 use std::io::Write;
 use std::path::Path;
+use std::process::Stdio;
 use std::time::Instant;
 use world::World;
 
@@ -113,7 +114,7 @@ fn write_past(world: &World) {
 }
 
 fn succeed(world: &World, args: &[&str]) -> Vec<u8> {
-    let output = world.conductor(args).output().unwrap();
+    let output = world.conductor(args).stdout(Stdio::piped()).output().unwrap();
     assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
     output.stdout
 }
@@ -127,7 +128,13 @@ fn plan(world: &World) -> Value {
 }
 
 fn shown(world: &World, args: &[&str]) -> Vec<u8> {
-    world.command("git", args).current_dir(world.path("origin.git")).output().unwrap().stdout
+    world
+        .command("git", args)
+        .current_dir(world.path("origin.git"))
+        .stdout(Stdio::piped())
+        .output()
+        .unwrap()
+        .stdout
 }
 
 /// The largest resident size of that process alone, in KiB.
