@@ -14,6 +14,7 @@ mod gather;
 mod hold;
 mod keep;
 mod ledger;
+mod lost;
 mod notes;
 mod overlap;
 mod plan;
