@@ -308,6 +308,49 @@ fn a_claim_of_another_host_holds_until_its_lease_and_the_clocks_skew_are_over() 
     assert_eq!(run.worked_on(), ["T-1"]);
 }
 
+/// A claim of a run of GitHub Actions, on a runner that looks like this host.
+fn claimed_by_a_run(world: &World, run: u64) {
+    let mut claim = world.foreign_claim("T-1");
+    let web = world.github().api_url();
+    claim["ci_run_url"] = json!(format!("{web}/acme/app/actions/runs/{run}"));
+    world.write_state(&json!({"version": 1, "claims": {"T-1": claim}}));
+}
+
+#[test]
+fn a_claim_of_a_ci_run_ends_with_that_run() {
+    let world = World::with_github();
+    world.ticket("T-1");
+    world.github().set(|rules| rules.runs.extend([(77, "in_progress"), (78, "completed")]));
+    // Neither is known to be over: one goes on, the other cannot be seen.
+    for run in [77, 79] {
+        claimed_by_a_run(&world, run);
+        assert_eq!(world.once(&[]).exits(0).skipped("T-1").0, "claimed", "run {run}");
+    }
+    claimed_by_a_run(&world, 78);
+    let run = world.once(&[]).exits(0);
+    recovers(&run, "released");
+    assert_eq!(run.worked_on(), ["T-1"]);
+}
+
+#[test]
+fn a_runner_of_the_same_name_is_not_looked_up_on_this_host() {
+    let mut world = World::new();
+    world.ticket("T-1");
+    for (name, value) in [
+        ("GITHUB_SERVER_URL", "https://git.example"),
+        ("GITHUB_REPOSITORY", "acme/app"),
+        ("GITHUB_RUN_ID", "1"),
+    ] {
+        world.env(name, value);
+    }
+    world.origin_hook("post-receive", &on_ref(STATE, "kill_conductor"));
+    world.start(&[]).wait().exits(-1);
+    world.without_origin_hook("post-receive");
+    assert_eq!(world.state()["claims"]["T-1"]["ci_run_url"], "https://git.example/acme/app/actions/runs/1");
+    world.env("GITHUB_RUN_ID", "2");
+    assert_eq!(world.once(&[]).exits(0).skipped("T-1").0, "claimed");
+}
+
 #[test]
 fn an_issue_interrupted_too_often_is_blocked() {
     let world = World::new();
