@@ -34,6 +34,7 @@ pub fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|word| word == process::SUPERVISE) {
         return process::supervise_main();
     }
+    hide_environment();
     let cli = Cli::parse();
     let result = match &cli.command {
         Command::Once(args) => once::run(&cli.global, args),
@@ -54,6 +55,14 @@ pub fn main() -> ExitCode {
         Ok(code) => code,
         Err(failure) => failure.tell(&cli.global),
     }
+}
+
+/// Agents run as the same user: what is in this process's environment and memory is not to be read
+/// through `/proc`. It also leaves no core file; children are not concerned.
+fn hide_environment() {
+    #[cfg(target_os = "linux")]
+    // Where it is refused, Conductor works as well.
+    let _refused = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
 }
 
 fn completions(shell: clap_complete::Shell) -> Result<ExitCode, Failure> {

@@ -127,9 +127,10 @@ pub(super) fn secrets(config: &Config, surrounding: &Surrounding) -> Vec<Secret>
     secrets
 }
 
-/// Another host's process may live; one of this host can be looked up.
+/// Another host's process may live; one of this host can be looked up. Runners of a CI service are
+/// copies of one machine, and may have its name as well: the service is asked about their runs.
 fn lives(claim: &Claim, host: &str) -> bool {
-    if claim.host != host {
+    if claim.host != host || claim.ci_run_url.is_some() {
         return true;
     }
     match (host::process_started(claim.pid), &claim.pid_started) {

@@ -4,15 +4,19 @@ use super::Cycle;
 use super::notes::Notes;
 use super::stop::Stops;
 use super::work::Job;
+use crate::guards::Guards;
 use crate::model::progress::News;
 use crate::model::settings::AgentLimits;
-use crate::model::{AgentEvent, AgentFault, AgentResult, Ending, Phase, StopReason, Time, Usage};
+use crate::model::{AgentEvent, AgentFault, AgentResult, Ending, Phase, StopReason, Time, Usage, text};
 use crate::ports::{Agent, AgentError, AgentSession, Assignment, Clock, Step};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// How long one wait for an event may be, so that signals and deadlines are seen in time.
 const LOOK: Duration = Duration::from_millis(250);
+
+/// Characters of a model's name that are kept.
+const MODEL: usize = 100;
 
 /// What an agent did, from start to end.
 #[derive(Debug, Clone)]
@@ -157,14 +161,20 @@ impl Cycle<'_> {
             max_usd: turn.assignment.max_usd,
             stop: &|| stops.reason(&job.issue().id),
         };
-        let run = attend(session.as_mut(), run, &bounds, &mut |event, run| {
+        let mut run = attend(session.as_mut(), run, &bounds, &mut |event, run| {
             notes.see(event);
             notes.keep_up(run);
             self.tell(job.issue(), run.news());
         });
+        run.model = run.model.map(|told| model_name(&told, &self.world.guards));
         notes.end(&run);
         Ok(run)
     }
+}
+
+/// A model's name is the agent's word like any other, and is recorded and published.
+pub(super) fn model_name(told: &str, guards: &Guards) -> String {
+    text::cut(&guards.redact(&text::one_line(told)), MODEL).into_owned()
 }
 
 /// Stays with a session to its end. Whatever the agent does, this returns: each wait is short, each

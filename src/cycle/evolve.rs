@@ -2,7 +2,7 @@
 //! the limits and the walls of a ticket's agent, and only the one file it leaves is looked at.
 //! Nothing outside of that folder is written, the state neither.
 
-use super::attempt::{AgentRun, Bounds, attend};
+use super::attempt::{AgentRun, Bounds, attend, model_name};
 use super::hold::{Hold, hold};
 use super::stop::{Interrupt, Stops};
 use super::surroundings::Place;
@@ -192,7 +192,9 @@ impl Evolution<'_> {
             stop: &|| self.stops.for_all(),
         };
         let run = AgentRun::new(agent.name());
-        Ok(attend(session.as_mut(), run, &bounds, &mut |_, run| self.tell(run.news())))
+        let mut run = attend(session.as_mut(), run, &bounds, &mut |_, run| self.tell(run.news()));
+        run.model = run.model.map(|told| model_name(&told, &self.world.guards));
+        Ok(run)
     }
 
     /// Whether the agent ended well.

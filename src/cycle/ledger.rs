@@ -104,7 +104,12 @@ impl<'w> Ledger<'w> {
 
     /// Commits a change by itself.
     pub fn commit_alone(&self, change: Change<'_>) -> Written {
-        let entry = Entry { change, contexts: Vec::new() };
+        self.commit_alone_with(change, Vec::new())
+    }
+
+    /// The same, with files to keep.
+    pub fn commit_alone_with(&self, change: Change<'_>, contexts: Vec<KeptFile>) -> Written {
+        let entry = Entry { change, contexts };
         let written = self.gather.alone(|| self.commit_all(vec![entry]).pop());
         written.unwrap_or(Err(LedgerError::Refused(Refusal::Nothing)))
     }

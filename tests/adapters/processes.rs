@@ -317,22 +317,65 @@ fn a_supervisor_that_is_told_to_end_ends_its_tree_first() {
     assert_all_gone(dir.path());
 }
 
+/// A process that ends what a dead supervisor left takes the other tests' orphans for it: such a test
+/// runs in a process of its own. True there.
+fn is_alone(test: &str) -> bool {
+    if std::env::var_os("TEST_RUNS_ALONE").is_some() {
+        return true;
+    }
+    let alone = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", &format!("processes::{test}")])
+        .env("TEST_RUNS_ALONE", "1")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&alone.stdout);
+    assert!(alone.status.success() && said.contains("1 passed"), "{said}");
+    false
+}
+
 #[test]
-fn a_supervisor_that_was_killed_is_told_and_its_session_ended() {
+fn a_supervisor_that_was_killed_is_told_and_what_escaped_is_ended_with_its_session() {
+    if !is_alone("a_supervisor_that_was_killed_is_told_and_what_escaped_is_ended_with_its_session") {
+        return;
+    }
     let dir = tempfile::tempdir().unwrap();
     let mut child = supervisor()
-        .spawn(&shell(dir.path(), "trap '' TERM; sleep 60 & echo up; while :; do sleep 60; done"))
+        .spawn(&shell(dir.path(), &format!("trap '' TERM; {ESCAPING} echo up; kill -9 $PPID; sleep 60")))
         .unwrap();
     assert_eq!(first_line(&mut child), "up");
     let agent = child.pid().to_string();
-    signal(&parent_of(&agent), "-KILL");
     let (_, ending) = finish(&mut child);
     assert_eq!((ending.exit_code, ending.signal), (None, None));
     assert!(ending.stderr_tail.contains("supervisor was killed"), "{ending:?}");
-    let begun = Instant::now();
-    while is_alive(&agent) {
-        assert!(begun.elapsed() < LONG, "{agent} survived");
+    assert!(!is_alive(&agent), "{agent} survived");
+    assert_all_gone(dir.path());
+}
+
+#[test]
+fn a_supervisor_its_child_stopped_goes_on_when_the_tree_is_to_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let script = format!("{ESCAPING} echo up; kill -STOP $PPID; exit 0");
+    let mut child = supervisor().spawn(&shell(dir.path(), &script)).unwrap();
+    assert_eq!(first_line(&mut child), "up");
+    assert_eq!(child.next_line(Duration::from_millis(100)), Line::Quiet);
+    child.stop(StopReason::Turn);
+    assert_eq!(finish(&mut child).1.exit_code, Some(0));
+    assert_all_gone(dir.path());
+}
+
+#[test]
+fn a_supervisor_that_is_stopped_again_and_again_is_done_without() {
+    if !is_alone("a_supervisor_that_is_stopped_again_and_again_is_done_without") {
+        return;
     }
+    let dir = tempfile::tempdir().unwrap();
+    let script = format!("trap '' TERM; {ESCAPING} echo up; while :; do kill -STOP $PPID; done");
+    let mut child = supervisor().spawn(&shell(dir.path(), &script)).unwrap();
+    assert_eq!(first_line(&mut child), "up");
+    child.stop(StopReason::Turn);
+    let (_, ending) = finish(&mut child);
+    assert_eq!(ending.stopped, Some(StopReason::Turn));
+    assert_all_gone(dir.path());
 }
 
 #[test]

@@ -253,6 +253,23 @@ fn pass_env_is_the_way_to_give_an_agent_a_variable() {
     assert!(world.knows("given"));
 }
 
+/// Root may look everywhere: there it is tried with no more than a user's privileges.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_agent_cannot_look_into_conductors_own_environment() {
+    let world = World::with_github();
+    world.ticket("T-1");
+    let look = "conductor=$(awk '/^PPid/ {print $2}' /proc/$PPID/status)
+        cat /proc/$PPID/environ > /dev/null && tell looked
+        cat /proc/$conductor/environ > /dev/null && tell seen || tell refused";
+    world.agent(&Script::new().sh(look).then(Script::works()));
+    let humble = ["setpriv", "--bounding-set", "-all", "--inh-caps", "-all"];
+    let starter = if rustix::process::getuid().is_root() { &humble[..] } else { &[] };
+    world.once_by(starter).exits(0);
+    assert!(world.knows("looked") && world.knows("refused"));
+    assert!(!world.knows("seen"));
+}
+
 #[test]
 fn a_secret_an_agent_prints_is_nowhere_to_be_read() {
     let mut world = World::with_github();
@@ -265,6 +282,21 @@ fn a_secret_an_agent_prints_is_nowhere_to_be_read() {
     assert!(!run.stdout.contains(TOKEN) && !run.stderr.contains(TOKEN), "{run}");
     let state = repo::git(&world.origin(), &["log", "-p", "conductor/state"]);
     assert!(!state.contains(TOKEN));
+    holds_no_secret(&world.checkout().join(".git/conductor"));
+}
+
+#[test]
+fn a_secret_an_agent_tells_as_its_models_name_is_nowhere_to_be_read() {
+    let world = World::with_github();
+    world.ticket("T-1");
+    let told =
+        format!(r#"echo '{{"type":"session","id":"{TOKEN}","model":"m {TOKEN} {}"}}'"#, "long".repeat(100));
+    world.agent(&Script::new().sh(&told).then(Script::works()));
+    let run = world.once(&["-vv"]).exits(0);
+    let model = run.dispatched("T-1")["model"].as_str().unwrap().to_owned();
+    assert!(model.starts_with("m *** long") && model.chars().count() == 100, "{model}");
+    assert!(!run.stdout.contains(TOKEN) && !run.stderr.contains(TOKEN), "{run}");
+    assert!(!repo::git(&world.origin(), &["log", "-p", "--all"]).contains(TOKEN));
     holds_no_secret(&world.checkout().join(".git/conductor"));
 }
 

@@ -5,18 +5,17 @@
 //! once, what it says a moment later. Dropping a child ends its tree and waits until it is gone.
 
 mod errors;
+mod lost;
 mod start;
 
 pub(super) use start::spawn;
 
 use super::lines::{Lines, Piece};
 use super::log::Log;
-use super::tree;
 use super::wire::{self, Report};
 use crate::model::{Ending, StopReason};
 use errors::Errors;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::Pid;
 use std::io::{self, PipeReader, PipeWriter, Write};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
@@ -25,6 +24,8 @@ use std::time::{Duration, Instant};
 const GATHER: Duration = Duration::from_millis(250);
 /// One read of that size: there is more where it comes from, and the child may wait for room.
 const FLOOD: usize = 16 * 1024;
+/// A supervisor that was told to end its tree, and has not so long after the grace, was kept from it.
+const OVERDUE: Duration = Duration::from_secs(2);
 
 /// A child under supervision.
 #[derive(Debug)]
@@ -43,6 +44,8 @@ pub struct Child {
     grace: Duration,
     pid: i32,
     stopped: Option<StopReason>,
+    /// When its supervisor has to be through, once it was told to stop.
+    due: Option<Instant>,
     skipped: u64,
     end: Option<End>,
     ending: Option<Ending>,
@@ -124,6 +127,10 @@ impl Child {
                 }
                 None => {}
             }
+            if self.due.is_some_and(|due| due <= Instant::now()) {
+                self.due = None;
+                lost::kill(&mut self.supervisor);
+            }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Line::Quiet;
@@ -160,6 +167,9 @@ impl Child {
             self.stopped.get_or_insert(reason);
             // A supervisor that is gone already has ended the tree.
             let _gone = self.control.write_all(wire::stop_line(grace).as_bytes());
+            lost::wake(&self.supervisor);
+            let due = Instant::now() + grace + OVERDUE;
+            self.due = Some(self.due.map_or(due, |earlier| earlier.min(due)));
         }
     }
 
@@ -286,13 +296,12 @@ impl Child {
             End::Told(Report::Exited { code, left }) => (Some(code), None, left),
             End::Told(Report::Signaled { signal, left }) => (None, Some(signal), left),
             End::Told(Report::Started { .. } | Report::Failed { .. }) | End::Lost => {
-                self.end_lost_tree();
-                (None, None, 0)
+                (None, None, lost::end_tree(&self.supervisor))
             }
         };
-        if left == 0 {
+        if left == 0 || end == End::Lost {
             // It has said its last word and exits now.
-            let _status = self.supervisor.wait();
+            lost::bury(&mut self.supervisor);
         }
         // Whoever hears of the end finds the log whole.
         self.log = None;
@@ -305,14 +314,6 @@ impl Child {
         }
         Ending { exit_code, signal, stopped: self.stopped, lines_skipped: self.skipped, stderr_tail }
     }
-
-    /// Somebody killed the supervisor: what is left of its session is ended from here.
-    fn end_lost_tree(&mut self) {
-        let session = i32::try_from(self.supervisor.id()).ok().and_then(Pid::from_raw);
-        // Not reaped before: until then its id, which names the session, is nobody else's.
-        session.into_iter().for_each(tree::kill_session);
-        let _status = self.supervisor.wait();
-    }
 }
 
 impl Drop for Child {
@@ -321,7 +322,8 @@ impl Drop for Child {
             return;
         }
         let _gone = self.control.shutdown(std::net::Shutdown::Write);
+        lost::wake(&self.supervisor);
         self.output = None;
-        let _status = self.supervisor.wait();
+        lost::bury(&mut self.supervisor);
     }
 }

@@ -33,20 +33,35 @@ pub(super) fn is_empty(group: Pid) -> bool {
     rustix::process::test_kill_process_group(group).is_err()
 }
 
-/// SIGKILL for what is left of a supervisor that died without a word: its session and all that
-/// descends from it. Descendants that left the session and whose parents are gone are not found.
+/// SIGKILL for what a supervisor that died left: its session, whatever came down to this process as
+/// the next subreaper, and all that descends from them. Returns how many live on. This process's own
+/// children are those in its own session and those that are `known`.
 #[cfg(target_os = "linux")]
-pub(super) fn kill_session(session: Pid) {
+pub(super) fn kill_left(session: Pid, known: &dyn Fn(i32) -> bool) -> usize {
+    let own = rustix::process::getpid().as_raw_nonzero().get();
     let all = snapshot();
-    let members = all.iter().filter(|entry| entry.session == session.as_raw_nonzero().get());
-    let roots: Vec<i32> = members.map(|entry| entry.pid).collect();
-    for pid in roots.iter().copied().chain(below(&all, &roots)) {
-        Pid::from_raw(pid).into_iter().for_each(|pid| send(pid, Signal::KILL));
+    let own_session = all.iter().find(|entry| entry.pid == own).map(|entry| entry.session);
+    let is_left = |entry: &&Entry| {
+        entry.session == session.as_raw_nonzero().get()
+            || entry.parent == own && Some(entry.session) != own_session && !known(entry.pid)
+    };
+    let (ended, alive): (Vec<&Entry>, Vec<&Entry>) =
+        all.iter().filter(is_left).partition(|entry| entry.has_ended);
+    let own_dead = ended.iter().filter(|entry| entry.parent == own && !known(entry.pid));
+    for pid in own_dead.filter_map(|entry| Pid::from_raw(entry.pid)) {
+        // Nobody else waits for it.
+        let _reaped = rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::NOHANG);
     }
+    let roots: Vec<i32> = alive.iter().map(|entry| entry.pid).collect();
+    let left: Vec<i32> = roots.iter().copied().chain(below(&all, &roots)).collect();
+    left.iter().copied().filter_map(Pid::from_raw).for_each(|pid| send(pid, Signal::KILL));
+    left.len()
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(super) fn kill_session(_session: Pid) {}
+pub(super) fn kill_left(_session: Pid, _known: &dyn Fn(i32) -> bool) -> usize {
+    0
+}
 
 #[cfg(target_os = "linux")]
 fn send(pid: Pid, signal: Signal) {
@@ -69,6 +84,8 @@ struct Entry {
     pid: i32,
     parent: i32,
     session: i32,
+    /// A zombie: only its parent has not looked yet.
+    has_ended: bool,
 }
 
 /// Every process there is now.
@@ -87,10 +104,11 @@ fn snapshot() -> Vec<Entry> {
 #[cfg(target_os = "linux")]
 fn entry(pid: i32, stat: &[u8]) -> Option<Entry> {
     let rest = &stat[stat.iter().rposition(|byte| *byte == b')')? + 1..];
-    let mut numbers = std::str::from_utf8(rest).ok()?.split_ascii_whitespace().skip(1);
-    let parent = numbers.next()?.parse().ok()?;
-    let session = numbers.nth(1)?.parse().ok()?;
-    Some(Entry { pid, parent, session })
+    let mut words = std::str::from_utf8(rest).ok()?.split_ascii_whitespace();
+    let has_ended = matches!(words.next()?, "Z" | "X");
+    let parent = words.next()?.parse().ok()?;
+    let session = words.nth(1)?.parse().ok()?;
+    Some(Entry { pid, parent, session, has_ended })
 }
 
 /// Everything below the roots, nearest first.
@@ -120,7 +138,7 @@ mod tests {
 
     #[test]
     fn descendants_are_found_nearest_first_and_once() {
-        let of = |pid, parent| Entry { pid, parent, session: 0 };
+        let of = |pid, parent| Entry { pid, parent, session: 0, has_ended: false };
         let all = [of(9, 5), of(5, 2), of(2, 1), of(3, 1), of(4, 3), of(1, 0)];
         assert_eq!(below(&all, &[2]), [5, 9]);
         assert_eq!(below(&all, &[1]), [2, 3, 5, 4, 9]);

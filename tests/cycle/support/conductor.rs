@@ -188,6 +188,13 @@ impl World {
         self.start(arguments).wait()
     }
 
+    /// The same, started by another program that becomes it.
+    pub fn once_by(&self, starter: &[&str]) -> Run {
+        let (folder, file) = self.configured("clone");
+        let arguments = ["once", "--output", "json", "--config", file.to_str().unwrap()];
+        self.spawn_by(starter, &arguments, &folder).wait()
+    }
+
     pub fn start(&self, arguments: &[&str]) -> Running {
         self.start_in("clone", arguments)
     }
@@ -235,11 +242,17 @@ impl World {
 
     /// The program with exactly these arguments.
     pub fn spawn(&self, arguments: &[&str], folder: &Path) -> Running {
+        self.spawn_by(&[], arguments, folder)
+    }
+
+    /// Another program starts it, and becomes it.
+    fn spawn_by(&self, starter: &[&str], arguments: &[&str], folder: &Path) -> Running {
         let number = self.runs.replace(self.runs.get() + 1);
         let out = |what: &str| self.path().join("out").join(format!("{number}.{what}"));
         let file = |what: &str| fs::File::create(out(what)).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_conductor"));
-        command.args(arguments).current_dir(folder).env_clear().envs(&self.env);
+        let words = [starter, &[env!("CARGO_BIN_EXE_conductor")], arguments].concat();
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]).current_dir(folder).env_clear().envs(&self.env);
         command.stdin(Stdio::null()).stdout(file("out")).stderr(file("err"));
         // Scripts that kill the program wait for this; an earlier one's number is not its own.
         let pid = self.path().join("pid");

@@ -1,7 +1,7 @@
 //! Starting a child: the pipes, the supervisor, the job, the word that it runs.
 
 use super::errors::Errors;
-use super::{Child, Ready};
+use super::{Child, Ready, lost};
 use crate::system::process::lines::Lines;
 use crate::system::process::log::Log;
 use crate::system::process::wire::{self, Failed, Report};
@@ -40,14 +40,11 @@ pub(in crate::system::process) fn spawn(
             (Some(Errors::new(pipe, open_log(path)?)), Some(end))
         }
     };
-    let supervisor = Command::new(exe)
-        .arg(SUPERVISE)
-        .env_clear()
-        .stdin(OwnedFd::from(theirs))
-        .stdout(write_end)
-        .stderr(read_end)
-        .spawn()
-        .map_err(SpawnError::Supervisor)?;
+    let mut command = Command::new(exe);
+    command.arg(SUPERVISE).env_clear().stdin(OwnedFd::from(theirs)).stdout(write_end).stderr(read_end);
+    let supervisor = lost::start(&mut command).map_err(SpawnError::Supervisor)?;
+    // The pipes' other ends are the child's alone.
+    drop(command);
     let mut child = Child {
         supervisor,
         control,
@@ -62,6 +59,7 @@ pub(in crate::system::process) fn spawn(
         grace: spec.grace,
         pid: 0,
         stopped: None,
+        due: None,
         skipped: 0,
         end: None,
         ending: None,
