@@ -270,6 +270,7 @@ fn full_report() -> CycleReport {
             gates: vec![GateResult { name: String::new(), passed: true, duration_ms: 1 }],
             duration_ms: 1,
             error: None,
+            blocked_reason: None,
             log: None,
             warnings: Vec::new(),
         }],

@@ -125,6 +125,7 @@ impl Cycle<'_> {
             attempts: u32::try_from(done.tried.len()).unwrap_or(u32::MAX),
             pull_request: done.handed.as_ref().map(HandedOver::reported),
             duration_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+            blocked_reason: done.record.blocked_reason.clone(),
             warnings: done.warnings.iter().map(|warning| self.world.guards.redact(warning)).collect(),
             ..blank(&claimed.issue)
         };

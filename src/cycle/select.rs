@@ -262,6 +262,7 @@ pub(super) fn blank(issue: &Issue) -> Dispatched {
         gates: Vec::new(),
         duration_ms: 0,
         error: None,
+        blocked_reason: None,
         log: None,
         warnings: Vec::new(),
     }

@@ -73,6 +73,9 @@ pub struct Dispatched {
     pub gates: Vec<GateResult>,
     pub duration_ms: u64,
     pub error: Option<String>,
+    /// Why no later cycle takes it up by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub blocked_reason: Option<String>,
     /// The folder or file that holds the run's log.
     pub log: Option<String>,
     /// Things that went less than well and did not stop the issue.

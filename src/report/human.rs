@@ -129,7 +129,16 @@ fn remarks(issue: &Dispatched, out: &mut dyn Write) -> io::Result<()> {
             writeln!(out, "  {LABEL}log{LABEL:#}  {}", text::one_line(log))?;
         }
         if let Some(next) = issue.failure.map(next_step) {
-            writeln!(out, "  {LABEL}next{LABEL:#} {next}")?;
+            let again = if issue.blocked_reason.is_none() && tries_again(issue.failure) {
+                "; a later cycle tries again"
+            } else {
+                ""
+            };
+            writeln!(out, "  {LABEL}next{LABEL:#} {next}{again}")?;
+        }
+        if let Some(reason) = &issue.blocked_reason {
+            let reason = text::fit(reason, REMARK);
+            writeln!(out, "  {LABEL}blocked{LABEL:#} {reason}; edit the ticket, or use --issue and --force")?;
         }
     }
     for warning in &issue.warnings {
@@ -139,10 +148,15 @@ fn remarks(issue: &Dispatched, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
+/// Whether the advice leaves open what becomes of the ticket.
+fn tries_again(failure: Option<Failure>) -> bool {
+    matches!(failure, Some(Failure::AgentExit | Failure::Protocol | Failure::TimedOut))
+}
+
 fn next_step(failure: Failure) -> &'static str {
     match failure {
-        Failure::AgentExit | Failure::Protocol => "read the log; a later cycle tries again",
-        Failure::TimedOut => "make the ticket smaller or raise agent.turn_timeout; a later cycle tries again",
+        Failure::AgentExit | Failure::Protocol => "read the log",
+        Failure::TimedOut => "make the ticket smaller or raise agent.turn_timeout",
         Failure::Stalled => {
             "read the log; a command that is quiet for long needs a longer agent.stall_timeout"
         }

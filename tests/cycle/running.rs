@@ -159,6 +159,7 @@ fn an_issue_out_of_attempts_is_reported_failed_and_waits_before_the_next_run_tri
     assert_eq!((world.ticket_state("T-1").as_str(), world.claims().len()), ("Todo", 0));
     assert!(world.workspaces().join("T-1").is_dir(), "kept on failure");
     // Twice in the same phase: blocked until somebody changes something.
+    assert!(told["blocked_reason"].as_str().unwrap().contains("failed 2 times"), "{told}");
     assert_eq!(world.once(&[]).exits(0).skipped("T-1").0, "blocked");
     assert_eq!(world.started().len(), 2);
 }

@@ -47,10 +47,16 @@ fn every_fault_of_a_template_is_told_with_file_and_line_before_anything_is_claim
         assert!(ran.err().contains(&told), "{told}\n{}", ran.err());
     }
     assert!(world.read("issues/T-1.md").contains("state: Todo"));
+    // What is wrong with the whole file is told where the configuration names it.
+    let refused = |words: &str| {
+        let ran = world.conductor(&["once"]).exits(2);
+        let told = format!(": prompt.template: {}: {words}", file.display());
+        assert!(ran.err().contains(&told) && ran.err().contains("conductor.yml:"), "{}", ran.err());
+    };
     world.write("clone/prompt.md", " \n");
-    assert!(world.conductor(&["once"]).exits(2).err().contains("prompt.template: the template is empty"));
+    refused("the template is empty");
     std::fs::remove_file(&file).unwrap();
-    assert!(world.conductor(&["once"]).exits(2).err().contains("prompt.md: prompt.template: cannot be read"));
+    refused("cannot be read");
 }
 
 #[test]

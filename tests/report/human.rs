@@ -33,6 +33,18 @@ skipped 2 no_slot: ENG-45; ENG-46
 }
 
 #[test]
+fn a_ticket_that_is_blocked_now_is_not_said_to_be_tried_again() {
+    let mut ended = report(CycleStatus::Completed);
+    ended.dispatched = vec![failed("ENG-43", "Sort", Failure::AgentExit, "exit 1")];
+    let text = plain(&ended, None);
+    assert!(text.contains("  next read the log; a later cycle tries again\n"), "{text}");
+    ended.dispatched[0].blocked_reason = Some("failed 2 times while testing".to_owned());
+    let text = plain(&ended, None);
+    let told = "  next read the log\n  blocked failed 2 times while testing; edit the ticket, or use --issue and --force\n";
+    assert!(text.contains(told), "{text}");
+}
+
+#[test]
 fn a_column_with_nothing_in_it_is_left_out() {
     let mut free = report(CycleStatus::Completed);
     free.dispatched = vec![succeeded("ENG-42", "Add a retry")];

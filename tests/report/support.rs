@@ -58,6 +58,7 @@ pub fn succeeded(issue: &str, title: &str) -> Dispatched {
         gates: Vec::new(),
         duration_ms: 61_000,
         error: None,
+        blocked_reason: None,
         log: Some(format!("/runs/run-1/{issue}/output.log")),
         warnings: Vec::new(),
     }

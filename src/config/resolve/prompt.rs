@@ -23,9 +23,13 @@ fn template_file(entry: &Entry<'_>) -> Option<(PathBuf, Template)> {
     match found {
         Ok(template) => Some((file, template)),
         Err(faults) => {
-            let faults =
-                faults.faults.into_iter().map(|fault| Fault { key: Some(entry.key.clone()), ..fault });
-            entry.reading.faults_elsewhere(faults);
+            let (inside, whole): (Vec<_>, Vec<_>) =
+                faults.faults.into_iter().partition(|fault| fault.line.is_some());
+            // What has no line in the template has one where the template is named.
+            for fault in whole {
+                entry.refuse::<()>(format!("{}: {}", file.display(), fault.message));
+            }
+            entry.reading.faults_elsewhere(inside);
             None
         }
     }
