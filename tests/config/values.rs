@@ -475,7 +475,6 @@ fn branches_that_git_could_not_have_side_by_side_are_refused() {
         "state: {branch: conductor/state/v2}",
         "repository: {branch_prefix: bot-}",
         "repository: {base_branch: release/1.0}",
-        "state: {path: deep/state.json}",
     ];
     for text in good {
         local(&format!("{text}\n")).load().unwrap_or_else(|faults| panic!("{faults}"));

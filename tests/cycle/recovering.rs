@@ -116,7 +116,8 @@ fn what_a_killed_run_did_is_told_to_the_next_attempt_which_goes_on_from_it() {
     assert_eq!(lost["decisions"], json!(["Chose tables over lists"]));
     assert_eq!(lost["commits_span_ms"], 754_000);
     assert!(lost["error_tail"].as_str().unwrap().contains("was lost"), "{lost:#}");
-    let prompt = world.log_of("T-1", "prompt.md");
+    let log = run.dispatched("T-1")["log"].as_str().unwrap().replace("output.log", "prompt.md");
+    let prompt = std::fs::read_to_string(log).unwrap();
     assert!(
         prompt.contains("- Attempt 1: interrupted") && prompt.contains("- Chose tables over lists"),
         "{prompt}"
