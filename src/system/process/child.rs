@@ -127,10 +127,7 @@ impl Child {
                 }
                 None => {}
             }
-            if self.due.is_some_and(|due| due <= Instant::now()) {
-                self.due = None;
-                lost::kill(&mut self.supervisor);
-            }
+            self.press();
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Line::Quiet;
@@ -170,6 +167,17 @@ impl Child {
             lost::wake(&self.supervisor);
             let due = Instant::now() + grace + OVERDUE;
             self.due = Some(self.due.map_or(due, |earlier| earlier.min(due)));
+        }
+    }
+
+    /// Sees to it that a supervisor that was told to end its tree can, or does without it.
+    fn press(&mut self) {
+        let Some(due) = self.due else { return };
+        if due > Instant::now() {
+            lost::wake(&self.supervisor);
+        } else {
+            self.due = None;
+            lost::kill(&mut self.supervisor);
         }
     }
 
@@ -324,6 +332,6 @@ impl Drop for Child {
         let _gone = self.control.shutdown(std::net::Shutdown::Write);
         lost::wake(&self.supervisor);
         self.output = None;
-        lost::bury(&mut self.supervisor);
+        lost::see_off(&mut self.supervisor, self.grace + OVERDUE);
     }
 }

@@ -14,10 +14,12 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A supervisor that has not started its child by then never will.
 const START_LIMIT: Duration = Duration::from_secs(30);
+/// A quick child may have stopped its supervisor before that said a word.
+const START_LOOK: Duration = Duration::from_millis(500);
 
 pub(in crate::system::process) fn spawn(
     exe: &Path,
@@ -119,7 +121,8 @@ impl Child {
         // Not held here: the pipe ends with the child's tree.
         drop(errors);
         self.control.write_all(job)?;
-        self.control.set_read_timeout(Some(START_LIMIT))?;
+        self.control.set_read_timeout(Some(START_LOOK))?;
+        let begun = Instant::now();
         let told = loop {
             if let Some(report) = self.next_report() {
                 break report;
@@ -129,6 +132,9 @@ impl Child {
                 // A socket with a time limit is never resumed after a signal, such as another
                 // child's end.
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && begun.elapsed() < START_LIMIT => {
+                    lost::wake(&self.supervisor);
+                }
                 told => drop(told?),
             }
         };
