@@ -1,6 +1,7 @@
 //! Starting a child: the pipes, the supervisor, the job, the word that it runs.
 
 use super::errors::Errors;
+use super::pace::Pace;
 use super::{Child, Ready, lost};
 use crate::system::process::lines::Lines;
 use crate::system::process::log::Log;
@@ -58,6 +59,7 @@ pub(in crate::system::process) fn spawn(
         pending: Vec::new(),
         errors,
         ready: Ready::UNKNOWN,
+        pace: Pace::new(Instant::now()),
         grace: spec.grace,
         pid: 0,
         stopped: None,
