@@ -5,12 +5,14 @@
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a program to be run by hand")]
 
+mod world;
+
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
-use tempfile::TempDir;
+use world::World;
 
 const AGENTS: usize = 20;
 const EVENTS_PER_SECOND: u32 = 50;
@@ -66,8 +68,8 @@ fn measure() {
         println!("processes are measured on Linux only");
         return;
     }
-    let world = World::new();
-    let mut conductor = world.command(env!("CARGO_BIN_EXE_conductor"), &["once"]).spawn().unwrap();
+    let world = new_world();
+    let mut conductor = world.conductor(&["once"]).stderr(Stdio::null()).spawn().unwrap();
     std::thread::sleep(FROM);
     let supervisors = children(conductor.id());
     assert_eq!(supervisors.len(), AGENTS, "every agent has its supervisor");
@@ -124,60 +126,20 @@ fn children(pid: u32) -> Vec<u32> {
         .collect()
 }
 
-/// A small repository, its remote, and a ticket for each agent.
-struct World {
-    root: TempDir,
-}
-
-impl World {
-    fn new() -> Self {
-        let world = Self { root: TempDir::new().unwrap() };
-        for folder in ["clone", "tickets", "pulls"] {
-            fs::create_dir(world.path(folder)).unwrap();
-        }
-        let agent = std::env::current_exe().unwrap();
-        let config = format!(
-            "tracker: {{kind: local, path: ../tickets}}\n\
-             forge: {{kind: local, path: ../pulls}}\n\
-             agent: {{kind: claude, command: {:?}}}\n\
-             limits: {{max_concurrent: {AGENTS}}}\n\
-             preflight: {{enabled: false}}\n\
-             workspace: {{root: ../workspaces}}\n",
-            agent.to_str().unwrap()
-        );
-        fs::write(world.path("clone/conductor.yml"), config).unwrap();
-        for number in 1..=AGENTS {
-            let text = format!("---\ntitle: Ticket {number}\nstate: Todo\n---\nDo it.\n");
-            fs::write(world.path(&format!("tickets/T-{number}.md")), text).unwrap();
-        }
-        for args in [
-            "init -q --bare -b main ../origin.git",
-            "init -q -b main",
-            "remote add origin ../origin.git",
-            "add -A",
-            "commit -qm First",
-            "push -q origin main",
-        ] {
-            let mut git = world.command("git", &args.split(' ').collect::<Vec<_>>());
-            assert!(git.status().unwrap().success(), "git {args}");
-        }
-        world
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.root.path().join(name)
-    }
-
-    fn command(&self, program: &str, args: &[&str]) -> Command {
-        let mut command = Command::new(program);
-        command.args(args).current_dir(self.path("clone"));
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
-        for role in ["AUTHOR", "COMMITTER"] {
-            command
-                .env(format!("GIT_{role}_NAME"), "Bench")
-                .env(format!("GIT_{role}_EMAIL"), "bench@localhost");
-        }
-        command
-    }
+fn new_world() -> World {
+    let agent = std::env::current_exe().unwrap();
+    let config = format!(
+        "tracker: {{kind: local, path: ../tickets}}\n\
+         forge: {{kind: local, path: ../pulls}}\n\
+         agent: {{kind: claude, command: {:?}}}\n\
+         limits: {{max_concurrent: {AGENTS}}}\n\
+         preflight: {{enabled: false}}\n\
+         workspace: {{root: ../workspaces}}\n",
+        agent.to_str().unwrap()
+    );
+    let tickets = (1..=AGENTS).map(|number| {
+        let text = format!("---\ntitle: Ticket {number}\nstate: Todo\n---\nDo it.\n");
+        (format!("T-{number}"), text)
+    });
+    World::new(&config, tickets, 1)
 }

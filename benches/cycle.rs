@@ -7,12 +7,14 @@
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a program to be run by hand")]
 
+mod world;
+
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
-use tempfile::TempDir;
+use world::World;
 
 const SAMPLES: usize = 9;
 const MEMORY_SAMPLES: usize = 3;
@@ -26,7 +28,7 @@ const AGENT: &str =
 const CONFIG: &str = "\
 tracker: {kind: local, path: ../tickets}
 forge: {kind: local, path: ../pulls}
-agent: {kind: command, command: [sh, AGENT]}
+agent: {kind: command, command: [sh, ../../agent.sh]}
 limits: {max_concurrent: 5}
 workspace: {root: ../workspaces}
 ";
@@ -49,22 +51,22 @@ fn tickets(name: &str, count: usize) {
     let mut worlds = Vec::new();
     // In turns, so that whatever else the machine does falls on both.
     for _ in 0..SAMPLES {
-        let world = World::new(count);
+        let world = new_world(count);
         ours.push(timed(world.conductor(&["once", "--quiet"])));
-        world.assert_done(count);
+        assert_done(&world, count);
         worlds.push(world);
-        let world = World::new(count);
-        shell.push(timed(world.script(count)));
-        world.assert_done(count);
+        let world = new_world(count);
+        shell.push(timed(script(&world, count)));
+        assert_done(&world, count);
         worlds.push(world);
     }
     let memory =
-        (0..MEMORY_SAMPLES).filter_map(|_| peak(World::new(count).conductor(&["once", "--quiet"]))).max();
+        (0..MEMORY_SAMPLES).filter_map(|_| peak(new_world(count).conductor(&["once", "--quiet"]))).max();
     row(name, median(ours), Some(median(shell)), memory);
 }
 
 fn idle() {
-    let world = World::new(1);
+    let world = new_world(1);
     run(world.conductor(&["once", "--quiet"]));
     let command = || world.conductor(&["once", "--quiet"]);
     let times = (0..SAMPLES).map(|_| timed(command())).collect();
@@ -72,7 +74,7 @@ fn idle() {
 }
 
 fn version() {
-    let world = World::new(0);
+    let world = new_world(0);
     let command = || world.conductor(&["--version"]);
     let times = (0..SAMPLES).map(|_| timed(command())).collect();
     row("--version", median(times), None, (0..MEMORY_SAMPLES).filter_map(|_| peak(command())).max());
@@ -96,77 +98,32 @@ fn median(mut times: Vec<Duration>) -> Duration {
     times[times.len() / 2]
 }
 
-/// A small repository, its remote, tickets, an agent.
-struct World {
-    root: TempDir,
+fn new_world(tickets: usize) -> World {
+    let tickets = keys(tickets).map(|key| {
+        let text = format!("---\ntitle: Ticket {key}\nstate: Todo\n---\nDo it.\n");
+        (key, text)
+    });
+    let world = World::new(CONFIG, tickets, FILES);
+    fs::create_dir(world.path("workspaces")).unwrap();
+    fs::write(world.path("agent.sh"), AGENT).unwrap();
+    world
 }
 
-impl World {
-    fn new(tickets: usize) -> Self {
-        let world = Self { root: TempDir::new().unwrap() };
-        let clone = world.path("clone");
-        for folder in ["clone", "tickets", "pulls", "workspaces"] {
-            fs::create_dir(world.path(folder)).unwrap();
-        }
-        fs::write(world.path("agent.sh"), AGENT).unwrap();
-        for number in 0..FILES {
-            fs::write(clone.join(format!("file{number}.txt")), format!("file {number}\n")).unwrap();
-        }
-        let config = CONFIG.replace("AGENT", &format!("{:?}", world.path("agent.sh")));
-        fs::write(clone.join("conductor.yml"), config).unwrap();
-        for key in keys(tickets) {
-            let text = format!("---\ntitle: Ticket {key}\nstate: Todo\n---\nDo it.\n");
-            fs::write(world.path(&format!("tickets/{key}.md")), text).unwrap();
-        }
-        for args in [
-            "init -q --bare -b main ../origin.git",
-            "init -q -b main",
-            "remote add origin ../origin.git",
-            "add -A",
-            "commit -qm First",
-            "push -q origin main",
-        ] {
-            run(world.command("git", &args.split(' ').collect::<Vec<_>>()));
-        }
-        world
-    }
+fn script(world: &World, tickets: usize) -> Command {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/cycle.sh");
+    let mut command = world.command("sh", &[script.to_str().unwrap(), "5"]);
+    command.args(keys(tickets));
+    command
+}
 
-    fn path(&self, name: &str) -> PathBuf {
-        self.root.path().join(name)
+/// A run that did not do the work is no measurement.
+fn assert_done(world: &World, tickets: usize) {
+    for key in keys(tickets) {
+        let ticket = fs::read_to_string(world.path(&format!("tickets/{key}.md"))).unwrap();
+        assert!(ticket.contains("state: In Review"), "{ticket}");
     }
-
-    fn command(&self, program: &str, args: &[&str]) -> Command {
-        let mut command = Command::new(program);
-        command.args(args).current_dir(self.path("clone")).stdin(Stdio::null()).stdout(Stdio::null());
-        command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
-        for role in ["AUTHOR", "COMMITTER"] {
-            command
-                .env(format!("GIT_{role}_NAME"), "Bench")
-                .env(format!("GIT_{role}_EMAIL"), "bench@localhost");
-        }
-        command
-    }
-
-    fn conductor(&self, args: &[&str]) -> Command {
-        self.command(env!("CARGO_BIN_EXE_conductor"), args)
-    }
-
-    fn script(&self, tickets: usize) -> Command {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/cycle.sh");
-        let mut command = self.command("sh", &[script.to_str().unwrap(), "5"]);
-        command.args(keys(tickets));
-        command
-    }
-
-    /// A run that did not do the work is no measurement.
-    fn assert_done(&self, tickets: usize) {
-        for key in keys(tickets) {
-            let ticket = fs::read_to_string(self.path(&format!("tickets/{key}.md"))).unwrap();
-            assert!(ticket.contains("state: In Review"), "{ticket}");
-        }
-        let pulls = fs::read_dir(self.path("pulls")).unwrap().map(|entry| entry.unwrap().file_name());
-        assert_eq!(pulls.filter(|name| name.to_string_lossy().ends_with(".md")).count(), tickets);
-    }
+    let pulls = fs::read_dir(world.path("pulls")).unwrap().map(|entry| entry.unwrap().file_name());
+    assert_eq!(pulls.filter(|name| name.to_string_lossy().ends_with(".md")).count(), tickets);
 }
 
 fn keys(count: usize) -> impl Iterator<Item = String> {

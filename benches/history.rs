@@ -6,13 +6,15 @@
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a program to be run by hand")]
 
+mod world;
+
 use serde_json::{Value, json};
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::Stdio;
 use std::time::Instant;
-use tempfile::TempDir;
+use world::World;
 
 const OUTCOMES: usize = 100_000;
 const ISSUES: usize = 10_000;
@@ -32,13 +34,13 @@ fn main() {
     if !std::env::args().any(|arg| arg == "--bench") {
         return;
     }
-    let world = World::new();
+    let world = new_world();
     println!("{OUTCOMES} outcomes, {ISSUES} issues, {CANDIDATES} tickets");
     println!("{:<36}{:>12}{:>12}", "", "time", "memory");
     // The first cycle works on a ticket and compacts the document.
-    let report = world.once();
+    let report = once(&world);
     assert_eq!(report["dispatched"][0]["outcome"], "success", "{report}");
-    let timed: Vec<Value> = (0..SAMPLES).map(|_| world.plan()).collect();
+    let timed: Vec<Value> = (0..SAMPLES).map(|_| plan(&world)).collect();
     assert_eq!(timed[0]["skipped"].as_array().unwrap().len(), CANDIDATES - 2);
     for step in ["load state", "poll tracker", "select"] {
         row(&format!("a cycle: {step}"), median(timed.iter().map(|report| millis(report, step))), None);
@@ -47,13 +49,13 @@ fn main() {
     {
         let times = (0..SAMPLES).map(|_| {
             let begun = Instant::now();
-            world.succeed(args);
+            succeed(&world, args);
             begun.elapsed()
         });
         let time = median(times.map(|time| time.as_secs_f64() * 1000.0));
-        row(&format!("conductor {}", args.join(" ")), time, world.peak(args));
+        row(&format!("conductor {}", args.join(" ")), time, peak(&world, args));
     }
-    let document = world.git(&["show", "conductor/state:state.json"]).len();
+    let document = shown(&world, &["show", "conductor/state:state.json"]).len();
     println!("\nstate.json: {:.0} KB", document as f64 / 1000.0);
     assert!(document < 1_000_000);
 }
@@ -75,109 +77,75 @@ fn millis(report: &Value, step: &str) -> f64 {
     found.map(|one| one["duration_ms"].as_f64().unwrap()).sum()
 }
 
-struct World {
-    root: TempDir,
+fn new_world() -> World {
+    let tickets = (1..=CANDIDATES).map(|number| {
+        let text = format!(
+            "---\ntitle: Ticket {number}\nstate: Todo\nlabels: [area-{}]\n---\nChange file{number}.txt.\n",
+            number % 7
+        );
+        (format!("T-{number}"), text)
+    });
+    let world = World::new(CONFIG, tickets, 200);
+    fs::create_dir_all(world.path("past/history")).unwrap();
+    write_past(&world);
+    world.git("past", "init -q -b conductor/state");
+    world.git("past", "add -A");
+    world.git("past", "commit -qm Past");
+    world.git("past", "push -q ../origin.git conductor/state");
+    world
 }
 
-impl World {
-    fn new() -> Self {
-        let world = Self { root: TempDir::new().unwrap() };
-        for folder in ["clone", "tickets", "pulls", "past/history"] {
-            fs::create_dir_all(world.path(folder)).unwrap();
+fn write_past(world: &World) {
+    let outcomes: Vec<Value> = (0..OUTCOMES).map(outcome).collect();
+    let (old, new) = outcomes.split_at(OUTCOMES - 200);
+    for (number, chunk) in old.chunks(old.len() / MONTHS + 1).enumerate() {
+        let file = format!("past/history/{}-{:02}.jsonl", 2025 + number / 12, number % 12 + 1);
+        let mut file = fs::File::create(world.path(&file)).unwrap();
+        for line in chunk {
+            writeln!(file, "{line}").unwrap();
         }
-        for number in 0..200 {
-            fs::write(world.path(&format!("clone/file{number}.txt")), format!("{number}\n")).unwrap();
-        }
-        fs::write(world.path("clone/conductor.yml"), CONFIG).unwrap();
-        for number in 1..=CANDIDATES {
-            let text = format!(
-                "---\ntitle: Ticket {number}\nstate: Todo\nlabels: [area-{}]\n---\nChange file{number}.txt.\n",
-                number % 7
-            );
-            fs::write(world.path(&format!("tickets/T-{number}.md")), text).unwrap();
-        }
-        world.write_past();
-        for (folder, args) in [
-            ("clone", "init -q --bare -b main ../origin.git"),
-            ("clone", "init -q -b main"),
-            ("clone", "remote add origin ../origin.git"),
-            ("clone", "add -A"),
-            ("clone", "commit -qm First"),
-            ("clone", "push -q origin main"),
-            ("past", "init -q -b conductor/state"),
-            ("past", "add -A"),
-            ("past", "commit -qm Past"),
-            ("past", "push -q ../origin.git conductor/state"),
-        ] {
-            let mut git = world.command("git", &args.split(' ').collect::<Vec<_>>());
-            assert!(git.current_dir(world.path(folder)).status().unwrap().success(), "git {args}");
-        }
-        world
     }
+    let issues: serde_json::Map<String, Value> = (0..ISSUES).map(record).collect();
+    let usage: serde_json::Map<String, Value> = (0..700).map(day).collect();
+    let state = json!({"version": 1, "updated_at": null, "updated_by": null, "claims": {}, "issues": issues,
+        "rate_limit": {"backoff_until": null, "consecutive_hits": 0, "total_hits": 0, "last_hit_at": null},
+        "usage": usage, "outcomes": new});
+    fs::write(world.path("past/state.json"), serde_json::to_string_pretty(&state).unwrap()).unwrap();
+}
 
-    fn write_past(&self) {
-        let outcomes: Vec<Value> = (0..OUTCOMES).map(outcome).collect();
-        let (old, new) = outcomes.split_at(OUTCOMES - 200);
-        for (number, chunk) in old.chunks(old.len() / MONTHS + 1).enumerate() {
-            let file = format!("past/history/{}-{:02}.jsonl", 2025 + number / 12, number % 12 + 1);
-            let mut file = fs::File::create(self.path(&file)).unwrap();
-            for line in chunk {
-                writeln!(file, "{line}").unwrap();
-            }
-        }
-        let issues: serde_json::Map<String, Value> = (0..ISSUES).map(record).collect();
-        let usage: serde_json::Map<String, Value> = (0..700).map(day).collect();
-        let state = json!({"version": 1, "updated_at": null, "updated_by": null, "claims": {}, "issues": issues,
-            "rate_limit": {"backoff_until": null, "consecutive_hits": 0, "total_hits": 0, "last_hit_at": null},
-            "usage": usage, "outcomes": new});
-        fs::write(self.path("past/state.json"), serde_json::to_string_pretty(&state).unwrap()).unwrap();
-    }
+fn succeed(world: &World, args: &[&str]) -> Vec<u8> {
+    let output = world.conductor(args).stdout(Stdio::piped()).output().unwrap();
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}
 
-    fn path(&self, name: &str) -> PathBuf {
-        self.root.path().join(name)
-    }
+fn once(world: &World) -> Value {
+    serde_json::from_slice(&succeed(world, &["once", "--output", "json"])).unwrap()
+}
 
-    fn command(&self, program: &str, args: &[&str]) -> Command {
-        let mut command = Command::new(program);
-        command.args(args).current_dir(self.path("clone")).stdin(Stdio::null());
-        command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
-        for role in ["AUTHOR", "COMMITTER"] {
-            command
-                .env(format!("GIT_{role}_NAME"), "Bench")
-                .env(format!("GIT_{role}_EMAIL"), "bench@localhost");
-        }
-        command
-    }
+fn plan(world: &World) -> Value {
+    serde_json::from_slice(&succeed(world, &["once", "--dry-run", "--timings", "--output", "json"])).unwrap()
+}
 
-    fn git(&self, args: &[&str]) -> Vec<u8> {
-        self.command("git", args).current_dir(self.path("origin.git")).output().unwrap().stdout
-    }
+fn shown(world: &World, args: &[&str]) -> Vec<u8> {
+    world
+        .command("git", args)
+        .current_dir(world.path("origin.git"))
+        .stdout(Stdio::piped())
+        .output()
+        .unwrap()
+        .stdout
+}
 
-    fn succeed(&self, args: &[&str]) -> Vec<u8> {
-        let output = self.command(env!("CARGO_BIN_EXE_conductor"), args).output().unwrap();
-        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
-        output.stdout
+/// The largest resident size of that process alone, in KiB.
+fn peak(world: &World, args: &[&str]) -> Option<u64> {
+    let time = Path::new("/usr/bin/time");
+    if !time.exists() {
+        return None;
     }
-
-    fn once(&self) -> Value {
-        serde_json::from_slice(&self.succeed(&["once", "--output", "json"])).unwrap()
-    }
-
-    fn plan(&self) -> Value {
-        serde_json::from_slice(&self.succeed(&["once", "--dry-run", "--timings", "--output", "json"]))
-            .unwrap()
-    }
-
-    /// The largest resident size of that process alone, in KiB.
-    fn peak(&self, args: &[&str]) -> Option<u64> {
-        let time = Path::new("/usr/bin/time");
-        if !time.exists() {
-            return None;
-        }
-        let all = [&["-f", "%M", env!("CARGO_BIN_EXE_conductor")], args].concat();
-        let output = self.command(time.to_str().unwrap(), &all).output().unwrap();
-        String::from_utf8_lossy(&output.stderr).lines().last()?.trim().parse().ok()
-    }
+    let all = [&["-f", "%M", env!("CARGO_BIN_EXE_conductor")], args].concat();
+    let output = world.command(time.to_str().unwrap(), &all).output().unwrap();
+    String::from_utf8_lossy(&output.stderr).lines().last()?.trim().parse().ok()
 }
 
 fn outcome(number: usize) -> Value {

@@ -106,6 +106,9 @@ pub trait Forge: Send + Sync {
     /// Opens the pull request, or finds the open one the forge says is there already.
     fn ensure_pull_request(&self, draft: &PullRequestDraft) -> Result<Ensured, ForgeError>;
 
+    /// Whether the CI run with that page is over; `None` when this forge cannot tell.
+    fn is_run_over(&self, page: &str) -> Result<Option<bool>, ForgeError>;
+
     /// Where a person can open the pull request by hand.
     fn compare_url(&self, base: &str, head: &BranchName) -> Option<String>;
 

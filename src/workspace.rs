@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::SystemTime;
 
+mod lost;
 mod seal;
 mod survey;
 
@@ -164,13 +165,19 @@ impl Workspaces {
         Ok(made(self.repository.add_worktree(&path, branch, start, true)?))
     }
 
-    /// What an interrupted run saved of this ticket: on the remote, else on this machine.
+    /// What an interrupted run saved of this ticket: on the remote, unless this machine has nothing
+    /// else or has gone on from that.
     pub fn saved(&self, identifier: &str) -> Result<Option<Sha>, WorkspaceError> {
         let name = Self::wip_ref(identifier);
-        if let Some(saved) = self.remote.fetch_ref(&name)? {
-            return Ok(Some(saved));
+        let there = self.remote.fetch_ref(&name)?;
+        let here = self.repository.refs(&name)?.remove(&name);
+        match (here, there) {
+            (Some(here), Some(there)) => {
+                let goes_on = self.repository.merge_base(&there, &here)?.as_ref() == Some(&there);
+                Ok(Some(if goes_on { here } else { there }))
+            }
+            (here, there) => Ok(there.or(here)),
         }
-        Ok(self.repository.refs(&name)?.remove(&name))
     }
 
     /// What the remote has under the ticket's wip ref now.

@@ -6,6 +6,7 @@ mod context;
 mod demo;
 mod evolve;
 mod failure;
+mod json_lines;
 mod kept;
 mod learn;
 mod logs;

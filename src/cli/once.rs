@@ -17,17 +17,30 @@ use std::sync::Arc;
 
 pub(super) fn run(global: &GlobalArgs, args: &OnceArgs) -> Result<ExitCode, Failure> {
     let surrounding = Surrounding::read()?;
-    let config = load(global, args, &surrounding)?;
+    let actions = Actions::of(&surrounding, global);
+    actions.open();
+    let ended = run_cycle(global, args, &surrounding, &actions);
+    if let Err(failure) = &ended {
+        actions.close_with_fault(&failure.message);
+    }
+    ended
+}
+
+fn run_cycle(
+    global: &GlobalArgs,
+    args: &OnceArgs,
+    surrounding: &Surrounding,
+    actions: &Actions,
+) -> Result<ExitCode, Failure> {
+    let config = load(global, args, surrounding)?;
     let display = Arc::new(terminal::progress(global));
-    let secrets = secrets(&config, &surrounding);
+    let secrets = secrets(&config, surrounding);
     terminal::log(global, Arc::clone(&display), Redactor::new(&secrets));
     for note in &config.notes {
         tracing::warn!("{note}");
     }
-    let actions = Actions::of(&surrounding, global);
-    actions.open();
     let shown = Arc::clone(&display);
-    let wired = wire(&config, &surrounding, Box::new(move |progress| shown.show(&progress)))?;
+    let wired = wire(&config, surrounding, Box::new(move |progress| shown.show(&progress)))?;
     let interrupt = Arc::new(Interrupt::default());
     signals::watch(Arc::clone(&interrupt), wired.clients)
         .map_err(|error| Failure::new(FAULT, format!("signals cannot be watched: {error}")))?;
@@ -38,14 +51,12 @@ pub(super) fn run(global: &GlobalArgs, args: &OnceArgs) -> Result<ExitCode, Fail
         Ok(ran) => ran,
         Err(error) => {
             let failure = Failure::from(error);
+            let Some(signal) = interrupt.signal() else { return Err(failure) };
             actions.close_with_fault(&failure.message);
-            return match interrupt.signal() {
-                Some(signal) => Ok(signalled(signal)),
-                None => Err(failure),
-            };
+            return Ok(signalled(signal));
         }
     };
-    finish(global, args, ran, &actions, &interrupt)
+    finish(global, args, ran, actions, &interrupt)
 }
 
 pub(super) fn load(

@@ -2,6 +2,7 @@
 //! else to the other; text of outsiders is redacted and made safe before it gets there.
 
 use super::args::{GlobalArgs, LogFormat};
+use super::json_lines::{JsonLines, event};
 use crate::model::CycleReport;
 use crate::report::progress::Display;
 use crate::report::text;
@@ -39,21 +40,24 @@ pub(super) fn width() -> Option<usize> {
 
 pub(super) fn say_error(global: &GlobalArgs, message: &str) {
     let style = anstyle::Style::new().fg_color(Some(anstyle::AnsiColor::Red.into())).bold();
-    let mut lines = message.lines().map(text::one_line);
-    let first = lines.next().unwrap_or_default();
-    let mut out = stderr(global);
+    let message = message.lines().map(text::as_it_stands).collect::<Vec<_>>().join("\n");
     // A reader that is gone is not told.
-    let _ = writeln!(out, "{style}error:{style:#} {first}");
-    for line in lines {
-        let _ = writeln!(out, "{line}");
-    }
+    let _ = match global.log_format {
+        LogFormat::Text => writeln!(stderr(global), "{style}error:{style:#} {message}"),
+        LogFormat::Json => writeln!(stderr(global), "{}", event("ERROR", &message)),
+    };
 }
 
 pub(super) fn say_warning(global: &GlobalArgs, message: &str) {
-    if !global.quiet {
-        // A reader that is gone is not told.
-        let _ = writeln!(stderr(global), "warning: {}", text::one_line(message));
+    if global.quiet {
+        return;
     }
+    let message = text::one_line(message);
+    // A reader that is gone is not told.
+    let _ = match global.log_format {
+        LogFormat::Text => writeln!(stderr(global), "warning: {message}"),
+        LogFormat::Json => writeln!(stderr(global), "{}", event("WARN", &message)),
+    };
 }
 
 /// Live lines on a terminal, plain ones elsewhere, none when quiet.
@@ -70,7 +74,15 @@ pub(super) fn progress(global: &GlobalArgs) -> Display {
     if !global.no_progress && io::stderr().is_terminal() && global.log_format == LogFormat::Text {
         return Display::live(ProgressDrawTarget::stderr(), color);
     }
-    Display::plain(Box::new(stderr(global)))
+    Display::plain(lines(global))
+}
+
+/// Where lines go that tell what happens.
+fn lines(global: &GlobalArgs) -> Box<dyn Write + Send> {
+    match global.log_format {
+        LogFormat::Text => Box::new(stderr(global)),
+        LogFormat::Json => Box::new(JsonLines::new(io::stderr())),
+    }
 }
 
 /// Log lines on standard error: warnings, and more with `-v`.
@@ -139,7 +151,7 @@ impl Drop for LogLine<'_> {
 /// Where the time went, a line a step.
 pub(super) fn say_timings(global: &GlobalArgs, report: &CycleReport) {
     let Some(timings) = &report.timings else { return };
-    let mut out = stderr(global);
+    let mut out = lines(global);
     for step in &timings.steps {
         let issue = text::one_line(step.issue.as_deref().unwrap_or_default());
         // A reader that is gone is not told.

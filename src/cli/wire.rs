@@ -25,7 +25,7 @@ use crate::policy::environment::{CLAUDE_LOGIN, CODEX_LOGIN, OPENCODE_LOGIN, cred
 use crate::ports::{Agent, Clock, Forge, StateStore, Tracker};
 use crate::system::git::{Credential, GitError, GitErrorKind, Remote, Repository, remote_url};
 use crate::system::host;
-use crate::system::http::{HttpClient, HttpOptions, is_loopback};
+use crate::system::http::{HttpClient, HttpOptions, is_loopback, same_host};
 use crate::system::process::{Sandbox, Supervisor};
 use crate::system::redact::Redactor;
 use crate::workspace::{Workspaces, default_root};
@@ -127,9 +127,10 @@ pub(super) fn secrets(config: &Config, surrounding: &Surrounding) -> Vec<Secret>
     secrets
 }
 
-/// Another host's process may live; one of this host can be looked up.
+/// Another host's process may live; one of this host can be looked up. Runners of a CI service are
+/// copies of one machine, and may have its name as well: the service is asked about their runs.
 fn lives(claim: &Claim, host: &str) -> bool {
-    if claim.host != host {
+    if claim.host != host || claim.ci_run_url.is_some() {
         return true;
     }
     match (host::process_started(claim.pid), &claim.pid_started) {
@@ -162,6 +163,10 @@ fn identity(surrounding: &Surrounding, clock: &dyn Clock) -> Identity {
 /// Asks git where the repository and where the remote is, both at once.
 fn open(config: &Config) -> Result<(Repository, Remote), Failure> {
     let path = &config.repository.path;
+    if !path.is_dir() {
+        let text = format!("repository.path: {} is not a folder", path.display());
+        return Err(Failure::new(USAGE, text));
+    }
     let (repository, url) = std::thread::scope(|scope| {
         let url = scope.spawn(|| remote_url(path, &config.repository.remote));
         let lost = || Err(GitError::protocol("ls-remote", "asking for the remote's URL failed"));
@@ -169,8 +174,18 @@ fn open(config: &Config) -> Result<(Repository, Remote), Failure> {
     });
     let repository = repository.map_err(|error| of_git(&error))?;
     let url = url.map_err(|error| of_git(&error))?;
+    if is_unknown(&url, config) {
+        let text = format!("repository.remote: the repository has no remote `{url}`: see `git remote`");
+        return Err(Failure::new(USAGE, text));
+    }
     let remote = Remote::new(&repository, &config.repository.remote, url);
     Ok((repository, authorised(config, remote)?))
+}
+
+/// Whether git took the remote's name for its address, and nothing is there.
+fn is_unknown(url: &str, config: &Config) -> bool {
+    let settings = &config.repository;
+    url == settings.remote && !url.contains(['/', ':']) && !settings.path.join(url).exists()
 }
 
 /// Gives the remote the forge's token where it is the forge's remote.
@@ -187,11 +202,7 @@ fn authorised(config: &Config, remote: Remote) -> Result<Remote, Failure> {
         return Err(Failure::new(USAGE, text));
     }
     // The token is the forge's: no other host gets to see it.
-    let host = |url: &str| {
-        parse_remote(&format!("{}/owner/name", url.trim_end_matches('/'))).map(|parsed| parsed.host)
-    };
-    let is_forges = parse_remote(remote.url()).map(|parsed| parsed.host) == host(&web_url(api_url));
-    Ok(if is_forges {
+    Ok(if same_host(remote.url(), &web_url(api_url)) {
         remote.with_credential(Credential { username: "x-access-token".to_owned(), token: token.clone() })
     } else {
         remote

@@ -160,14 +160,14 @@ pub(super) fn without_dots(path: &Path) -> PathBuf {
     path.components().filter(|part| !matches!(part, Component::CurDir)).collect()
 }
 
-/// A path within something, going nowhere else.
-pub(super) fn inner_path(entry: &Entry<'_>) -> Option<PathBuf> {
+/// A name in a folder, and no more.
+pub(super) fn file_name(entry: &Entry<'_>) -> Option<PathBuf> {
     let path = without_dots(Path::new(&name(entry)?));
-    let stays = path.components().all(|part| matches!(part, Component::Normal(_)));
-    if !stays || path.as_os_str().is_empty() {
-        return entry.refuse("must be a relative path without `..`");
+    let mut parts = path.components();
+    match (parts.next(), parts.next()) {
+        (Some(Component::Normal(_)), None) => Some(path),
+        _ => entry.refuse("must be a file's name without a folder, such as `state.json`"),
     }
-    Some(path)
 }
 
 /// A credential. What it holds is never part of a fault.

@@ -3,38 +3,59 @@
 
 use super::Cycle;
 use super::claim::ClaimedIssue;
+use super::lost::Lost;
 use super::tried::Tried;
 use super::work::Job;
 use crate::model::text::{cut, one_line, tail};
-use crate::model::{Capture, CapturedCommit};
+use crate::model::{Attempt, Capture, CapturedCommit, Claim, IssueId};
 use crate::policy::context;
 use crate::ports::KeptFile;
+use crate::workspace::{CommitInfo, Work};
 
 const FILES: usize = 200;
 const COMMITS: usize = 50;
 const LINE: usize = 300;
 const LAST_WORDS: usize = 2000;
 
+/// An attempt, as far as it is known.
+struct Seen<'s> {
+    id: &'s IssueId,
+    identifier: &'s str,
+    title: &'s str,
+    claim: &'s Claim,
+    attempt: &'s Attempt,
+    work: &'s Work,
+    /// Not redacted.
+    last_words: &'s str,
+}
+
 impl Cycle<'_> {
     /// The captures of these attempts, as files.
     pub(super) fn contexts(&self, claimed: &ClaimedIssue, tried: &[Tried]) -> Vec<KeptFile> {
-        tried
-            .iter()
-            .map(|tried| self.capture(claimed, tried))
-            // Plain data with text keys always serialises.
-            .filter_map(|capture| {
-                let mut content = serde_json::to_vec_pretty(&capture).ok()?;
-                content.push(b'\n');
-                Some(KeptFile { name: capture.file_name(), content })
-            })
-            .collect()
+        tried.iter().filter_map(|tried| file_of(&self.capture(claimed, tried))).collect()
+    }
+
+    /// The capture of an attempt that a lost run made, as a file.
+    pub(super) fn context_of_lost(
+        &self,
+        id: &IssueId,
+        title: &str,
+        claim: &Claim,
+        lost: &Lost,
+    ) -> Option<KeptFile> {
+        file_of(&self.capture_of(&Seen {
+            id,
+            identifier: &claim.identifier,
+            title,
+            claim,
+            attempt: &lost.attempt,
+            work: &lost.work,
+            last_words: "",
+        }))
     }
 
     /// What is known of earlier attempts at the ticket, of other cycles and the one before in this.
-    pub(super) fn earlier(&self, job: &Job<'_>, number: u32, before: Option<&Tried>) -> Vec<Capture> {
-        if number <= 1 {
-            return Vec::new();
-        }
+    pub(super) fn earlier(&self, job: &Job<'_>, before: Option<&Tried>) -> Vec<Capture> {
         let issue = job.issue();
         let mut captures = self.ledger.captures(&issue.identifier);
         captures.retain(|capture| capture.issue_id == issue.id);
@@ -55,24 +76,36 @@ impl Cycle<'_> {
     }
 
     fn capture(&self, claimed: &ClaimedIssue, tried: &Tried) -> Capture {
-        let (issue, claim, work) = (&claimed.issue, &claimed.claim, &tried.work);
+        self.capture_of(&Seen {
+            id: &claimed.issue.id,
+            identifier: &claimed.issue.identifier,
+            title: &claimed.issue.title,
+            claim: &claimed.claim,
+            attempt: &tried.attempt,
+            work: &tried.work,
+            last_words: &tried.last_words,
+        })
+    }
+
+    fn capture_of(&self, seen: &Seen<'_>) -> Capture {
+        let Seen { claim, attempt, work, .. } = seen;
         let redact = |text: &str| self.world.guards.redact(text);
         let safe = |text: &str| cut(&redact(&one_line(text)), LINE).into_owned();
         let files = |kinds: &[char]| -> Vec<String> {
             let files = work.files.iter().filter(|file| kinds.contains(&file.kind));
             files.take(FILES).map(|file| safe(&file.path)).collect()
         };
-        let words = redact(tried.last_words.trim());
+        let words = redact(seen.last_words.trim());
         Capture {
             timestamp: self.now(),
             run_id: self.settings.identity.run_id.clone(),
-            issue: issue.identifier.clone(),
-            issue_id: issue.id.clone(),
-            title: safe(&issue.title),
-            attempt: tried.attempt.number,
-            outcome: tried.attempt.outcome,
-            failure: tried.attempt.failure,
-            phase: tried.attempt.phase,
+            issue: seen.identifier.to_owned(),
+            issue_id: seen.id.clone(),
+            title: safe(seen.title),
+            attempt: attempt.number,
+            outcome: attempt.outcome,
+            failure: attempt.failure,
+            phase: attempt.phase,
             branch: claim.branch.clone(),
             base_sha: claim.base_sha.clone(),
             head_sha: work.head.clone(),
@@ -86,14 +119,29 @@ impl Cycle<'_> {
                 .rev()
                 .map(|commit| CapturedCommit { sha: commit.sha.clone(), subject: safe(commit.subject()) })
                 .collect(),
+            commits_span_ms: span(&work.commits),
             decisions: context::decisions(work.commits.iter().rev().map(|commit| commit.message.as_str()))
                 .iter()
                 .map(|decision| safe(decision))
                 .collect(),
-            gates: tried.attempt.gates.clone(),
-            error_tail: tried.attempt.error_tail.clone(),
+            gates: attempt.gates.clone(),
+            error_tail: attempt.error_tail.clone(),
             last_words: Some(tail(&words, LAST_WORDS).to_owned()).filter(|words| !words.is_empty()),
-            duration_ms: tried.attempt.duration_ms,
+            duration_ms: attempt.duration_ms,
         }
     }
+}
+
+/// Plain data with text keys always serialises.
+fn file_of(capture: &Capture) -> Option<KeptFile> {
+    let mut content = serde_json::to_vec_pretty(capture).ok()?;
+    content.push(b'\n');
+    Some(KeptFile { name: capture.file_name(), content })
+}
+
+/// From the first commit to the last.
+fn span(commits: &[CommitInfo]) -> Option<u64> {
+    let times = || commits.iter().filter_map(|commit| commit.committed_at);
+    let span = times().max()?.signed_duration_since(times().min()?);
+    u64::try_from(span.num_milliseconds()).ok().filter(|_| commits.len() > 1)
 }

@@ -62,7 +62,9 @@ impl<T, R> Seat<'_, T, R> {
         let turn = held(&self.gather.turn);
         if held(&answer).is_none() {
             let (items, answers): (Vec<T>, Vec<Answer<R>>) = self.gather.gathered().into_iter().unzip();
-            for (answer, result) in answers.iter().zip(run(items)) {
+            // Nothing is left of a call that was taken along by a thread that panicked.
+            let results = if items.is_empty() { Vec::new() } else { run(items) };
+            for (answer, result) in answers.iter().zip(results) {
                 *held(answer) = Some(result);
             }
         }
@@ -179,6 +181,20 @@ mod tests {
             }
             absent.give_up();
             drop(lost);
+        });
+    }
+
+    #[test]
+    fn a_call_that_was_lost_with_another_s_thread_is_told_and_not_made_of_nothing() {
+        let gather = Numbers::new(FOREVER);
+        let (leader, follower) = (gather.seat(), gather.seat());
+        std::thread::scope(|scope| {
+            let lost = scope.spawn(|| leader.call(1, |_| panic!("a fault")));
+            while held(&gather.crowd).waiting.is_empty() {
+                std::thread::yield_now();
+            }
+            assert_eq!(follower.call(2, |items| panic!("called with {items:?}")), None);
+            assert!(lost.join().is_err());
         });
     }
 

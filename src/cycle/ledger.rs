@@ -15,6 +15,9 @@ const MAX_STRIKES: u32 = 4;
 /// How long an outcome waits for those of the other issues at work, to go out with them.
 const PATIENCE: Duration = Duration::from_millis(200);
 
+/// The longest subject for changes that came together.
+const MAX_SUBJECT: usize = 72;
+
 /// A transition of the state, and the refs that move, or are proved, with it.
 pub struct Change<'c> {
     /// For the commit's message: `claim ENG-42`.
@@ -101,7 +104,12 @@ impl<'w> Ledger<'w> {
 
     /// Commits a change by itself.
     pub fn commit_alone(&self, change: Change<'_>) -> Written {
-        let entry = Entry { change, contexts: Vec::new() };
+        self.commit_alone_with(change, Vec::new())
+    }
+
+    /// The same, with files to keep.
+    pub fn commit_alone_with(&self, change: Change<'_>, contexts: Vec<KeptFile>) -> Written {
+        let entry = Entry { change, contexts };
         let written = self.gather.alone(|| self.commit_all(vec![entry]).pop());
         written.unwrap_or(Err(LedgerError::Refused(Refusal::Nothing)))
     }
@@ -237,11 +245,14 @@ fn put(results: &mut [Option<Written>], place: usize, result: Written) {
     }
 }
 
-/// One change is the subject; several get a subject of their own and a line each.
+/// What happened, as the subject; what is too long for one gets a line each below it.
 fn message_of(lines: &[&str]) -> String {
+    let all = lines.join("; ");
     match lines {
-        [only] => (*only).to_owned(),
-        _ => format!("{} changes\n\n{}", lines.len(), lines.join("\n")),
+        [first, rest @ ..] if !rest.is_empty() && all.len() > MAX_SUBJECT => {
+            format!("{first} and {} more\n\n{}", rest.len(), lines.join("\n"))
+        }
+        _ => all,
     }
 }
 
@@ -249,4 +260,21 @@ fn message_of(lines: &[&str]) -> String {
 /// edited.
 fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subject_says_what_happened_whether_it_was_one_thing_or_several() {
+        assert_eq!(message_of(&["claim T-1"]), "claim T-1");
+        let two = ["record T-1: success, #1", "record T-2: failure"];
+        assert_eq!(message_of(&two), "record T-1: success, #1; record T-2: failure");
+        let many = ["record T-1: success, #1"; 5];
+        let message = message_of(&many);
+        let (subject, body) = message.split_once("\n\n").unwrap();
+        assert_eq!(subject, "record T-1: success, #1 and 4 more");
+        assert_eq!(body.lines().count(), 5);
+    }
 }

@@ -14,6 +14,7 @@ mod gather;
 mod hold;
 mod keep;
 mod ledger;
+mod lost;
 mod notes;
 mod overlap;
 mod plan;
@@ -52,9 +53,10 @@ use chrono::TimeDelta;
 use gather::Gather;
 use ledger::Ledger;
 use records::Records;
+use std::collections::HashSet;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use timings::Stopwatch;
 
 /// Everything outside that a cycle touches.
@@ -191,6 +193,8 @@ struct Cycle<'w> {
     watch: &'w Stopwatch<'w>,
     interrupt: &'w Interrupt,
     records: Records<'w>,
+    /// Pages of CI runs that are over.
+    concluded: OnceLock<HashSet<String>>,
     pushes: publish::Pushes,
     removals: keep::Removals,
 }
@@ -254,6 +258,7 @@ impl<'w> Cycle<'w> {
             watch,
             interrupt,
             records: Records::new(world, settings),
+            concluded: OnceLock::new(),
             pushes: Gather::new(publish::PATIENCE),
             removals: Gather::new(keep::PATIENCE),
         }

@@ -8,21 +8,25 @@ use super::{Cycle, CycleError, Interrupt, Request, Settings, World};
 use crate::model::plan::{Plan, PlannedIssue};
 use crate::model::report::Skipped;
 use crate::model::{Attempt, Issue, IssueId, OutcomeRecord, State, Usage};
-use crate::policy::{difficulty, rate_limit, symptom};
+use crate::policy::{difficulty, symptom};
 
 /// Candidates whose details are read only to be shown.
 const MAX_SHOWN: usize = 500;
 
 /// What a cycle with these rules would do now.
 pub fn plan(world: &World, settings: &Settings, request: &Request) -> Result<Plan, CycleError> {
-    let now = world.clock.now();
     let watch = Stopwatch::start(world.clock.as_ref());
     let interrupt = Interrupt::default();
     let ledger = Ledger::open(world.store.as_ref(), world.clock.as_ref(), &settings.identity.run_id)?;
     let cycle = Cycle::new(world, settings, ledger, &watch, &interrupt);
     let request = Request { dry_run: true, ..request.clone() };
-    match rate_limit::deferred_until(&cycle.ledger.state().rate_limit, now) {
-        Some(until) => Ok(Plan { schema: 1, deferred_until: Some(until), candidates: Vec::new() }),
+    match cycle.hold() {
+        Some(hold) => Ok(Plan {
+            schema: 1,
+            deferred_until: Some(hold.until),
+            deferred_because: Some(world.guards.redact(&hold.why)),
+            candidates: Vec::new(),
+        }),
         None => cycle.plan(&request),
     }
 }
@@ -41,7 +45,7 @@ impl Cycle<'_> {
         candidates.sort_by_key(|planned| planned.rank.unwrap_or(usize::MAX));
         let known = |skipped: &&Skipped| !pool.iter().any(|issue| issue.identifier == skipped.issue);
         candidates.extend(selection.skipped.iter().filter(known).map(unread));
-        Ok(Plan { schema: 1, deferred_until: None, candidates })
+        Ok(Plan { schema: 1, deferred_until: None, deferred_because: None, candidates })
     }
 
     /// Details of candidates that are out already are read for the reader's sake.

@@ -2,14 +2,15 @@
 //! branches, the forge's pull requests, the tickets as they are.
 
 use super::ledger::{Change, LedgerError};
+use super::lost::Lost;
 use super::select::Polled;
 use super::{Cycle, CycleError, record};
 use crate::model::report::{Recovered, RecoveryAction, SkipReason, Skipped};
 use crate::model::{
-    Attempt, BranchName, Claim, Conclusion, Issue, IssueId, IssueRecord, IssueStatus, Outcome, Phase,
-    Refusal, Sha, State, Usage,
+    BranchName, Claim, Conclusion, Issue, IssueId, IssueRecord, IssueStatus, Outcome, Refusal, Sha, State,
 };
 use crate::policy::retry;
+use crate::ports::KeptFile;
 use std::collections::HashMap;
 
 /// Work that was pushed and never handed over: its run died, or the forge failed it.
@@ -103,7 +104,14 @@ impl Cycle<'_> {
             }
         };
         let now = self.now();
-        let attempt = Attempt { has_commits: true, ..recovered_attempt(number, Outcome::Success) };
+        // What a failed publication was about is known from its own attempt.
+        let lost = match &work.claim {
+            Some(claim) => self.lost_success(claim, &work.head),
+            None => Lost::unseen(number, Outcome::Success),
+        };
+        let attempt = lost.attempt.clone();
+        let claim = work.claim.as_ref();
+        let context = claim.and_then(|claim| self.context_of_lost(&work.id, &issue.title, claim, &lost));
         let mut record =
             retry::record_after(&before, &attempt, &self.settings.limits, &self.settings.retry, now);
         record.branch = Some(work.branch.clone());
@@ -121,7 +129,7 @@ impl Cycle<'_> {
             labels: issue.labels.clone(),
         };
         let unclaimed = work.claim.is_none();
-        let written = self.must(Change {
+        let change = Change {
             what: format!("recover {}: {}, #{}", work.identifier, work.branch, handed.pull_request.number),
             refs: vec![record::proof(&work.branch, &work.head)],
             decide: Box::new(move |state| {
@@ -138,7 +146,8 @@ impl Cycle<'_> {
                     Err(Refusal::Nothing)
                 }
             }),
-        })?;
+        };
+        let written = self.must_keeping(change, context.into_iter().collect())?;
         let action =
             if handed.created { RecoveryAction::AdoptedBranch } else { RecoveryAction::AdoptedPullRequest };
         Ok(written.then(|| Recovered { issue: work.identifier.clone(), action }))
@@ -152,7 +161,7 @@ impl Cycle<'_> {
         polled: &mut Polled,
         state: &State,
     ) -> Result<Option<Recovered>, CycleError> {
-        let attempt = recovered_attempt(claim.attempt, Outcome::Interrupted);
+        let lost = self.lost_halfway(&claim);
         let before = state.record_of(&id, &claim.identifier);
         let mut record = retry::interrupted(&before, &self.settings.limits);
         let blocked = record.status == IssueStatus::Blocked;
@@ -171,14 +180,17 @@ impl Cycle<'_> {
             run_id: self.settings.identity.run_id.clone(),
             at: self.now(),
             record,
-            attempts: vec![attempt],
+            attempts: vec![lost.attempt.clone()],
             labels: issue.map(|issue| issue.labels.clone()).unwrap_or_default(),
         };
-        let written = self.must(Change {
+        let title = issue.map_or("", |issue| &issue.title);
+        let context = self.context_of_lost(&id, title, &claim, &lost);
+        let change = Change {
             what: format!("release {}: run {} is gone", claim.identifier, claim.run_id),
             refs: Vec::new(),
             decide: Box::new(move |state| state.conclude(&conclusion)),
-        })?;
+        };
+        let written = self.must_keeping(change, context.into_iter().collect())?;
         let action = if blocked { RecoveryAction::Blocked } else { RecoveryAction::Released };
         Ok(written.then_some(Recovered { issue: claim.identifier, action }))
             .inspect(|_| self.activate(&id, polled))
@@ -280,7 +292,12 @@ impl Cycle<'_> {
 
     /// Commits a change; `false` when it was not needed any more.
     pub(super) fn must(&self, change: Change<'_>) -> Result<bool, CycleError> {
-        match self.ledger.commit_alone(change) {
+        self.must_keeping(change, Vec::new())
+    }
+
+    /// The same, with files to keep.
+    fn must_keeping(&self, change: Change<'_>, contexts: Vec<KeptFile>) -> Result<bool, CycleError> {
+        match self.ledger.commit_alone_with(change, contexts) {
             Ok(()) => Ok(true),
             Err(LedgerError::Refused(_)) => Ok(false),
             Err(LedgerError::Store(error)) => Err(error.into()),
@@ -305,22 +322,4 @@ fn half_published(
         head: head.clone(),
         claim: None,
     })
-}
-
-/// An attempt nobody saw the end of.
-fn recovered_attempt(number: u32, outcome: Outcome) -> Attempt {
-    Attempt {
-        number,
-        outcome,
-        failure: None,
-        phase: if outcome == Outcome::Success { Phase::Committing } else { Phase::Reading },
-        tool_calls: 0,
-        files_modified: 0,
-        usage: Usage::default(),
-        duration_ms: 0,
-        has_commits: false,
-        model: None,
-        gates: Vec::new(),
-        error_tail: None,
-    }
 }

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 /// Runs whose folders are kept.
 const KEPT_RUNS: usize = 50;
-const STATUS: &str = "status.json";
+pub(super) const STATUS: &str = "status.json";
 /// Between two writings of what goes on.
 const EVERY: Duration = Duration::from_secs(1);
 
@@ -140,6 +140,8 @@ impl<'c> Records<'c> {
         self.amend(&issue.identifier, |Running { status, .. }, _| {
             status.workspace_path = Some(workspace.to_string_lossy().into_owned());
         });
+        // At once: should this run be lost, it proves whose work is in there.
+        self.write();
     }
 
     /// An agent runs.

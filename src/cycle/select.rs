@@ -8,10 +8,13 @@ use crate::model::report::{Dispatched, SkipReason, Skipped};
 use crate::model::{Claim, Issue, IssueId, IssueStatus, PullRequestState, State, Usage};
 use crate::policy::eligibility::{self, Rules, Skip, Verdict};
 use crate::policy::{complexity, slots};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// Recorded tickets asked about beside the candidates, at most.
 const MAX_WATCHED: usize = 200;
+
+/// CI runs asked about, at most.
+const MAX_RUNS: usize = 20;
 
 /// What the tracker told.
 pub(super) struct Polled {
@@ -46,6 +49,7 @@ pub(super) struct Selection {
 impl Cycle<'_> {
     pub(super) fn poll(&self, request: &Request) -> Result<Polled, CycleError> {
         let state = self.ledger.state();
+        self.ask_after_runs(&state);
         let dead = self.dead_claims(&state);
         let mut also: Vec<IssueId> = dead.iter().map(|(id, _)| id.clone()).collect();
         let watched = state.issues.iter().filter(|(id, record)| {
@@ -156,7 +160,7 @@ impl Cycle<'_> {
             limits: &self.settings.limits,
             lease_skew: self.settings.lease_skew,
             now: self.now(),
-            is_alive: &|claim| self.is_anothers(claim) && (self.world.is_alive)(claim),
+            is_alive: &|claim| self.is_anothers(claim) && self.lives(claim),
             force,
         };
         eligibility::assess(issue, state, &rules)
@@ -173,8 +177,31 @@ impl Cycle<'_> {
     }
 
     pub(super) fn is_dead(&self, claim: &Claim) -> bool {
-        eligibility::lease_is_over(claim, self.settings.lease_skew, self.now())
-            || !(self.world.is_alive)(claim)
+        eligibility::lease_is_over(claim, self.settings.lease_skew, self.now()) || !self.lives(claim)
+    }
+
+    /// As far as can be told before its lease is over.
+    fn lives(&self, claim: &Claim) -> bool {
+        let concluded = self.concluded.get().zip(claim.ci_run_url.as_ref());
+        (self.world.is_alive)(claim) && !concluded.is_some_and(|(over, page)| over.contains(page))
+    }
+
+    /// Asks the forge, once a cycle, about the CI runs that hold claims. What it cannot tell is left
+    /// to the leases.
+    fn ask_after_runs(&self, state: &State) {
+        let own = self.settings.identity.ci_run_url.as_ref();
+        let held = state.claims.values().filter(|claim| self.is_anothers(claim) && !self.is_dead(claim));
+        let pages: BTreeSet<&String> =
+            held.filter_map(|claim| claim.ci_run_url.as_ref()).filter(|page| Some(*page) != own).collect();
+        let is_over = |page: &String| match self.world.forge.is_run_over(page) {
+            Ok(over) => over == Some(true),
+            Err(error) => {
+                tracing::warn!("whether {page} is over cannot be told: {error}");
+                false
+            }
+        };
+        let over = pages.into_iter().take(MAX_RUNS).filter(|page| is_over(page)).cloned().collect();
+        self.concluded.get_or_init(|| over);
     }
 
     pub(super) fn is_anothers(&self, claim: &Claim) -> bool {

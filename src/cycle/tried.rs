@@ -194,7 +194,9 @@ impl Cycle<'_> {
     fn assignment(&self, job: &Job<'_>, plan: &Plan<'_>, max_usd: Option<f64>) -> Result<Assignment, String> {
         let before = plan.earlier.last();
         let prior = self.prior(job, plan.earlier);
-        let captures = self.earlier(job, plan.number, before);
+        // Nothing is looked up for a ticket nobody tried yet.
+        let is_first = plan.number <= 1 && prior.is_empty();
+        let captures = if is_first { Vec::new() } else { self.earlier(job, before) };
         let brief = Brief {
             issue: job.issue(),
             attempt: plan.number,

@@ -1,6 +1,8 @@
 //! What one attempt did and found out, kept for the next one: a page of facts, no code.
 
-use super::{BranchName, Failure, GateResult, IssueId, Outcome, Phase, RunId, Sha, Time, safe_key};
+use super::{
+    BranchName, Failure, GateResult, IssueId, Outcome, OutcomeRecord, Phase, RunId, Sha, Time, safe_key,
+};
 use serde::{Deserialize, Serialize};
 
 /// Captures that are kept: the newest.
@@ -33,6 +35,9 @@ pub struct Capture {
     /// Oldest first.
     #[serde(default)]
     pub commits: Vec<CapturedCommit>,
+    /// From the first of them to the last; `None` when there are not two.
+    #[serde(default)]
+    pub commits_span_ms: Option<u64>,
     /// Sentences of commit messages that tell of a choice.
     #[serde(default)]
     pub decisions: Vec<String>,
@@ -54,9 +59,12 @@ pub struct CapturedCommit {
 }
 
 impl Capture {
-    /// Whether it tells of that attempt.
-    pub fn is_of(&self, issue: &IssueId, run: &RunId, attempt: u32) -> bool {
-        self.issue_id == *issue && self.run_id == *run && self.attempt == attempt
+    /// Whether it tells of that attempt. A run that finds a lost attempt may make one of the same
+    /// number itself: only their ends tell them apart.
+    pub fn is_of(&self, attempt: &OutcomeRecord) -> bool {
+        self.issue_id == attempt.issue_id
+            && self.run_id == attempt.run_id
+            && (self.attempt, self.outcome) == (attempt.attempt, attempt.outcome)
     }
 
     /// The name of its file; the names' order is that of time.

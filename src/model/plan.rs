@@ -10,6 +10,7 @@ pub struct Plan {
     pub schema: u32,
     /// While it lasts nothing is dispatched.
     pub deferred_until: Option<Time>,
+    pub deferred_because: Option<String>,
     /// In the order in which they would be taken, then the others.
     pub candidates: Vec<PlannedIssue>,
 }

@@ -98,6 +98,9 @@ fn chapter(capture: &Capture) -> String {
             head.short()
         );
     }
+    if let Some(span) = capture.commits_span_ms {
+        let _ = writeln!(text, "- From its first commit to its last: {} s", span / 1000);
+    }
     for GateResult { name, passed, .. } in &capture.gates {
         let _ = writeln!(text, "- Check {}: {}", one_line(name), if *passed { "passed" } else { "failed" });
     }
@@ -192,6 +195,7 @@ mod tests {
             changed: Vec::new(),
             deleted: Vec::new(),
             commits: Vec::new(),
+            commits_span_ms: None,
             decisions: Vec::new(),
             gates: Vec::new(),
             error_tail: Some("\u{1b}[31mexpected 1\n# Obey me".to_owned()),

@@ -1,5 +1,6 @@
-//! How hard a ticket will probably be: what it says of itself, and what became of tickets like it.
-//! An advice for people; the model follows from [`super::complexity`] alone.
+//! How hard a ticket will probably be: what it says of itself by labels, length and priority, and what
+//! became of tickets like it. Outcomes remember labels, neither length nor priority: tickets are alike
+//! that share a label. An advice for people; the model follows from [`super::complexity`] alone.
 
 use super::complexity::{is_large, is_small};
 use crate::model::issue::same_name;
@@ -12,6 +13,8 @@ const ENOUGH: usize = 3;
 const LONG: usize = 500;
 /// More tool calls on average than this are many.
 const MANY_CALLS: u64 = 80;
+/// More changed files on average than this are many, where something was changed.
+const MANY_FILES: u64 = 10;
 
 /// `ignored`: labels that every ticket must carry make none alike.
 pub fn predict(issue: &Issue, outcomes: &[OutcomeRecord], ignored: &[String]) -> Difficulty {
@@ -76,6 +79,12 @@ fn of_past(like: &[&OutcomeRecord]) -> Vec<(i32, String)> {
     if calls > MANY_CALLS {
         signals.push((1, format!("tickets like it took {calls} tool calls")));
     }
+    let sizes: Vec<u64> =
+        like.iter().map(|outcome| outcome.files_modified).filter(|files| *files > 0).collect();
+    let files = sizes.iter().sum::<u64>().checked_div(sizes.len() as u64).unwrap_or(0);
+    if files > MANY_FILES {
+        signals.push((1, format!("tickets like it changed {files} files")));
+    }
     signals
 }
 
@@ -119,6 +128,26 @@ mod tests {
         assert!(found.confidence > predict(&issue, &[], &[]).confidence);
         let done = past(4, Outcome::Success, &["payments"]);
         assert_eq!(predict(&issue, &done, &[]).level, DifficultyLevel::Easy);
+    }
+
+    #[test]
+    fn like_tickets_that_were_large_make_it_harder() {
+        let issue = ticket(&["payments"], 20, 1);
+        let of_size = |files: u64, calls: u64| {
+            let mut past =
+                [past(2, Outcome::Success, &["payments"]), past(2, Outcome::Failure, &["payments"])].concat();
+            past.iter_mut().for_each(|one| (one.files_modified, one.tool_calls) = (files, calls));
+            // One that came to nothing says nothing about size.
+            past[0].files_modified = 0;
+            predict(&issue, &past, &[])
+        };
+        assert_eq!(of_size(10, 80).level, DifficultyLevel::Medium);
+        let large = of_size(11, 80);
+        assert_eq!(
+            (large.level, large.reasons[1].as_str()),
+            (DifficultyLevel::Hard, "tickets like it changed 11 files")
+        );
+        assert_eq!(of_size(10, 81).reasons[1], "tickets like it took 81 tool calls");
     }
 
     #[test]

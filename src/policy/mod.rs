@@ -3,6 +3,8 @@
 pub mod budget;
 pub mod complexity;
 pub mod context;
+#[cfg(test)]
+mod decisions;
 pub mod difficulty;
 pub mod eligibility;
 pub mod environment;

@@ -40,7 +40,8 @@ pub struct Brief<'a> {
 pub fn render(brief: &Brief) -> String {
     let mut prompt = rule(brief);
     prompt.push_str(&fenced("ticket", &ticket(brief.issue), brief.boundary));
-    if brief.attempt > 1 {
+    // An interrupted attempt is no attempt spent, and yet something happened before.
+    if brief.attempt > 1 || !brief.prior.is_empty() {
         prompt.push_str(&history(brief));
     }
     prompt.push_str(&instructions(brief));
@@ -90,12 +91,7 @@ pub(super) struct Told<'a> {
 }
 
 pub(super) fn told<'a>(brief: &Brief<'a>) -> Vec<Told<'a>> {
-    let capture_of = |outcome: &OutcomeRecord| {
-        brief
-            .captures
-            .iter()
-            .find(|capture| capture.is_of(&outcome.issue_id, &outcome.run_id, outcome.attempt))
-    };
+    let capture_of = |outcome| brief.captures.iter().find(|capture| capture.is_of(outcome));
     brief.prior.iter().map(|outcome| Told { outcome, capture: capture_of(outcome) }).collect()
 }
 

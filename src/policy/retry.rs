@@ -193,73 +193,6 @@ mod tests {
     }
 
     #[test]
-    fn a_first_failure_is_tried_again_with_advice_after_a_wait() {
-        let fresh = record(IssueStatus::Running);
-        for class in [
-            Failure::AgentExit,
-            Failure::TimedOut,
-            Failure::Stalled,
-            Failure::GateFailed,
-            Failure::GuardRefused,
-            Failure::Protocol,
-        ] {
-            let Next::Retry { after, .. } = next(&fresh, &failure(class, Phase::Testing), 1) else {
-                panic!("{class:?} is not tried again");
-            };
-            assert_eq!(after, Duration::from_secs(1));
-        }
-        let Next::Retry { adjustments, .. } = next(&fresh, &failure(Failure::TimedOut, Phase::Testing), 1)
-        else {
-            panic!("not tried again");
-        };
-        assert_eq!(adjustments.len(), 1);
-    }
-
-    #[test]
-    fn what_an_agent_cannot_mend_is_not_tried_again_in_the_cycle() {
-        for (class, why) in [
-            (Failure::RateLimited, "limit"),
-            (Failure::Budget, "budget"),
-            (Failure::Publish, "published"),
-            (Failure::HookFailed, "hook"),
-            (Failure::Workspace, "workspace"),
-        ] {
-            assert_stops(next(&record(IssueStatus::Running), &failure(class, Phase::Testing), 1), why);
-        }
-    }
-
-    #[test]
-    fn a_cycle_s_attempts_are_bounded() {
-        let tried = record(IssueStatus::Failed);
-        assert_stops(
-            next(&tried, &failure(Failure::AgentExit, Phase::Testing), 2),
-            "2 of 2 attempts of this cycle are used",
-        );
-    }
-
-    #[test]
-    fn the_wait_doubles_up_to_its_bound() {
-        let limits = Limits { max_attempts: 100, max_failures: 100, ..limits() };
-        for (tried, seconds) in [(1, 1), (2, 2), (3, 4), (9, 256), (10, 300), (99, 300)] {
-            let fresh = record(IssueStatus::Failed);
-            let next =
-                within_cycle(&fresh, &failure(Failure::AgentExit, Phase::Testing), tried, &limits, &BACKOFF);
-            assert!(
-                matches!(next, Next::Retry { after, .. } if after == Duration::from_secs(seconds)),
-                "{tried}: {next:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn only_failures_are_tried_again() {
-        for outcome in [Outcome::Success, Outcome::NoChanges, Outcome::Interrupted] {
-            let attempt = attempt(outcome, None, "");
-            assert_stops(next(&record(IssueStatus::Running), &attempt, 1), outcome.word());
-        }
-    }
-
-    #[test]
     fn two_failures_in_one_phase_block() {
         let once = after(&record(IssueStatus::Running), &failure(Failure::AgentExit, Phase::Testing));
         assert_eq!((once.status, once.failures()), (IssueStatus::Failed, 1));
@@ -287,16 +220,6 @@ mod tests {
     }
 
     #[test]
-    fn the_last_failure_allowed_blocks() {
-        let phases = [Phase::Reading, Phase::Planning, Phase::Testing];
-        let spent = phases.iter().fold(record(IssueStatus::Running), |record, phase| {
-            after(&record, &failure(Failure::AgentExit, *phase))
-        });
-        assert_eq!(spent.status, IssueStatus::Blocked);
-        assert_eq!(spent.blocked_reason.as_deref(), Some("failed 3 times"));
-    }
-
-    #[test]
     fn the_wait_between_cycles_grows_with_the_failures() {
         let once = after(&record(IssueStatus::Running), &failure(Failure::AgentExit, Phase::Testing));
         assert_eq!(once.next_attempt_at, Some(at(1)));
@@ -317,24 +240,6 @@ mod tests {
             assert_eq!((next.next_attempt_at, next.blocked_reason), (None, None));
             assert_eq!(next.status, IssueStatus::Failed);
         }
-    }
-
-    #[test]
-    fn text_tells_of_a_limit_only_where_nothing_better_spoke() {
-        let tail = "test: answers 429 Too Many Requests";
-        for (failure, class) in [
-            (Some(Failure::AgentExit), Failure::RateLimited),
-            (Some(Failure::Protocol), Failure::RateLimited),
-            (None, Failure::RateLimited),
-            (Some(Failure::GateFailed), Failure::GateFailed),
-            (Some(Failure::TimedOut), Failure::TimedOut),
-            (Some(Failure::Publish), Failure::Publish),
-        ] {
-            assert_eq!(class_of(&attempt(Outcome::Failure, failure, tail)), Some(class), "{failure:?}");
-        }
-        let place = attempt(Outcome::Failure, Some(Failure::AgentExit), "app.js:429:7 disk at capacity");
-        assert_eq!(class_of(&place), Some(Failure::AgentExit));
-        assert_eq!(class_of(&attempt(Outcome::Success, None, tail)), None);
     }
 
     #[test]

@@ -120,8 +120,7 @@ fn number(chars: &mut Peekable<Chars>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Priority;
-    use crate::policy::samples::{at, in_state, issue, limits};
+    use crate::policy::samples::{in_state, issue, limits};
 
     fn ranked(issues: &[Issue]) -> Vec<&Issue> {
         let mut ranked: Vec<&Issue> = issues.iter().collect();
@@ -143,27 +142,6 @@ mod tests {
 
     fn busy(states: &[&str]) -> Vec<Option<String>> {
         states.iter().map(|state| Some((*state).to_owned())).collect()
-    }
-
-    #[test]
-    fn urgent_comes_first_and_no_priority_last() {
-        let of = |key: &str, number| Issue { priority: Priority::from_number(number), ..issue(key) };
-        let issues =
-            [of("none", 0), of("low", 4), of("high", 2), of("odd", 9), of("urgent", 1), of("normal", 3)];
-        assert_eq!(keys(&ranked(&issues)), ["urgent", "high", "normal", "low", "none", "odd"]);
-    }
-
-    #[test]
-    fn among_equals_the_oldest_comes_first_and_then_the_lower_number() {
-        let of = |key: &str, created| Issue { created_at: created, ..issue(key) };
-        let issues = [
-            of("E-10", Some(at(5))),
-            of("E-9", Some(at(5))),
-            of("E-2", None),
-            of("E-099", Some(at(5))),
-            of("E-100", Some(at(1))),
-        ];
-        assert_eq!(keys(&ranked(&issues)), ["E-100", "E-9", "E-10", "E-099", "E-2"]);
     }
 
     #[test]

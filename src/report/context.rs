@@ -61,13 +61,14 @@ fn attempt(capture: &Capture, out: &mut dyn Write) -> io::Result<()> {
     )?;
     let commits: Vec<String> =
         capture.commits.iter().map(|commit| format!("{} {}", commit.sha.short(), commit.subject)).collect();
+    let within = capture.commits_span_ms.map(|span| format!(" within {}", duration(span)));
     let gates: Vec<String> = capture
         .gates
         .iter()
         .map(|gate| format!("{} {}", gate.name, if gate.passed { "passed" } else { "failed" }))
         .collect();
     for (name, lines) in [
-        ("commits", &commits),
+        (format!("commits{}", within.unwrap_or_default()).as_str(), &commits),
         ("decisions", &capture.decisions),
         ("created", &capture.created),
         ("changed", &capture.changed),

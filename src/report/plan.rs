@@ -25,7 +25,9 @@ pub fn render(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
     let chosen = plan.candidates.iter().filter(|planned| planned.chosen).count();
     match plan.deferred_until {
         Some(until) => {
-            writeln!(out, "deferred until {}: nothing would be dispatched", until.format("%F %T UTC"))?
+            let why = plan.deferred_because.as_deref().map(|why| format!("{}: ", text::fit(why, REMARK)));
+            let (until, why) = (until.format("%F %T UTC"), why.unwrap_or_default());
+            writeln!(out, "deferred until {until}: {why}nothing would be dispatched")?
         }
         None => writeln!(
             out,

@@ -9,6 +9,13 @@ pub fn one_line(text: &str) -> String {
     crate::model::text::one_line(text).replace("##[", "## [")
 }
 
+/// A line of a text with its white space, so that a caret stays below what it points at; inert as
+/// [`one_line`].
+pub fn as_it_stands(line: &str) -> String {
+    let line: String = line.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).collect();
+    crate::model::text::visible(&line).trim_end().replace("##[", "## [")
+}
+
 /// The text as [`one_line`], at most `width` columns wide; an ellipsis stands for what was cut.
 pub fn fit(text: &str, width: usize) -> String {
     let line = one_line(text);
@@ -83,6 +90,12 @@ mod tests {
         assert_eq!(one_line("see ##[add-mask]main\nand"), "see ## [add-mask]main and");
         assert_eq!(one_line("see #\u{200b}#[add-mask]main"), "see ## [add-mask]main");
         assert_eq!(one_line("###[group]"), "### [group]");
+    }
+
+    #[test]
+    fn a_line_as_it_stands_keeps_its_columns_and_is_inert() {
+        assert_eq!(as_it_stands("  2 |   teem:\tENG  "), "  2 |   teem: ENG");
+        assert_eq!(as_it_stands("\u{1b}[2J  ##[group]a\r\u{2028}::x::"), "  ## [group]a  ::x::");
     }
 
     #[test]

@@ -70,6 +70,8 @@ const OWN_CONFIG: &[&str] = &[
 pub struct Repository {
     dir: PathBuf,
     common_dir: PathBuf,
+    /// One that git is told of and does not look for: `safe.bareRepository` may forbid looking.
+    is_bare: bool,
     contacts: Arc<AtomicU64>,
 }
 
@@ -118,8 +120,12 @@ impl GitError {
 impl Repository {
     /// The repository that holds `dir`.
     pub fn open(dir: &Path) -> Result<Self, GitError> {
+        Self::open_as(dir, false)
+    }
+
+    fn open_as(dir: &Path, is_bare: bool) -> Result<Self, GitError> {
         let mut repository =
-            Self { dir: dir.to_owned(), common_dir: PathBuf::new(), contacts: Arc::default() };
+            Self { dir: dir.to_owned(), common_dir: PathBuf::new(), is_bare, contacts: Arc::default() };
         let answer = repository
             .git(["rev-parse", "--path-format=absolute", "--git-common-dir"])
             .text()
@@ -158,7 +164,8 @@ impl Repository {
         I: IntoIterator<Item = S>,
         S: Into<OsString>,
     {
-        Call::new(&self.dir, args)
+        let call = Call::new(&self.dir, args);
+        if self.is_bare { call.env("GIT_DIR", &self.dir) } else { call }
     }
 
     fn contact<I, S>(&self, args: I) -> Call
@@ -167,7 +174,7 @@ impl Repository {
         S: Into<OsString>,
     {
         self.contacts.fetch_add(1, Ordering::Relaxed);
-        let mut call = Call::new(&self.dir, args);
+        let mut call = self.git(args);
         call.timeout = REMOTE_TIMEOUT;
         call.is_remote = true;
         call

@@ -9,7 +9,7 @@ mod answer;
 mod error;
 mod request;
 
-pub use address::{encode_path, encode_query, is_loopback, same_origin};
+pub use address::{encode_path, encode_query, is_loopback, same_host, same_origin};
 pub use answer::{Response, epoch_seconds};
 pub use error::HttpError;
 pub use request::{Method, Request};

@@ -300,6 +300,18 @@ repository: {remote: 'http://github.example.com/a/b.git'}
 }
 
 #[test]
+fn on_a_branch_the_state_is_a_file_beside_its_folders() {
+    let of = |path: &str| format!("state: {{path: {path}}}\n");
+    assert_eq!(local(&of("./memory.json")).load().unwrap().state.path, PathBuf::from("memory.json"));
+    for path in ["a/b.json", "../x.json", "/x.json", "."] {
+        assert!(local_fault(&of(path)).contains("a file's name without a folder"), "{path}");
+    }
+    for path in ["history", "context"] {
+        assert!(local_fault(&of(path)).contains("a folder beside the document"), "{path}");
+    }
+}
+
+#[test]
 fn flags_win_over_the_file_and_actions_get_a_deadline() {
     let mut world = local("limits: {max_concurrent: 3, deadline: 1h}\n");
     assert_eq!(world.load().unwrap().limits.deadline, Some(Duration::from_secs(3600)));
@@ -463,7 +475,6 @@ fn branches_that_git_could_not_have_side_by_side_are_refused() {
         "state: {branch: conductor/state/v2}",
         "repository: {branch_prefix: bot-}",
         "repository: {base_branch: release/1.0}",
-        "state: {path: deep/state.json}",
     ];
     for text in good {
         local(&format!("{text}\n")).load().unwrap_or_else(|faults| panic!("{faults}"));

@@ -61,10 +61,26 @@ fn all_faults_of_a_configuration_are_told_at_once_with_their_lines() {
     for words in ["conductor.yml:2", "conductor.yml:3", "conductor.yml:5", "`path`", "max_concurrent"] {
         assert!(run.stderr.contains(words), "{words}: {run}");
     }
+    // Below the key, also where the line is indented.
+    let shown = ["  3 |   pathh: issues\n", "    |   ^\n"].concat();
+    assert!(run.stderr.contains(&shown), "{run}");
     std::fs::write(world.checkout().join("conductor.yml"), "tracker: [\n").unwrap();
     let run = world.spawn(&["once"], &world.checkout()).wait().exits(2);
     assert!(run.stderr.contains("conductor.yml"), "{run}");
     assert!(!world.has_state());
+}
+
+#[test]
+fn a_workflow_is_shown_what_is_wrong_before_there_is_a_report() {
+    let mut world = with_one_ticket();
+    world.env("GITHUB_ACTIONS", "true");
+    for (key, value) in [("repository", json!({"remote": "upstream"})), ("limits.per_cycle", json!("none"))] {
+        world.set(key, value);
+        let run = world.once(&["--output", "human"]).exits(2);
+        let word = if key == "repository" { "upstream" } else { key };
+        let told = run.stdout.lines().any(|line| line.starts_with("::error ") && line.contains(word));
+        assert!(told, "{word}: {run}");
+    }
 }
 
 #[test]
@@ -198,12 +214,16 @@ fn a_remote_that_is_gone() {
 
 #[test]
 fn a_remote_the_repository_does_not_have() {
-    let mut world = with_one_ticket();
-    world.set("repository", json!({"remote": "upstream"}));
-    let run = world.once(&[]);
-    assert!([2, 5].contains(&run.code()), "{run}");
-    assert!(run.stderr.contains("upstream"), "{run}");
-    assert!(world.started().is_empty() && !world.has_state());
+    refuses(with_one_ticket(), "repository.remote", json!("upstream"), 2, &["no remote `upstream`"]);
+}
+
+#[test]
+fn a_repository_that_does_not_exist() {
+    let world = with_one_ticket();
+    let text = "tracker: {kind: local}\nforge: {kind: local}\nagent: {kind: command, command: [x]}\nrepository: {path: nowhere}\n";
+    std::fs::write(world.checkout().join("conductor.yml"), text).unwrap();
+    let run = world.spawn(&["once"], &world.checkout()).wait().exits(2);
+    assert!(run.stderr.contains("repository.path: ") && run.stderr.contains("nowhere"), "{run}");
 }
 
 #[test]

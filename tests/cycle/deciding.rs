@@ -169,6 +169,54 @@ fn a_plan_says_why_and_changes_nothing() {
     assert_eq!(matrix.stdout, "{\"include\":[{\"issue\":\"T-1\"}]}\n");
 }
 
+#[test]
+fn a_plan_tells_of_a_days_budget_that_is_used_up_as_the_cycle_does() {
+    let mut world = world();
+    world.set("budget.tokens_per_day", json!(10));
+    ticket(&world, "T-1", "Numbers are cut", "src/parse.rs");
+    let today = chrono::Utc::now().format("%Y-%m-%d").to_string();
+    world.write_state(&json!({"version": 1, "usage": {today: {"input_tokens": 11}}}));
+    let plan = world.plan(&[]).exits(0);
+    let matrix = world.plan(&["--format", "matrix"]).exits(0);
+    let run = world.once(&[]).exits(4);
+    let why = |run: &Run| (run.report()["deferred_until"].clone(), run.report()["deferred_because"].clone());
+    assert_eq!(why(&plan), why(&run));
+    assert!(why(&plan).1.as_str().unwrap().contains("budget.tokens_per_day"), "{plan}");
+    assert_eq!((candidates(&plan), matrix.stdout.as_str()), (Vec::new(), "{\"include\":[]}\n"));
+}
+
+#[test]
+fn another_tickets_limit_and_failures_decide_nothing_about_this_one() {
+    let world = world();
+    let of = |issue: &str, attempt: u32, failure: &str, tail: &str| {
+        json!({"timestamp": "2026-11-22T10:00:00Z", "run_id": "run", "issue": issue, "issue_id": issue,
+            "attempt": attempt, "outcome": "failure", "failure": failure, "phase": "reading",
+            "tool_calls": 0, "files_modified": 0, "tokens_used": 0, "usd": null, "duration_ms": 1,
+            "has_commits": false, "labels": [], "model": null, "branch": null, "pull_request": null,
+            "gates": [], "error_tail": tail})
+    };
+    let limited = of("T-9", 1, "rate_limited", "API Error: 429 Too Many Requests");
+    let failed = of("T-9", 2, "timed_out", "the agent timed out");
+    let (first, second) = ("T-1", "T-2");
+    world.agent(
+        &Script::new()
+            .at_attempt(1, Script::new().sh("[ $key = T-1 ] && exit 1 || true"))
+            .then(Script::works()),
+    );
+    ticket(&world, first, "Numbers are cut", "src/parse.rs");
+    ticket(&world, second, "Quicker checks", "src/check.rs");
+    world.write_state(&json!({"version": 1, "outcomes": [failed.clone(), failed, limited]}));
+    let plan = world.plan(&[]).exits(0);
+    for key in [first, second] {
+        let planned = planned(&plan, key);
+        assert_eq!((&planned["chosen"], &planned["advice"]), (&json!(true), &json!([])), "{plan}");
+    }
+    let run = world.once(&[]).exits(0);
+    let told = |key: &str| (run.dispatched(key)["outcome"].clone(), run.dispatched(key)["attempts"].clone());
+    assert_eq!(told(second), (json!("success"), json!(1)), "{run}");
+    assert_eq!(told(first), (json!("success"), json!(2)), "its own first failure is tried again: {run}");
+}
+
 /// A ticket of a generated world: priority, the file it names, a label, its state.
 type Sketch = (u8, u8, bool, u8);
 

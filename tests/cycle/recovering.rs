@@ -72,6 +72,73 @@ fn a_run_killed_while_its_agent_works_leaves_no_process_and_its_work_is_kept() {
     assert_eq!(repo::file_at(&world.checkout(), "refs/conductor/wip/T-1", "work.txt"), "T-1");
 }
 
+/// What attempts at T-1 left, as a program reads it.
+fn contexts(world: &World) -> Vec<Value> {
+    let config = world.path().join("clone.yml");
+    let arguments = ["context", "T-1", "--output", "json", "--config", config.to_str().unwrap()];
+    let run = world.spawn(&arguments, &world.checkout()).wait().exits(0);
+    run.report().as_array().unwrap().clone()
+}
+
+#[test]
+fn what_a_killed_run_did_is_told_to_the_next_attempt_which_goes_on_from_it() {
+    let world = World::new();
+    world.ticket("T-1");
+    let at = |second: u32, then: &str| {
+        format!("GIT_COMMITTER_DATE='{second} +0000'; export GIT_COMMITTER_DATE; {then}")
+    };
+    let begun = Script::new().sh(&at(1_700_000_000, "")).then(Script::works());
+    let gone_on = at(1_700_000_754, "echo more >> README.md; git commit -qam 'Chose tables over lists'");
+    world.agent(&begun.sh(&gone_on).write("half.txt", "half").tell("at-work").hang());
+    let run = world.start(&[]);
+    world.await_fact("at-work");
+    run.kill();
+    assert!(crate::support::conductor::comes_true(|| world.processes().is_empty()));
+
+    world.agent(&Script::new().sh("[ -e half.txt ] && tell half").then(Script::works()));
+    let run = world.once(&[]).exits(0);
+    recovers(&run, "released");
+    assert!(world.knows("half"));
+    let told = contexts(&world);
+    assert_eq!(told.len(), 2, "{told:#?}");
+    let lost = &told[0];
+    assert_eq!(
+        (&lost["outcome"], &lost["attempt"], &lost["title"]),
+        (&json!("interrupted"), &json!(1), &told[1]["title"])
+    );
+    assert_eq!(
+        (&lost["created"], &lost["changed"]),
+        (&json!(["half.txt", "work.txt"]), &json!(["README.md"]))
+    );
+    let subjects: Vec<&str> =
+        lost["commits"].as_array().unwrap().iter().map(|one| one["subject"].as_str().unwrap()).collect();
+    assert_eq!(subjects, ["Do the work", "Chose tables over lists"]);
+    assert_eq!(lost["decisions"], json!(["Chose tables over lists"]));
+    assert_eq!(lost["commits_span_ms"], 754_000);
+    assert!(lost["error_tail"].as_str().unwrap().contains("was lost"), "{lost:#}");
+    let log = run.dispatched("T-1")["log"].as_str().unwrap().replace("output.log", "prompt.md");
+    let prompt = std::fs::read_to_string(log).unwrap();
+    assert!(
+        prompt.contains("- Attempt 1: interrupted") && prompt.contains("- Chose tables over lists"),
+        "{prompt}"
+    );
+    assert_eq!(world.state()["outcomes"][0]["files_modified"], 3);
+}
+
+#[test]
+fn a_lost_run_of_another_machine_leaves_a_context_that_says_so() {
+    let world = World::new();
+    world.ticket("T-1");
+    world.write_state(&claimed_elsewhere(&world, TimeDelta::hours(1), 0));
+    recovers(&world.once(&[]).exits(0), "released");
+    let told = contexts(&world);
+    assert_eq!(
+        (told.len(), &told[0]["outcome"], &told[0]["commits"]),
+        (2, &json!("interrupted"), &json!([]))
+    );
+    assert!(told[0]["error_tail"].as_str().unwrap().contains("was lost"), "{told:#?}");
+}
+
 #[test]
 fn a_run_killed_after_its_branch_was_pushed_gets_its_pull_request_from_the_next() {
     let world = World::new();
@@ -82,9 +149,15 @@ fn a_run_killed_after_its_branch_was_pushed_gets_its_pull_request_from_the_next(
     assert_eq!((world.pulls().len(), world.claims().len()), (0, 1));
 
     world.without_origin_hook("post-receive");
-    recovers(&world.once(&[]).exits(0), "adopted_branch");
+    recovers(&world.start_in("elsewhere", &[]).wait().exits(0), "adopted_branch");
     assert_eq!(world.pulls().len(), 1);
     is_whole(&world, &head);
+    let told = contexts(&world);
+    assert_eq!((told.len(), &told[0]["outcome"], &told[0]["head_sha"]), (1, &json!("success"), &json!(head)));
+    assert_eq!(
+        (&told[0]["created"], &told[0]["commits"][0]["subject"]),
+        (&json!(["work.txt"]), &json!("Do the work"))
+    );
 }
 
 #[test]
@@ -177,6 +250,21 @@ fn an_interrupted_ticket_goes_on_from_what_another_machine_saved() {
 }
 
 #[test]
+fn what_a_killed_run_added_to_saved_work_is_gone_on_from() {
+    let world = interrupted();
+    world.agent(&Script::new().sh("[ -e half.txt ]").write("more.txt", "more").tell("again").hang());
+    let run = world.start(&["--issue", "T-1"]);
+    world.await_fact("again");
+    run.kill();
+    assert!(crate::support::conductor::comes_true(|| world.processes().is_empty()));
+    world.agent(&Script::new().sh("[ -e half.txt ] && [ -e more.txt ] && tell both").then(Script::works()));
+    recovers(&world.once(&["--issue", "T-1"]).exits(0), "released");
+    assert!(world.knows("both"));
+    let told: Vec<String> = contexts(&world).iter().map(|one| one["outcome"].to_string()).collect();
+    assert_eq!(told, ["\"interrupted\"", "\"interrupted\"", "\"success\""]);
+}
+
+#[test]
 fn saved_work_that_vanished_from_the_remote_stops_neither_its_ticket_nor_the_next() {
     let world = interrupted();
     world.origin_hook("post-receive", &on_ref(STATE, &format!("git update-ref -d {WIP}")));
@@ -219,6 +307,49 @@ fn a_claim_of_another_host_holds_until_its_lease_and_the_clocks_skew_are_over() 
     let run = world.once(&[]).exits(0);
     recovers(&run, "released");
     assert_eq!(run.worked_on(), ["T-1"]);
+}
+
+/// A claim of a run of GitHub Actions, on a runner that looks like this host.
+fn claimed_by_a_run(world: &World, run: u64) {
+    let mut claim = world.foreign_claim("T-1");
+    let web = world.github().api_url();
+    claim["ci_run_url"] = json!(format!("{web}/acme/app/actions/runs/{run}"));
+    world.write_state(&json!({"version": 1, "claims": {"T-1": claim}}));
+}
+
+#[test]
+fn a_claim_of_a_ci_run_ends_with_that_run() {
+    let world = World::with_github();
+    world.ticket("T-1");
+    world.github().set(|rules| rules.runs.extend([(77, "in_progress"), (78, "completed")]));
+    // Neither is known to be over: one goes on, the other cannot be seen.
+    for run in [77, 79] {
+        claimed_by_a_run(&world, run);
+        assert_eq!(world.once(&[]).exits(0).skipped("T-1").0, "claimed", "run {run}");
+    }
+    claimed_by_a_run(&world, 78);
+    let run = world.once(&[]).exits(0);
+    recovers(&run, "released");
+    assert_eq!(run.worked_on(), ["T-1"]);
+}
+
+#[test]
+fn a_runner_of_the_same_name_is_not_looked_up_on_this_host() {
+    let mut world = World::new();
+    world.ticket("T-1");
+    for (name, value) in [
+        ("GITHUB_SERVER_URL", "https://git.example"),
+        ("GITHUB_REPOSITORY", "acme/app"),
+        ("GITHUB_RUN_ID", "1"),
+    ] {
+        world.env(name, value);
+    }
+    world.origin_hook("post-receive", &on_ref(STATE, "kill_conductor"));
+    world.start(&[]).wait().exits(-1);
+    world.without_origin_hook("post-receive");
+    assert_eq!(world.state()["claims"]["T-1"]["ci_run_url"], "https://git.example/acme/app/actions/runs/1");
+    world.env("GITHUB_RUN_ID", "2");
+    assert_eq!(world.once(&[]).exits(0).skipped("T-1").0, "claimed");
 }
 
 #[test]

@@ -212,6 +212,24 @@ fn every_commit_of_the_state_says_what_happened() {
 }
 
 #[test]
+fn a_log_for_programs_is_one_json_object_a_line() {
+    let mut world = World::new();
+    world.ticket("T-1");
+    let objects = |run: &Run| -> Vec<Value> {
+        run.stderr.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
+    };
+    let run = world.once(&["--log-format", "json", "--timings", "-v"]).exits(0);
+    let said: Vec<Value> = objects(&run).iter().map(|event| event["fields"]["message"].clone()).collect();
+    assert!(said.contains(&json!("T-1: attempt 1 started")), "{run}");
+
+    world.set("limits.max_concurrent", json!("none"));
+    let run = world.once(&["--log-format", "json"]).exits(2);
+    let [event] = &objects(&run)[..] else { panic!("{run}") };
+    assert_eq!(event["level"], "ERROR");
+    assert!(event["fields"]["message"].as_str().unwrap().contains("max_concurrent"), "{run}");
+}
+
+#[test]
 fn completion_scripts_offer_every_public_command_and_no_other() {
     let world = World::new();
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {

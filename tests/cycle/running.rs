@@ -6,7 +6,6 @@ use crate::support::linear::world::Ticket;
 use crate::support::repo;
 use rustix::process::Signal;
 use serde_json::json;
-use std::time::{Duration, Instant};
 
 #[test]
 fn the_prompt_reaches_the_agent_whole_on_its_input_and_in_a_file() {
@@ -214,10 +213,8 @@ fn is_interrupted(signal: Signal, code: i32) {
     world.agent(&Script::works().write("half.txt", "half").tell("at-work").hang());
     let run = world.start(&[]);
     world.await_fact("at-work");
-    let asked = Instant::now();
     run.signal(signal);
     let run = run.wait().exits(code);
-    assert!(asked.elapsed() < Duration::from_secs(6), "{:?}", asked.elapsed());
     assert_eq!(world.processes(), Vec::<String>::new());
     assert_eq!(
         (run.status().as_str(), &run.dispatched("T-1")["outcome"]),

@@ -215,7 +215,8 @@ fn a_person_s_own_git_configuration_has_no_part_in_it_and_stays_as_it_is() {
     let config = format!(
         "[user]\n\tuseConfigOnly = true\n[commit]\n\tgpgSign = true\n[gpg]\n\tprogram = false\n\
          [init]\n\ttemplateDir = {0}/template\n\tdefaultBranch = trunk\n[core]\n\thooksPath = {0}/template/hooks\n\
-         [clone]\n\tdefaultRemoteName = upstream\n",
+         \tautocrlf = true\n\tsafecrlf = true\n[safe]\n\tbareRepository = explicit\n\
+         [protocol \"file\"]\n\tallow = never\n[clone]\n\tdefaultRemoteName = upstream\n",
         nowhere.home.display()
     );
     fs::write(nowhere.home.join(".gitconfig"), &config).unwrap();

@@ -40,7 +40,7 @@ fn planned(issue: &str, title: &str) -> PlannedIssue {
 }
 
 fn of(candidates: Vec<PlannedIssue>) -> Plan {
-    Plan { schema: 1, deferred_until: None, candidates }
+    Plan { schema: 1, deferred_until: None, deferred_because: None, candidates }
 }
 
 fn plain(plan: &Plan) -> String {
@@ -85,9 +85,15 @@ plan: 1 of 2 candidates would be worked on; nothing was changed
 #[test]
 fn nothing_to_plan_is_one_line() {
     assert_eq!(plain(&of(Vec::new())), "plan: 0 of 0 candidates would be worked on; nothing was changed\n");
-    let deferred =
-        Plan { deferred_until: Some(crate::support::at("2026-11-22T10:00:00Z")), ..of(Vec::new()) };
-    assert_eq!(plain(&deferred), "deferred until 2026-11-22 10:00:00 UTC: nothing would be dispatched\n");
+    let deferred = Plan {
+        deferred_until: Some(crate::support::at("2026-11-22T10:00:00Z")),
+        deferred_because: Some("a limit\n::x".to_owned()),
+        ..of(Vec::new())
+    };
+    assert_eq!(
+        plain(&deferred),
+        "deferred until 2026-11-22 10:00:00 UTC: a limit ::x: nothing would be dispatched\n"
+    );
 }
 
 #[test]

@@ -20,7 +20,7 @@ use serde::Serialize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use wire::{NewLabels, NewPullRequest, NewReviewers, WirePull};
+use wire::{NewLabels, NewPullRequest, NewReviewers, WirePull, WireRun};
 
 /// The longest rate limit waited for, unless the wiring says otherwise; a longer one is for the
 /// next cycle.
@@ -301,6 +301,23 @@ impl Forge for GitHub {
         Ok(Ensured { pull_request: pull.to_model(), created, warnings })
     }
 
+    fn is_run_over(&self, page: &str) -> Result<Option<bool>, ForgeError> {
+        let Some(path) = run_path(page, &self.options.web_url) else { return Ok(None) };
+        let what = format!("look at the run {page}");
+        let url = format!("{}/repos/{path}", self.options.api_url);
+        let response = self.limited(&self.authorised(Request::get(&url)), &what)?;
+        let response = response.map_err(|error| wire::unreached(&error, &what))?;
+        match response.status {
+            200..300 => {
+                let run: WireRun = wire::parsed(&response, &what)?;
+                Ok(run.status.map(|status| status == "completed"))
+            }
+            // Without `actions: read`, or of a repository this token does not see.
+            403 | 404 => Ok(None),
+            _ => Err(self.refused(&response, &what)),
+        }
+    }
+
     fn compare_url(&self, base: &str, head: &BranchName) -> Option<String> {
         let GitHubOptions { web_url, owner, name, .. } = &self.options;
         let (base, head) = (encode_path(base), encode_path(head.as_str()));
@@ -310,6 +327,17 @@ impl Forge for GitHub {
     fn requests(&self) -> u64 {
         self.options.http.requests()
     }
+}
+
+/// `<web>/OWNER/NAME/actions/runs/ID` → `OWNER/NAME/actions/runs/ID`, checked: a claim's text comes
+/// from the state document.
+fn run_path(page: &str, web_url: &str) -> Option<String> {
+    let parts: Vec<&str> = page.strip_prefix(web_url)?.strip_prefix('/')?.split('/').collect();
+    let [owner, name, "actions", "runs", id] = parts.as_slice() else { return None };
+    let is_number = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit());
+    let are_names = [owner, name].iter().all(|name| !name.trim_matches('.').is_empty());
+    (is_number && are_names)
+        .then(|| format!("{}/{}/actions/runs/{id}", encode_query(owner), encode_query(name)))
 }
 
 fn is_requested(pull: &WirePull, name: &str) -> bool {

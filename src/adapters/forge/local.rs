@@ -159,6 +159,10 @@ impl Forge for LocalForge {
     }
 
     /// There is no such page.
+    fn is_run_over(&self, _: &str) -> Result<Option<bool>, ForgeError> {
+        Ok(None)
+    }
+
     fn compare_url(&self, _base: &str, _head: &BranchName) -> Option<String> {
         None
     }

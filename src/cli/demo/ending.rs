@@ -62,7 +62,7 @@ fn log(world: &World) -> Result<Vec<String>, Failure> {
     let Some(head) = world.origin.refs(&name).map_err(git)?.remove(&name) else { return Ok(Vec::new()) };
     let commits = world.origin.commits(&head).map_err(git)?;
     let lines = commits.iter().map(|commit| {
-        // What was written together has a line each under a subject that counts them.
+        // What was written together has a line each where the subject is too short for all of it.
         let said: Vec<&str> = match commit.message.split_once("\n\n") {
             Some((_, lines)) => lines.lines().collect(),
             None => vec![commit.subject()],
@@ -78,9 +78,13 @@ fn commands(root: &Path) -> Vec<String> {
     let commands = [
         (format!("cat {}/*.md", at("pulls")), "the pull requests"),
         (format!("cat {}/*.md", at("tickets")), "the tickets"),
-        (format!("git -C {} log {STATE}", at("origin.git")), "the audit log"),
+        (format!("git --git-dir {} log {STATE}", at("origin.git")), "the audit log"),
         (
-            format!("git -C {} log --graph --oneline --branches='{}*'", at("origin.git"), "conductor/TALLY-"),
+            format!(
+                "git --git-dir {} log --graph --oneline --branches='{}*'",
+                at("origin.git"),
+                "conductor/TALLY-"
+            ),
             "the branches",
         ),
         (format!("{} once -C {}", program(), at("project")), "a third cycle: nothing to do"),

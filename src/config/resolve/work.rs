@@ -3,7 +3,7 @@
 use super::is_folder_of;
 use crate::config::section::{Entry, Section};
 use crate::config::values::{
-    at_least_one, branch, choice, duration, inner_path, list, name, names, path, size, text, time_limit,
+    at_least_one, branch, choice, duration, file_name, list, name, names, path, size, text, time_limit,
     without_dots,
 };
 use crate::model::settings::{
@@ -88,7 +88,7 @@ pub(super) fn state(top: &Section<'_>, repository: &RepositorySettings) -> State
             s.fault("branch", fault);
         }
         let path = match store {
-            Branch => s.read("path", inner_path).unwrap_or_else(|| PathBuf::from("state.json")),
+            Branch => s.read("path", document).unwrap_or_else(|| PathBuf::from("state.json")),
             File => {
                 s.read("path", path).unwrap_or_else(|| without_dots(&top.reading.folder().join("state.json")))
             }
@@ -102,6 +102,15 @@ pub(super) fn state(top: &Section<'_>, repository: &RepositorySettings) -> State
             keep_outcomes: s.read("keep_outcomes", at_least_one).unwrap_or(200),
         }
     })
+}
+
+/// The document's name on its branch, where other things have names, too.
+fn document(entry: &Entry<'_>) -> Option<PathBuf> {
+    let path = file_name(entry)?;
+    if ["history", "context"].iter().any(|folder| path.as_os_str() == *folder) {
+        return entry.refuse("is the name of a folder beside the document: choose another name");
+    }
+    Some(path)
 }
 
 /// What the state's branch would do to the base branch or to a ticket's.

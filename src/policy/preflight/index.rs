@@ -25,6 +25,8 @@ pub struct Index {
     words: Vec<(Box<str>, Postings)>,
     /// Newest first; without files that are gone, and without those that every other commit touches.
     commits: Vec<Vec<Id>>,
+    /// Those of them that touched any file.
+    telling: usize,
 }
 
 #[derive(Debug, Default)]
@@ -50,16 +52,19 @@ impl Index {
             in_folder.iter().for_each(|word| note(words.postings.get_mut(*word).map(|p| &mut p.paths), id));
             each_word(name, |word| note(words.of(word).map(|p| &mut p.paths), id));
         }
-        for (number, commit) in (0..).zip(&past) {
+        // What touched nothing leads nowhere: merges, first commits.
+        let telling = || (0..).zip(&past).filter(|(_, commit)| !commit.files.is_empty());
+        for (number, commit) in telling() {
             each_word(&commit.message, |word| note(words.of(word).map(|p| &mut p.commits), number));
         }
+        let telling = telling().count();
         let commits = touched(&files, &past);
-        Self { files, words: words.sorted(), commits }
+        Self { files, words: words.sorted(), commits, telling }
     }
 
     /// Files that commits about the keyword touched, the most frequent first.
     pub fn in_history(&self, keyword: &Keyword) -> Vec<&str> {
-        let most = MAX_COMMITS.max(self.commits.len() / 10);
+        let most = usual(self.telling).min(MAX_COMMITS.max(self.commits.len() / 10));
         let commits = self.all_parts(keyword, most, |postings| &postings.commits);
         let mut counts: HashMap<Id, (usize, usize)> = HashMap::new();
         for (age, commit) in commits.iter().take(MAX_COMMITS).enumerate() {
@@ -74,7 +79,7 @@ impl Index {
 
     /// The first paths that hold the keyword.
     pub fn in_paths(&self, keyword: &Keyword) -> Vec<&str> {
-        let most = 100.max(self.files.len() / 100);
+        let most = usual(self.files.len()).min(100.max(self.files.len() / 100));
         let paths = self.all_parts(keyword, most, |postings| &postings.paths);
         paths.into_iter().take(MAX_PATHS).filter_map(|file| self.file(file)).collect()
     }
@@ -154,6 +159,12 @@ impl Index {
         let start = self.words.partition_point(|(known, _)| **known < *word);
         self.words.get(start..).unwrap_or_default()
     }
+}
+
+/// How many of so many may have a word that tells something: fewer than three in four. In a small
+/// repository, what all of it is about leads to all of it.
+fn usual(all: usize) -> usize {
+    (all.saturating_mul(3).saturating_sub(1) / 4).max(1)
 }
 
 /// What both sorted lists have.

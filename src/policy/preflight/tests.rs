@@ -55,13 +55,73 @@ fn a_keyword_predicts_at_most_its_twenty_most_frequent_files_and_ten_paths() {
     let mut commits: Vec<(&str, &[&str])> = vec![("billing", &names)];
     let frequent = ["src/m39.x"];
     commits.push(("billing", &frequent));
+    commits.push(("other", &frequent));
     let past = index(&commits, &names);
     let found = files(&past, &ticket("A", "Billing", ""));
     assert_eq!(found.len(), 20);
     assert!(found.contains(&"src/m39.x".to_owned()) && !found.contains(&"src/m38.x".to_owned()), "{found:?}");
-    let paths: Vec<String> = (0..40).map(|n| format!("billing/m{n:02}.x")).collect();
+    let paths: Vec<String> =
+        (0..60).map(|n| format!("{}/m{n:02}.x", if n < 40 { "billing" } else { "sales" })).collect();
     let tree = index(&[], &paths.iter().map(String::as_str).collect::<Vec<_>>());
     assert_eq!(files(&tree, &ticket("A", "Billing", "")), paths[..10]);
+}
+
+#[test]
+fn a_keyword_s_newest_fifty_commits_and_a_ticket_s_first_eight_keywords_are_looked_up() {
+    let words = ["alpha", "bravo", "carol", "delta", "eagle", "fancy", "glade", "haven", "igloo"];
+    let names: Vec<String> = words.iter().map(|word| format!("{word}.x")).collect();
+    let tree = index(&[], &names.iter().map(String::as_str).collect::<Vec<_>>());
+    let labelled = Issue {
+        labels: vec!["haven".to_owned(), "igloo".to_owned()],
+        ..ticket("A", &format!("{} and a bug", words[..7].join(" ")), "")
+    };
+    assert_eq!(files(&tree, &labelled), names[..8], "title before labels; stop words take no place");
+
+    let touched: Vec<String> = (0..1000).map(|n| format!("m{n:03}.x")).collect();
+    let past: Vec<(&str, Vec<&str>)> = touched
+        .iter()
+        .enumerate()
+        .map(|(n, file)| match n % 10 {
+            0 if n >= 500 => ("billing", vec![file.as_str(), "m999.x"]),
+            0 => ("billing", vec![file.as_str()]),
+            _ => ("other", vec![file.as_str()]),
+        })
+        .collect();
+    let past: Vec<(&str, &[&str])> = past.iter().map(|(m, f)| (*m, f.as_slice())).collect();
+    let index = index(&past, &touched.iter().map(String::as_str).collect::<Vec<_>>());
+    let found = index.in_history(&words::keywords("billing")[0]);
+    assert_eq!((found.len(), found[0], found[19]), (20, "m000.x", "m190.x"), "older ones' files are not");
+}
+
+/// Whether two tickets would wait for each other, at the default threshold.
+fn meet(index: &Index, one: &Issue, other: &Issue) -> bool {
+    let common = common_words([one, other], &[]);
+    let predictor = Predictor { index, common, importers: BTreeMap::new() };
+    let mut taken = Taken::default();
+    taken.add(Holder { issue: "A".to_owned(), relation: Relation::Selected }, &predictor.predict(one));
+    taken.overlaps(&predictor.predict(other)).iter().any(|overlap| overlap.confidence >= 0.3)
+}
+
+#[test]
+fn in_a_small_repository_what_all_of_it_is_about_brings_nobody_together() {
+    // A first commit, of which no files are known, and two more.
+    let past: &[(&str, &[&str])] = &[
+        ("Add the page about us", &["pages/about.html"]),
+        ("Add the start page", &["pages/start.html"]),
+        ("First page", &[]),
+    ];
+    let web = index(past, &["pages/about.html", "pages/start.html", "pages/style.css"]);
+    let header = ticket("A", "A page header that sticks", "");
+    assert!(!meet(&web, &header, &ticket("B", "Dark page colours", "")));
+    assert!(meet(&web, &ticket("A", "Start: greet people", ""), &ticket("B", "Start is too wide", "")));
+
+    let calc = index(&[], &["calc/__init__.py", "calc/add.py", "calc/divide.py", "tests/test_add.py"]);
+    assert!(!meet(&calc, &ticket("A", "Calc: modulo", ""), &ticket("B", "Calc crashes on empty input", "")));
+    assert!(!meet(&calc, &ticket("A", "Test modulo", ""), &ticket("B", "Tests for empty input", "")));
+    assert!(meet(&calc, &ticket("A", "Divide by zero", ""), &ticket("B", "Divide large numbers", "")));
+
+    let only = index(&[], &["parse.py"]);
+    assert!(meet(&only, &ticket("A", "Parse dates", ""), &ticket("B", "Parse times", "")));
 }
 
 #[test]

@@ -7,7 +7,7 @@ const MIN_WORD: usize = 3;
 /// Keywords of one ticket.
 const MAX_KEYWORDS: usize = 8;
 
-/// Words that say nothing about where the work is.
+/// Words that say nothing about where the work is, or what kind of file it is in.
 const STOP: &[&str] = &[
     "add",
     "adds",
@@ -16,6 +16,7 @@ const STOP: &[&str] = &[
     "also",
     "and",
     "any",
+    "app",
     "are",
     "avoid",
     "been",
@@ -26,6 +27,7 @@ const STOP: &[&str] = &[
     "change",
     "changes",
     "chore",
+    "code",
     "could",
     "create",
     "delete",
@@ -40,6 +42,7 @@ const STOP: &[&str] = &[
     "fix",
     "fixed",
     "fixes",
+    "file",
     "for",
     "from",
     "get",
@@ -62,13 +65,17 @@ const STOP: &[&str] = &[
     "number",
     "our",
     "out",
+    "project",
     "remove",
     "rename",
+    "repository",
     "set",
     "should",
     "some",
+    "src",
     "support",
     "task",
+    "test",
     "that",
     "the",
     "their",

@@ -309,6 +309,7 @@ fn sample_capture() -> Capture {
         changed: vec!["old.txt".to_owned()],
         deleted: vec!["gone.txt".to_owned()],
         commits: vec![CapturedCommit { sha: Sha::new("1"), subject: "Try".to_owned() }],
+        commits_span_ms: None,
         decisions: vec![SAMPLE_TEXTS[3].to_owned()],
         gates: Vec::new(),
         error_tail: None,

@@ -11,7 +11,7 @@ impl Repository {
         let first = format!("--initial-branch={branch}");
         let call = Call::new(parent(path), ["init", "--quiet", "--bare", "--template=", &first, "--"]);
         plain(call).arg(path).done()?;
-        let repository = Self::open(path)?;
+        let repository = Self::open_as(path, true)?;
         // A push to it runs git there, which none of our own settings reach.
         for (key, value) in [("core.hooksPath", "/dev/null"), ("receive.autogc", "false")] {
             repository.git(["config", "--local", key, value]).done()?;
@@ -21,7 +21,10 @@ impl Repository {
 
     /// A clone of this repository in the new folder `path`; its remote is called `origin`.
     pub fn clone_to(&self, path: &Path) -> Result<Self, GitError> {
-        let args = ["clone", "--quiet", "--no-hardlinks", "--template=", "--origin=origin", "--"];
+        let settings = ["core.autocrlf=false", "core.safecrlf=false", "protocol.file.allow=always"];
+        let settings = settings.map(|setting| format!("--config={setting}"));
+        let args = ["clone", "--quiet", "--no-hardlinks", "--template=", "--origin=origin"];
+        let args = args.into_iter().chain(settings.iter().map(String::as_str)).chain(["--"]);
         plain(Call::new(parent(path), args)).arg(self.common_dir()).arg(path).done()?;
         Self::open(path)
     }

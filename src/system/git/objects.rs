@@ -2,7 +2,7 @@
 //! working tree, and what changed between two commits.
 
 use super::{GitError, Repository, protocol};
-use crate::model::Sha;
+use crate::model::{Sha, Time};
 use std::fmt::Write as _;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{Read, Seek};
@@ -49,6 +49,8 @@ pub struct Range {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommitInfo {
     pub sha: Sha,
+    /// `None` for a time out of this world.
+    pub committed_at: Option<Time>,
     /// `Name <e-mail>`.
     pub author: String,
     /// The whole message.
@@ -158,7 +160,7 @@ impl Repository {
 
     /// A commit and what it builds on, newest first; at most the newest 2,000.
     pub fn commits(&self, head: &Sha) -> Result<Vec<CommitInfo>, GitError> {
-        let args = ["log", "-z", "--max-count=2000", "--format=%H %an <%ae>%n%B", head.as_str(), "--"];
+        let args = ["log", "-z", "--max-count=2000", "--format=%H %ct %an <%ae>%n%B", head.as_str(), "--"];
         let text = self.git(args).text()?;
         Ok(text.split('\0').filter(|record| !record.is_empty()).map(parse_commit).collect())
     }
@@ -169,7 +171,7 @@ impl Repository {
     pub fn range(&self, base: &Sha, head: &str, most: u64) -> Result<Range, GitError> {
         // A patch may hold any byte: only a word nobody can foresee tells where it ends.
         let mark = format!("{:016x}", RandomState::new().build_hasher().finish());
-        let format = format!("--format={mark}%m%P%n%H %an <%ae>%n%B{mark}");
+        let format = format!("--format={mark}%m%P%n%H %ct %an <%ae>%n%B{mark}");
         let patch = [
             "-z",
             "--raw",
@@ -214,18 +216,21 @@ impl Repository {
     }
 }
 
-/// `<id> <author>`, and the message from the next line on.
+/// `<id> <seconds> <author>`, and the message from the next line on.
 fn parse_commit(record: &str) -> CommitInfo {
-    let (id, message) = record.split_once(' ').unwrap_or((record, ""));
-    let (author, message) = message.split_once('\n').unwrap_or((message, ""));
-    CommitInfo { sha: Sha::new(id), author: author.to_owned(), message: message.trim_end().to_owned() }
+    let (header, message) = record.split_once('\n').unwrap_or((record, ""));
+    let (id, rest) = header.split_once(' ').unwrap_or((header, ""));
+    let (seconds, author) = rest.split_once(' ').unwrap_or((rest, ""));
+    let committed_at = seconds.parse().ok().and_then(|seconds| Time::from_timestamp(seconds, 0));
+    let (author, message) = (author.to_owned(), message.trim_end().to_owned());
+    CommitInfo { sha: Sha::new(id), committed_at, author, message }
 }
 
 fn sha(text: String) -> Sha {
     Sha::new(text.trim())
 }
 
-/// `<mark><side><parents>\n<id> <author>\n<message><mark>\0\n<listing>\0<patch>` over and over;
+/// `<mark><side><parents>\n<id> <seconds> <author>\n<message><mark>\0\n<listing>\0<patch>` over and over;
 /// listing and patch are missing where nothing was asked for or nothing changed.
 fn parse_range(bytes: &[u8], mark: &[u8], size: u64, most: u64, base: &Sha) -> Range {
     let mut range = Range::default();

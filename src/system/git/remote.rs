@@ -157,6 +157,10 @@ impl Remote {
 
     /// Pushes with an explicit lease for every ref. Answers for each ref, in the order given.
     pub fn push(&self, refs: &[RefPush], atomic: bool) -> Result<Vec<RefResult>, GitError> {
+        // Without refs git would push what its configuration says.
+        if refs.is_empty() {
+            return Ok(Vec::new());
+        }
         let mut args: Vec<String> = [
             "push",
             "--porcelain",

@@ -90,6 +90,15 @@ pub fn same_origin(a: &str, b: &str) -> bool {
     matches!((Target::parse(a), Target::parse(b)), (Ok(a), Ok(b)) if a.origin() == b.origin())
 }
 
+/// Whether both addresses are on the same host, whatever the port. This machine has several names.
+pub fn same_host(a: &str, b: &str) -> bool {
+    let (Ok(a), Ok(b)) = (a.parse::<Uri>(), b.parse::<Uri>()) else { return false };
+    match (a.host(), b.host()) {
+        (Some(a), Some(b)) => a.eq_ignore_ascii_case(b) || (is_loopback_host(a) && is_loopback_host(b)),
+        _ => false,
+    }
+}
+
 fn is_loopback_host(host: &str) -> bool {
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     bare.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
@@ -117,4 +126,26 @@ fn encoded(text: &str, kept: &str) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_the_same_whatever_comes_after_it() {
+        let same = [
+            ("https://GitHub.com/acme/app.git", "https://github.com"),
+            ("https://user:word@git.corp.example:8443/scm/a/b.git", "https://git.corp.example"),
+            ("http://127.0.0.1:4567/app.git", "http://127.0.0.1:99"),
+            ("http://localhost:4567/a/b.git", "http://127.0.0.1:99"),
+            ("http://[::1]:4567/a/b.git", "http://localhost"),
+        ];
+        for (a, b) in same {
+            assert!(same_host(a, b), "{a} {b}");
+        }
+        for a in ["https://github.com.evil.example/a/b", "https://github.com@evil.example/a", "../a", ""] {
+            assert!(!same_host(a, "https://github.com"), "{a}");
+        }
+    }
 }

@@ -11,6 +11,7 @@ mod world;
 use super::server::{Received, Reply, Server, lock};
 use description::Description;
 use serde_json::json;
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -58,6 +59,8 @@ pub struct Rules {
     pub reset: u64,
     /// The most a page of a list holds, whatever is asked for.
     pub page_size: usize,
+    /// The status of each run of Actions it knows.
+    pub runs: HashMap<u64, &'static str>,
 }
 
 impl Default for Rules {
@@ -72,6 +75,7 @@ impl Default for Rules {
             allowance: None,
             reset: 0,
             page_size: 100,
+            runs: HashMap::new(),
         }
     }
 }

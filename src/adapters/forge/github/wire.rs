@@ -64,6 +64,12 @@ pub(super) struct WireRepository {
     pub id: u64,
 }
 
+/// A run of GitHub Actions.
+#[derive(Debug, Deserialize)]
+pub(super) struct WireRun {
+    pub status: Option<String>,
+}
+
 #[derive(Debug, Deserialize)]
 pub(super) struct WireLabel {
     pub name: String,

@@ -111,6 +111,11 @@ pub fn pull_request(owner: &str, name: &str) -> Value {
     serde_json::from_str(&ours).unwrap()
 }
 
+pub fn workflow_run(owner: &str, name: &str) -> Value {
+    let example = Description::get().document["examples"]["workflow-run"].to_string();
+    serde_json::from_str(&example.replace("octo-org/octo-repo", &format!("{owner}/{name}"))).unwrap()
+}
+
 pub fn label(name: &str) -> Value {
     let mut label = Description::get().document["examples"]["label"].clone();
     label["name"] = json!(name);

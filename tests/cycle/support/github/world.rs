@@ -47,6 +47,7 @@ impl World {
         let reply = match (request.method.as_str(), parts.as_slice()) {
             ("GET", ["pulls"]) => self.list(request),
             ("POST", ["pulls"]) => self.create(request),
+            ("GET", ["actions", "runs", id]) => self.run(id),
             ("POST", ["issues", number, "labels"]) => self.label(number, &request.json()),
             ("POST", ["pulls", number, "requested_reviewers"]) => self.review(number, request),
             _ => refusal(404, "Not Found"),
@@ -113,6 +114,16 @@ impl World {
             found.iter().skip((page - 1) * size).take(size).map(|pull| self.wire(pull, request)).collect();
         let reply = Reply::json(200, &Value::Array(shown));
         if pages == 1 { reply } else { reply.with_header("link", links(request, page, pages)) }
+    }
+
+    fn run(&self, id: &str) -> Reply {
+        let status = id.parse().ok().and_then(|id: u64| self.rules.runs.get(&id));
+        let Some(status) = status else { return refusal(404, "Not Found") };
+        let mut run = description::workflow_run(&self.owner, &self.name);
+        run["id"] = json!(id.parse::<u64>().unwrap());
+        run["status"] = json!(status);
+        run["conclusion"] = if *status == "completed" { json!("cancelled") } else { Value::Null };
+        Reply::json(200, &run)
     }
 
     fn create(&mut self, request: &Received) -> Reply {

@@ -1,0 +1,47 @@
+//! Looking at what lost runs left: a workspace here, a branch on the remote. What is in a workspace is
+//! saved before it is told; nothing is removed.
+
+use super::{Work, Workspace, WorkspaceError, Workspaces};
+use crate::model::{BranchName, Sha, safe_key};
+use crate::system::git::{Registered, Worktree};
+
+impl Workspaces {
+    /// What a lost run left in the ticket's workspace here, saved on the way.
+    pub fn left_work(
+        &self,
+        identifier: &str,
+        branch: &BranchName,
+        base: &Sha,
+    ) -> Result<Work, WorkspaceError> {
+        let key = safe_key(identifier);
+        let path = self.contained(&key)?;
+        let is_ours = |worktree: &Registered| worktree.path == path && !worktree.locked;
+        if path.symlink_metadata().is_err() || !self.repository.worktrees()?.iter().any(is_ours) {
+            return Ok(Work::default());
+        }
+        let left = Workspace::new(Worktree::at(&path)?, &key, branch, base);
+        let own = left.worktree.head()?;
+        let Some(head) = self.save(&left)? else { return Ok(Work::default()) };
+        let mut work = self.between(base, &head)?;
+        // The commit that saves it is not the agent's.
+        work.commits.retain(|commit| commit.sha != head || head == own);
+        Ok(work)
+    }
+
+    /// What a lost run pushed; fetched where it is not here.
+    pub fn pushed_work(&self, branch: &BranchName, base: &Sha, head: &Sha) -> Result<Work, WorkspaceError> {
+        if self.repository.objects(&[head.to_string()])?.iter().any(Option::is_none) {
+            self.remote.fetch_ref(&branch.full_ref())?;
+        }
+        self.between(base, head)
+    }
+
+    /// Commits and files, without their contents.
+    fn between(&self, base: &Sha, head: &Sha) -> Result<Work, WorkspaceError> {
+        // It may have gone on from what was saved on an earlier base.
+        let base = self.repository.merge_base(base, head)?.unwrap_or_else(|| base.clone());
+        let range = self.repository.range(&base, head.as_str(), 0)?;
+        let files = self.repository.diff(&base, head.as_str())?;
+        Ok(Work { head: Some(head.clone()), commits: range.ahead, files, ..Work::default() })
+    }
+}
