@@ -201,8 +201,8 @@ pub(super) fn attend(
                 moments.awake = true;
                 if event.is_progress() {
                     moments.progress = now;
+                    moments.finished = matches!(event, AgentEvent::Finished(_)).then_some(now);
                 }
-                moments.finished = matches!(event, AgentEvent::Finished(_)).then_some(now);
                 run.fold(&event);
                 seen(&event, &run);
             }
@@ -223,7 +223,7 @@ fn overdue(bounds: &Bounds<'_>, run: &AgentRun, moments: &Moments) -> Option<Sto
     let now = bounds.clock.monotonic();
     let since = |moment: Duration| now.saturating_sub(moment);
     if let Some(finished) = moments.finished {
-        // A background task may go on after a result: only silence ends it.
+        // A background task may go on after a result: only silence ends it, and noise is none of its words.
         return (since(finished) >= limits.grace_period).then_some(StopReason::ResultStands);
     }
     if since(moments.started).saturating_add(run.duration) >= limits.turn_timeout {

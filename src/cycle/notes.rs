@@ -16,7 +16,7 @@ const WORDS: usize = 500;
 const PAYLOAD: usize = 2000;
 /// Bytes of words collected before they are redacted and cut.
 const COLLECTED: usize = 16 * 1024;
-/// Events kept of a turn.
+/// Events, tools and files kept of a turn.
 const EVENTS: usize = 200;
 
 pub(super) struct Notes<'c> {
@@ -53,7 +53,9 @@ impl<'c> Notes<'c> {
                 let (name, input) = (self.shown(&call.name, WORDS), self.shown(&call.preview, PAYLOAD));
                 let turn = self.turn();
                 turn.tool_calls += 1;
-                *turn.tools.entry(name.clone()).or_default() += 1;
+                if turn.tools.len() < EVENTS || turn.tools.contains_key(&name) {
+                    *turn.tools.entry(name.clone()).or_default() += 1;
+                }
                 if let Some(file) = &file
                     && !turn.files_modified.contains(file)
                     && turn.files_modified.len() < EVENTS

@@ -239,12 +239,12 @@ impl<'c> Records<'c> {
                 .collect();
             (board.live.clone(), changed)
         };
-        self.try_to(|| {
-            for status in &changed {
-                replace(&self.settings.run_dir.join(safe_key(&status.issue)).join(STATUS), status)?;
-            }
-            replace(&self.live_file(), &live)
-        });
+        for status in &changed {
+            self.try_to(|| {
+                replace(&self.settings.run_dir.join(safe_key(&status.issue)).join(STATUS), status)
+            });
+        }
+        self.try_to(|| replace(&self.live_file(), &live));
     }
 
     fn live_file(&self) -> PathBuf {

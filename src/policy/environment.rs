@@ -4,6 +4,7 @@
 //! A filter over names and values, not a wall: what a child may do is for a sandbox to say. Owns no
 //! environment itself; the base is passed in.
 
+use crate::model::secret::is_sensitive;
 use crate::model::{RunId, Secret, safe_key};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -22,11 +23,6 @@ pub const OPENCODE_LOGIN: &[&str] = &[
     "OPENROUTER_API_KEY",
 ];
 
-/// A name that holds one of these anywhere is a credential's.
-const SENSITIVE: &[&str] =
-    &["TOKEN", "SECRET", "KEY", "PASSWORD", "PASSWD", "PASSPHRASE", "CREDENTIAL", "ASKPASS"];
-/// Or one of these between underscores.
-const SENSITIVE_WORDS: &[&str] = &["AUTH", "PASS", "PAT", "PWD"];
 /// A sensitive name with such an end says where a credential is.
 const PLACES: &[&str] = &["ASKPASS", "_DIR", "_FILE", "_HOME", "_NAME", "_PATH", "_SOCK", "_URI", "_URL"];
 /// Not for children: other sessions' marks, ways to the user's keys, files through which a step
@@ -141,11 +137,6 @@ fn passes(name: &str, value: &str, rules: &EnvironmentRules<'_>) -> bool {
 fn is_theirs_to_miss(name: &str) -> bool {
     let repository = name.starts_with("GIT_") && !GIT_IDENTITY.contains(&name);
     repository || name.starts_with("CONDUCTOR_") || NOT_THEIRS.contains(&name)
-}
-
-fn is_sensitive(name: &str) -> bool {
-    SENSITIVE.iter().any(|word| name.contains(word))
-        || name.split(['_', '-', '.']).any(|word| SENSITIVE_WORDS.contains(&word))
 }
 
 fn carries(value: &str, secret: &Secret) -> bool {

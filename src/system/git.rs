@@ -5,6 +5,7 @@
 //! Contacts with the remote are counted here.
 
 use crate::model::Sha;
+use crate::model::secret::is_sensitive;
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -175,6 +176,7 @@ impl Repository {
         self.contacts.fetch_add(1, Ordering::Relaxed);
         let mut call = self.git(args);
         call.timeout = REMOTE_TIMEOUT;
+        call.is_remote = true;
         call
     }
 
@@ -209,6 +211,8 @@ struct Call {
     env: Vec<(String, OsString)>,
     stdin: Option<Vec<u8>>,
     timeout: Duration,
+    /// May log in: what the user's own configuration needs for that is left to it.
+    is_remote: bool,
 }
 
 /// What a call printed, whatever its exit code.
@@ -236,6 +240,7 @@ impl Call {
             env: Vec::new(),
             stdin: None,
             timeout: LOCAL_TIMEOUT,
+            is_remote: false,
         }
     }
 
@@ -301,6 +306,12 @@ impl Call {
         for name in CLEARED {
             call = call.env_remove(name);
         }
+        if !self.is_remote {
+            // An agent beside this call may write a filter or another program into the configuration.
+            for name in credentials() {
+                call = call.env_remove(name);
+            }
+        }
         call = call.env("LC_ALL", "C").env("GIT_TERMINAL_PROMPT", "0").env("GIT_OPTIONAL_LOCKS", "0");
         call = call.before_spawn(|command| {
             own_group(command);
@@ -338,6 +349,15 @@ impl Call {
     fn done(self) -> Result<(), GitError> {
         self.success().map(drop)
     }
+}
+
+/// The variables that hold credentials; the environment does not change.
+fn credentials() -> &'static [OsString] {
+    static NAMES: OnceLock<Vec<OsString>> = OnceLock::new();
+    NAMES.get_or_init(|| {
+        let names = std::env::vars_os().map(|(name, _)| name);
+        names.filter(|name| is_sensitive(&name.to_string_lossy().to_ascii_uppercase())).collect()
+    })
 }
 
 /// Where git is, looked up once. A bare name would be looked up anew by every child, and the

@@ -32,6 +32,8 @@ pub struct HttpOptions {
     pub connect_timeout: Duration,
     /// For one request from its start to the last byte of the answer.
     pub timeout: Duration,
+    /// The same after an interruption, when little time is left; then nothing is sent again.
+    pub hurried: Duration,
     /// The longest answer that is read, after decompression.
     pub max_body: u64,
     /// How often a repeatable request is sent at most.
@@ -48,6 +50,7 @@ impl Default for HttpOptions {
             user_agent: concat!("conductor/", env!("CARGO_PKG_VERSION")).to_owned(),
             connect_timeout: Duration::from_secs(10),
             timeout: Duration::from_secs(30),
+            hurried: Duration::from_secs(2),
             max_body: 32 * 1024 * 1024,
             tries: 3,
             retry_base: Duration::from_millis(250),
@@ -89,6 +92,7 @@ impl HttpClient {
     /// answer, also the last 5xx.
     pub fn send(&self, request: &Request) -> Result<Response, HttpError> {
         let generation = self.lines().generation;
+        let tries = if generation == 0 { self.options.tries } else { 1 };
         let mut tried = 0;
         loop {
             tried += 1;
@@ -99,7 +103,7 @@ impl HttpClient {
                 Err(HttpError::Lost(_)) => request.repeatable,
                 Err(_) => false,
             };
-            if !again || tried >= self.options.tries {
+            if !again || tried >= tries {
                 return answer;
             }
             let asked = answer.as_ref().ok().and_then(Response::retry_after_seconds);
@@ -119,8 +123,8 @@ impl HttpClient {
         self.wait(duration, generation)
     }
 
-    /// Ends every request and pause now in progress. Later ones work, over new connections: the
-    /// clean-up after a signal needs them.
+    /// Ends every request and pause now in progress. Later ones work, over new connections and in
+    /// less time: the clean-up after a signal needs them, and cannot wait for a service that hangs.
     pub fn interrupt(&self) {
         let mut lines = self.lines();
         lines.generation += 1;
@@ -177,7 +181,9 @@ impl HttpClient {
         let result = result.map_err(|trouble| match trouble {
             _ if interrupted => HttpError::Interrupted,
             Trouble::Interrupted => HttpError::Interrupted,
-            Trouble::Http(error) => error::classified(&error, target, &self.options),
+            Trouble::Http(error) => {
+                error::classified(&error, target, &self.options, self.timeout(generation))
+            }
         });
         if !matches!(result, Err(HttpError::Connect(_) | HttpError::Address(_))) {
             self.sent.fetch_add(1, Ordering::Relaxed);
@@ -211,9 +217,9 @@ impl HttpClient {
         }
         let roots = if lines.built_in_roots { RootCerts::WebPki } else { RootCerts::PlatformVerifier };
         let agent = if target.is_secure() {
-            lines.secure.get_or_insert_with(|| self.secure_agent(roots))
+            lines.secure.get_or_insert_with(|| self.secure_agent(roots, generation))
         } else {
-            lines.plain.get_or_insert_with(|| self.plain_agent())
+            lines.plain.get_or_insert_with(|| self.plain_agent(generation))
         };
         Ok(agent.clone())
     }
@@ -230,25 +236,32 @@ impl HttpClient {
     }
 
     /// For loopback only, so past any proxy.
-    fn plain_agent(&self) -> Agent {
-        self.agent_config().proxy(None).build().new_agent()
+    fn plain_agent(&self, generation: u64) -> Agent {
+        self.agent_config(generation).proxy(None).build().new_agent()
     }
 
-    fn secure_agent(&self, roots: RootCerts) -> Agent {
+    fn secure_agent(&self, roots: RootCerts, generation: u64) -> Agent {
         let tls = TlsConfig::builder().root_certs(roots).build();
-        self.agent_config().https_only(true).tls_config(tls).build().new_agent()
+        self.agent_config(generation).https_only(true).tls_config(tls).build().new_agent()
     }
 
-    fn agent_config(&self) -> ureq::config::ConfigBuilder<ureq::typestate::AgentScope> {
+    fn agent_config(&self, generation: u64) -> ureq::config::ConfigBuilder<ureq::typestate::AgentScope> {
         Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
             .user_agent(&self.options.user_agent)
-            .timeout_global(Some(self.options.timeout))
+            .timeout_global(Some(self.timeout(generation)))
             .timeout_resolve(Some(self.options.connect_timeout))
             .timeout_connect(Some(self.options.connect_timeout))
             .max_idle_age(Duration::from_secs(60))
+    }
+
+    fn timeout(&self, generation: u64) -> Duration {
+        match generation {
+            0 => self.options.timeout,
+            _ => self.options.timeout.min(self.options.hurried),
+        }
     }
 
     fn lines(&self) -> MutexGuard<'_, Lines> {

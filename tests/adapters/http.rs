@@ -270,6 +270,18 @@ fn an_interruption_ends_what_is_in_flight_and_nothing_later() {
 }
 
 #[test]
+fn after_an_interruption_silence_is_waited_for_once_and_not_for_long() {
+    let server = Server::start(|_| Reply::Hang);
+    let client = client_with(|options| {
+        options.timeout = Duration::from_secs(600);
+        options.hurried = Duration::from_millis(100);
+    });
+    client.interrupt();
+    assert!(matches!(client.send(&Request::get(server.url())), Err(HttpError::Lost(_))));
+    assert_eq!(server.count(|_| true), 1);
+}
+
+#[test]
 fn an_interruption_ends_a_pause() {
     let client = Arc::new(client());
     let (started, begun) = std::sync::mpsc::channel();

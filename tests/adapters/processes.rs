@@ -364,6 +364,31 @@ fn a_supervisor_its_child_stopped_goes_on_when_the_tree_is_to_end() {
 }
 
 #[test]
+fn a_supervisor_stopped_before_it_said_a_word_is_heard() {
+    let dir = tempfile::tempdir().unwrap();
+    for _ in 0..5 {
+        let begun = Instant::now();
+        let mut child = supervisor().spawn(&shell(dir.path(), "kill -STOP $PPID; exec sleep 60")).unwrap();
+        child.stop(StopReason::Turn);
+        assert_eq!(finish(&mut child).1.stopped, Some(StopReason::Turn));
+        assert!(begun.elapsed() < Duration::from_secs(25), "{:?}", begun.elapsed());
+    }
+}
+
+#[test]
+fn dropping_a_child_that_keeps_its_supervisor_from_ending_ends_its_tree_too() {
+    if !is_alone("dropping_a_child_that_keeps_its_supervisor_from_ending_ends_its_tree_too") {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let script = format!("trap '' TERM; {ESCAPING} echo up; while :; do kill -STOP $PPID; done");
+    let mut child = supervisor().spawn(&shell(dir.path(), &script)).unwrap();
+    assert_eq!(first_line(&mut child), "up");
+    drop(child);
+    assert_all_gone(dir.path());
+}
+
+#[test]
 fn a_supervisor_that_is_stopped_again_and_again_is_done_without() {
     if !is_alone("a_supervisor_that_is_stopped_again_and_again_is_done_without") {
         return;

@@ -33,6 +33,14 @@ fn a_result_followed_by_a_process_that_never_exits_is_a_success() {
 }
 
 #[test]
+fn noise_after_a_result_does_not_keep_it_waiting() {
+    let script = format!("{WORK}say result '\"ok\": true'\nwhile :; do echo noise; sleep 0.05; done");
+    let done = ended(speaker(&script), "grace_period", "200ms");
+    assert_eq!(done["outcome"], "success", "{done:#}");
+    assert!(done["duration_ms"].as_u64().unwrap() < 60_000, "{done:#}");
+}
+
+#[test]
 fn an_agent_that_says_nothing_is_ended_at_the_startup_timeout() {
     let done = ended(speaker("sleep 600"), "startup_timeout", "500ms");
     assert_failed(&done, "timed_out", "agent.startup_timeout");

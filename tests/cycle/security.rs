@@ -300,6 +300,21 @@ fn a_secret_an_agent_tells_as_its_models_name_is_nowhere_to_be_read() {
     holds_no_secret(&world.checkout().join(".git/conductor"));
 }
 
+#[test]
+fn a_program_an_agent_gets_into_our_own_git_calls_finds_no_credential_there() {
+    let world = World::with_github();
+    world.ticket("T-1");
+    let seen = world.path().join("seen");
+    let filter = format!("git config --global filter.look.clean 'env >> \"{}\"; cat'", seen.display());
+    let script =
+        Script::new().sh(&filter).write(".gitattributes", "* filter=look\n").write("work.txt", "x\n");
+    world.agent(&script);
+    world.once(&[]);
+    std::fs::remove_file(world.path().join("home/.gitconfig")).unwrap();
+    let seen = std::fs::read_to_string(seen).unwrap();
+    assert!(seen.contains("GIT_WORK_TREE=") && !seen.contains(TOKEN), "{seen}");
+}
+
 fn holds_no_secret(folder: &Path) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

@@ -3,6 +3,7 @@
 use super::HttpOptions;
 use super::address::Target;
 use std::fmt;
+use std::time::Duration;
 
 /// Why there is no answer. No variant carries a credential.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,14 +34,19 @@ impl fmt::Display for HttpError {
 impl std::error::Error for HttpError {}
 
 /// What an error of ureq's means for the question "was it sent?".
-pub(super) fn classified(error: &ureq::Error, target: &Target, options: &HttpOptions) -> HttpError {
+pub(super) fn classified(
+    error: &ureq::Error,
+    target: &Target,
+    options: &HttpOptions,
+    timeout: Duration,
+) -> HttpError {
     use ureq::{Error, Timeout};
     let host = target.shown();
     match error {
         Error::Timeout(Timeout::Resolve | Timeout::Connect) => {
             HttpError::Connect(format!("{host}: no connection within {:?}", options.connect_timeout))
         }
-        Error::Timeout(_) => HttpError::Lost(format!("{host}: no answer within {:?}", options.timeout)),
+        Error::Timeout(_) => HttpError::Lost(format!("{host}: no answer within {timeout:?}")),
         Error::HostNotFound => HttpError::Connect(format!("{host}: no such host")),
         Error::Io(io) if io.kind() == std::io::ErrorKind::ConnectionRefused => {
             HttpError::Connect(format!("{host}: connection refused"))

@@ -6,6 +6,7 @@
 
 mod errors;
 mod lost;
+mod pace;
 mod start;
 
 pub(super) use start::spawn;
@@ -15,15 +16,12 @@ use super::log::Log;
 use super::wire::{self, Report};
 use crate::model::{Ending, StopReason};
 use errors::Errors;
+use pace::Pace;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io::{self, PipeReader, PipeWriter, Write};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-/// How long the words of a child that is only listened to gather in its pipe.
-const GATHER: Duration = Duration::from_millis(250);
-/// One read of that size: there is more where it comes from, and the child may wait for room.
-const FLOOD: usize = 16 * 1024;
 /// A supervisor that was told to end its tree, and has not so long after the grace, was kept from it.
 const OVERDUE: Duration = Duration::from_secs(2);
 
@@ -41,6 +39,7 @@ pub struct Child {
     pending: Vec<u8>,
     errors: Option<Errors>,
     ready: Ready,
+    pace: Pace,
     grace: Duration,
     pid: i32,
     stopped: Option<StopReason>,
@@ -56,12 +55,10 @@ pub struct Child {
 struct Ready {
     output: bool,
     errors: bool,
-    /// The last read left little behind: the next one may wait until there is more.
-    is_trickle: bool,
 }
 
 impl Ready {
-    const UNKNOWN: Self = Self { output: true, errors: true, is_trickle: false };
+    const UNKNOWN: Self = Self { output: true, errors: true };
 }
 
 /// How the supervisor left.
@@ -127,10 +124,7 @@ impl Child {
                 }
                 None => {}
             }
-            if self.due.is_some_and(|due| due <= Instant::now()) {
-                self.due = None;
-                lost::kill(&mut self.supervisor);
-            }
+            self.press();
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Line::Quiet;
@@ -173,6 +167,17 @@ impl Child {
         }
     }
 
+    /// Sees to it that a supervisor that was told to end its tree can, or does without it.
+    fn press(&mut self) {
+        let Some(due) = self.due else { return };
+        if due > Instant::now() {
+            lost::wake(&self.supervisor);
+        } else {
+            self.due = None;
+            lost::kill(&mut self.supervisor);
+        }
+    }
+
     fn next_report(&mut self) -> Option<Report> {
         match self.reports.take()? {
             Piece::Text(range) => Report::parse(self.reports.text(range)),
@@ -196,9 +201,9 @@ impl Child {
                 true
             }
             Ok(count) => {
-                self.ready.is_trickle = count < FLOOD;
+                self.pace.heard(count);
                 // After the end every byte is fetched; before, a poll tells whether there are more.
-                self.ready.output = !self.ready.is_trickle || self.end.is_some();
+                self.ready.output = count >= pace::MUCH || self.end.is_some();
                 true
             }
             Err(error) => {
@@ -220,8 +225,10 @@ impl Child {
             return;
         }
         let mut left = wait;
-        if std::mem::take(&mut self.ready.is_trickle) && self.input.is_none() {
-            let gathering = left.min(GATHER);
+        if self.input.is_none()
+            && let Some(gathering) = self.pace.gathering(Instant::now())
+        {
+            let gathering = left.min(gathering);
             left -= gathering;
             if self.sleep(gathering, false) || left.is_zero() {
                 return;
@@ -324,6 +331,6 @@ impl Drop for Child {
         let _gone = self.control.shutdown(std::net::Shutdown::Write);
         lost::wake(&self.supervisor);
         self.output = None;
-        lost::bury(&mut self.supervisor);
+        lost::see_off(&mut self.supervisor, self.grace + OVERDUE);
     }
 }

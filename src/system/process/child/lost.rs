@@ -39,6 +39,23 @@ pub(super) fn bury(supervisor: &mut Child) {
     supervisors().remove(&supervisor.id());
 }
 
+/// Waits that long for one that was told to end; what it leaves after that, or after it was killed,
+/// is ended from here.
+pub(super) fn see_off(supervisor: &mut Child, patience: Duration) {
+    let since = Instant::now();
+    let ended = loop {
+        match supervisor.try_wait() {
+            Ok(None) if since.elapsed() < patience => std::thread::sleep(KILL_ROUND),
+            ended => break ended,
+        }
+    };
+    if !matches!(ended, Ok(Some(status)) if status.code().is_some()) {
+        kill(supervisor);
+        end_tree(supervisor);
+    }
+    bury(supervisor);
+}
+
 /// One that somebody stopped goes on.
 pub(super) fn wake(supervisor: &Child) {
     if let Some(pid) = pid(supervisor) {

@@ -1,6 +1,7 @@
 //! Starting a child: the pipes, the supervisor, the job, the word that it runs.
 
 use super::errors::Errors;
+use super::pace::Pace;
 use super::{Child, Ready, lost};
 use crate::system::process::lines::Lines;
 use crate::system::process::log::Log;
@@ -14,10 +15,12 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A supervisor that has not started its child by then never will.
 const START_LIMIT: Duration = Duration::from_secs(30);
+/// A quick child may have stopped its supervisor before that said a word.
+const START_LOOK: Duration = Duration::from_millis(500);
 
 pub(in crate::system::process) fn spawn(
     exe: &Path,
@@ -56,6 +59,7 @@ pub(in crate::system::process) fn spawn(
         pending: Vec::new(),
         errors,
         ready: Ready::UNKNOWN,
+        pace: Pace::new(Instant::now()),
         grace: spec.grace,
         pid: 0,
         stopped: None,
@@ -119,7 +123,8 @@ impl Child {
         // Not held here: the pipe ends with the child's tree.
         drop(errors);
         self.control.write_all(job)?;
-        self.control.set_read_timeout(Some(START_LIMIT))?;
+        self.control.set_read_timeout(Some(START_LOOK))?;
+        let begun = Instant::now();
         let told = loop {
             if let Some(report) = self.next_report() {
                 break report;
@@ -129,6 +134,9 @@ impl Child {
                 // A socket with a time limit is never resumed after a signal, such as another
                 // child's end.
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && begun.elapsed() < START_LIMIT => {
+                    lost::wake(&self.supervisor);
+                }
                 told => drop(told?),
             }
         };
