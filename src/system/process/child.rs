@@ -237,11 +237,11 @@ impl Child {
         self.sleep(left, true);
     }
 
-    /// True when something came: a report or, where they are listened to, anything else.
+    /// True when something came: a report, words on standard error or, where it is listened to, output.
     fn sleep(&mut self, wait: Duration, listen: bool) -> bool {
         let timeout = Timespec::try_from(wait).ok();
         let output = self.output.as_ref().filter(|_| listen);
-        let errors = self.errors.as_ref().and_then(Errors::pipe).filter(|_| listen);
+        let errors = self.errors.as_ref().and_then(Errors::pipe);
         let input = self.input.as_ref().filter(|_| !self.pending.is_empty());
         let mut sources = vec![PollFd::new(&self.control, PollFlags::IN)];
         sources.extend(output.map(|output| PollFd::new(output, PollFlags::IN)));
