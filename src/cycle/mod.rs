@@ -6,6 +6,7 @@
 
 mod attempt;
 mod change;
+mod check;
 mod claim;
 mod close;
 mod context;

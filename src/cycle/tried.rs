@@ -1,26 +1,20 @@
-//! One attempt from its prompt to its judgement: hooks, agent, what git found, gates, guards.
+//! One attempt from its prompt to its record: hooks, what the agent is handed, what it came to.
 
 use super::Cycle;
-use super::attempt::AgentRun;
+use super::check::Checked;
 use super::stop::Stops;
 use super::surroundings::Worker;
 use super::turns::Turned;
 use super::work::Job;
-use crate::gates::GateRun;
 use crate::gates::hooks::Hook;
-use crate::guards::Verdict;
-use crate::model::progress::News;
-use crate::model::{
-    Attempt, Failure, GateResult, Outcome, OutcomeRecord, Phase, StopReason, Time, Usage, text,
-};
+use crate::model::{Attempt, Failure, Outcome, OutcomeRecord, Phase, StopReason, Time, Usage, text};
 use crate::policy::budget;
-use crate::policy::outcome::{Facts, Judgement, judge, last_words};
+use crate::policy::outcome::last_words;
 use crate::policy::prompt::{self, Brief};
-use crate::policy::pull_request::{self, FileChange, Summary};
 use crate::policy::retry;
 use crate::policy::template;
 use crate::ports::Assignment;
-use crate::workspace::{Work, WorkspaceError};
+use crate::workspace::Work;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -97,16 +91,6 @@ impl Tried {
     }
 }
 
-/// What an attempt came to after its agent was gone.
-pub(super) struct Checked {
-    pub judgement: Judgement,
-    gates: Vec<GateResult>,
-    /// The gates that did not pass.
-    pub failed: Vec<GateRun>,
-    text: (String, String),
-    is_draft: bool,
-}
-
 /// How an attempt is to be made.
 pub(super) struct Plan<'p> {
     pub number: u32,
@@ -114,13 +98,6 @@ pub(super) struct Plan<'p> {
     /// The attempts before it in this cycle.
     pub earlier: &'p [Tried],
     pub worker: Worker<'p>,
-}
-
-impl Checked {
-    pub fn plain(judgement: Judgement) -> Self {
-        let (gates, failed) = Default::default();
-        Self { judgement, gates, failed, text: Default::default(), is_draft: false }
-    }
 }
 
 impl Cycle<'_> {
@@ -261,116 +238,6 @@ impl Cycle<'_> {
         all
     }
 
-    pub(super) fn inspect(&self, job: &Job<'_>) -> Result<Work, WorkspaceError> {
-        let message = pull_request::commit_message(job.issue(), &self.settings.identity.run_id);
-        // A change that is too large is refused by its size; its patch need not be read to the end.
-        let most = self.world.guards.rules.max_diff_size.saturating_add(1);
-        job.workspace.finish(&self.world.workspaces, &message, most)
-    }
-
-    pub(super) fn check(
-        &self,
-        job: &Job<'_>,
-        run: &AgentRun,
-        work: &Work,
-        number: u32,
-        stops: &Stops<'_>,
-    ) -> Checked {
-        let judgement = judge(&Facts {
-            ending: &run.ending,
-            result: run.result.as_ref(),
-            limit: run.limit,
-            has_work: work.head.is_some(),
-            lost_base: work.missing_base_commits > 0,
-        });
-        if judgement.outcome != Outcome::Success {
-            return Checked::plain(judgement);
-        }
-        let changed: Vec<String> = work.files.iter().map(|file| file.path.clone()).collect();
-        let env = self.command_environment(job, number);
-        let stop = || stops.reason(&job.issue().id);
-        let announce = |gate: &str| self.tell(job.issue(), News::Gate { name: gate.to_owned() });
-        let runs = match self.world.commands.run_gates(&changed, job.workspace.path(), &env, &stop, &announce)
-        {
-            Ok(runs) => runs,
-            Err(reason) => return Checked::plain(Judgement::ended(Outcome::Interrupted, stopped(reason))),
-        };
-        let gates: Vec<GateResult> = runs.iter().map(|run| run.result.clone()).collect();
-        let failed: Vec<GateRun> = runs.into_iter().filter(|run| !run.result.passed).collect();
-        if let Some(first) = failed.first() {
-            let error = format!("gate {} failed: {}", first.result.name, first.tail);
-            let judgement = Judgement::failed(Failure::GateFailed, true, error);
-            return Checked { gates, failed, ..Checked::plain(judgement) };
-        }
-        let (title, body) = self.words(job, number, run, work, &gates, &[]);
-        match self.guard(job.workspace.branch(), work, &title, &body) {
-            Verdict::Pass => Checked { gates, text: (title, body), ..Checked::plain(judgement) },
-            Verdict::Draft(reasons) => {
-                let text = self.words(job, number, run, work, &gates, &reasons);
-                Checked { gates, text, is_draft: true, ..Checked::plain(judgement) }
-            }
-            Verdict::Refuse(reasons) => {
-                let error = format!("guards refused the change: {}", reasons.join("; "));
-                Checked { gates, ..Checked::plain(Judgement::failed(Failure::GuardRefused, true, error)) }
-            }
-        }
-    }
-
-    /// The pull request's title and body.
-    fn words(
-        &self,
-        job: &Job<'_>,
-        number: u32,
-        run: &AgentRun,
-        work: &Work,
-        gates: &[GateResult],
-        remarks: &[String],
-    ) -> (String, String) {
-        let commits: Vec<String> =
-            work.commits.iter().rev().map(|commit| commit.subject().to_owned()).collect();
-        let files: Vec<pull_request::ChangedFile> = work
-            .files
-            .iter()
-            .map(|file| pull_request::ChangedFile {
-                path: file.path.clone(),
-                change: match file.kind {
-                    'A' | 'C' => FileChange::Added,
-                    'D' => FileChange::Removed,
-                    'R' => FileChange::Renamed,
-                    _ => FileChange::Modified,
-                },
-                added: file.added,
-                removed: file.deleted,
-            })
-            .collect();
-        let identity = &self.settings.identity;
-        let summary = Summary {
-            issue: job.issue(),
-            commits: &commits,
-            files: &files,
-            attempts: number,
-            agent: &run.agent,
-            model: run.model.as_deref(),
-            usage: &run.usage,
-            duration: run.duration,
-            gates,
-            remarks,
-            run: &identity.run_id,
-            run_url: identity.ci_run_url.as_deref(),
-        };
-        let own = &self.settings.pull_request;
-        let title = own.title.as_ref().map(|template| pull_request::title_of(template, &summary));
-        let body = own.body.as_ref().map(|template| pull_request::body_of(template, &summary));
-        // A ticket the samples did not foresee gets what everybody else gets.
-        let rendered = |made: Option<Result<String, template::TemplateFault>>, key: &str| {
-            made?.inspect_err(|fault| tracing::warn!("pull_request.{key}: {fault}")).ok()
-        };
-        (
-            rendered(title, "title").unwrap_or_else(|| pull_request::title(job.issue())),
-            rendered(body, "body").unwrap_or_else(|| pull_request::body(&summary)),
-        )
-    }
-
     /// Runs a hook; its failure is logged, and fails the run only where the hook says so.
     pub(super) fn hook(
         &self,
@@ -408,14 +275,6 @@ impl Cycle<'_> {
             tracing::warn!("what hook {} made cannot be told from the agent's work: {error}", hook.word());
         }
         ran.map(|_| ())
-    }
-}
-
-fn stopped(reason: StopReason) -> &'static str {
-    match reason {
-        StopReason::TicketChanged => "the ticket changed",
-        StopReason::Deadline => "the run's deadline passed",
-        _ => "the run was interrupted",
     }
 }
 

@@ -3,9 +3,10 @@
 
 use super::Cycle;
 use super::attempt::{AgentRun, Turn};
+use super::check::Checked;
 use super::stop::Stops;
 use super::surroundings::Worker;
-use super::tried::{Checked, boundary};
+use super::tried::boundary;
 use super::work::Job;
 use crate::model::Failure;
 use crate::policy::fix;

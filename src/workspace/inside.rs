@@ -1,0 +1,173 @@
+//! One ticket's workspace from inside: what is uncommitted, what the work comes to, the page for
+//! the agent, and whether the folder is still the one that was made.
+
+use super::{Prepared, Work, Workspace, WorkspaceError, Workspaces};
+use crate::model::{BranchName, Sha};
+use crate::system::git::{ChangedFile, GitError, Repository, Worktree, WorktreeStatus};
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+/// A folder of ours in a workspace.
+const PAGES: &str = ".conductor-context";
+const PAGE: &str = ".conductor-context/earlier-attempts.md";
+
+impl Workspace {
+    pub(super) fn new(worktree: Worktree, key: &str, branch: &BranchName, base: &Sha) -> Self {
+        let (key, branch, base) = (key.to_owned(), branch.clone(), base.clone());
+        Self { worktree, key, branch, base, prepared: Mutex::default() }
+    }
+
+    pub fn path(&self) -> &Path {
+        self.worktree.path()
+    }
+
+    pub fn branch(&self) -> &BranchName {
+        &self.branch
+    }
+
+    /// Notes what is there before the agent begins: as long as it stays as it is, it is no work.
+    pub fn note_prepared(&self) -> Result<(), WorkspaceError> {
+        let untracked = self.worktree.untracked()?.into_iter();
+        *self.prepared() =
+            untracked.filter_map(|path| self.stamp(&path).map(|stamp| (path, stamp))).collect();
+        Ok(())
+    }
+
+    /// Whether there is uncommitted work, and what beside it is only prepared.
+    pub(super) fn uncommitted(&self, status: &WorktreeStatus) -> Result<Option<Vec<String>>, GitError> {
+        let before = self.prepared();
+        if !status.is_dirty || before.is_empty() {
+            return Ok(status.is_dirty.then(Vec::new));
+        }
+        let is_prepared =
+            |path: &String| before.get(path).is_some_and(|then| self.stamp(path) == Some(*then));
+        let (prepared, work): (Vec<_>, Vec<_>) =
+            self.worktree.untracked()?.into_iter().partition(is_prepared);
+        Ok((status.is_changed || !work.is_empty()).then_some(prepared))
+    }
+
+    fn stamp(&self, path: &str) -> Option<(u64, Option<SystemTime>)> {
+        let file = self.path().join(path).symlink_metadata().ok()?;
+        Some((file.len(), file.modified().ok()))
+    }
+
+    fn prepared(&self) -> MutexGuard<'_, Prepared> {
+        self.prepared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Commits what is uncommitted and tells what there is. The diff's text is read up to
+    /// `max_patch` bytes.
+    pub fn finish(&self, all: &Workspaces, message: &str, max_patch: u64) -> Result<Work, WorkspaceError> {
+        self.check_intact()?;
+        // Most agents commit: their commits are read while git looks for what is left over.
+        let (status, looked) = std::thread::scope(|scope| {
+            let looked = scope.spawn(|| self.look(all, &self.worktree.head_name(), max_patch));
+            (self.worktree.status(), looked.join().unwrap_or_else(|_| Err(unread())))
+        });
+        let status = status?;
+        let (head, work) = match self.uncommitted(&status)? {
+            Some(prepared) => {
+                let head = self.worktree.commit_all(message, all.fallback_author(), &prepared)?;
+                let work = self.look(all, head.as_str(), max_patch)?;
+                (head, work)
+            }
+            None => (status.head, looked?),
+        };
+        if head == self.base || (work.missing_base_commits == 0 && work.files.is_empty()) {
+            // Commits that undo each other are nothing to review.
+            return Ok(Work::default());
+        }
+        let links = self.links(&all.repository, &head, &work.files)?;
+        Ok(Work { head: Some(head), links, ..work })
+    }
+
+    /// What `head` has beyond the base.
+    fn look(&self, all: &Workspaces, head: &str, max_patch: u64) -> Result<Work, GitError> {
+        let range = all.repository.range(&self.base, head, max_patch)?;
+        let files = match range.files {
+            Some(files) => files,
+            None => all.repository.diff(&self.base, head)?,
+        };
+        Ok(Work {
+            commits: range.ahead,
+            files,
+            patches: range.patches,
+            missing_base_commits: range.behind,
+            ..Work::default()
+        })
+    }
+
+    /// Where the symbolic links of a change point.
+    fn links(
+        &self,
+        repository: &Repository,
+        head: &Sha,
+        files: &[ChangedFile],
+    ) -> Result<Vec<(String, String)>, GitError> {
+        let paths: Vec<&str> =
+            files.iter().filter(|file| file.new_mode == "120000").map(|file| file.path.as_str()).collect();
+        if paths.is_empty() {
+            return Ok(Vec::new());
+        }
+        let names: Vec<String> = paths.iter().map(|path| format!("{head}:{path}")).collect();
+        let blobs = repository.objects(&names)?;
+        Ok(paths
+            .into_iter()
+            .zip(blobs)
+            .map(|(path, blob)| {
+                let target =
+                    blob.map(|blob| String::from_utf8_lossy(&blob.data).into_owned()).unwrap_or_default();
+                (path.to_owned(), target)
+            })
+            .collect())
+    }
+
+    /// Puts a page for the agent where git does not see it: a folder that ignores itself. Its path
+    /// from the workspace, or `None` when the repository has such a folder of its own.
+    pub fn put_page(&self, text: &str) -> Result<Option<&'static str>, WorkspaceError> {
+        self.check_intact()?;
+        let folder = self.path().join(PAGES);
+        let io = |error: std::io::Error| WorkspaceError::Io(format!("{}: {error}", folder.display()));
+        if let Ok(found) = folder.symlink_metadata() {
+            let ignore = folder.join(".gitignore");
+            let is_ours = found.is_dir()
+                && ignore.symlink_metadata().is_ok_and(|file| file.is_file())
+                && std::fs::read(&ignore).is_ok_and(|text| text == b"*\n");
+            if !is_ours {
+                return Ok(None);
+            }
+            // Made anew: an earlier agent may have put a link in the place of the page.
+            std::fs::remove_dir_all(&folder).map_err(io)?;
+        }
+        std::fs::create_dir(&folder).map_err(io)?;
+        std::fs::write(folder.join(".gitignore"), "*\n").map_err(io)?;
+        std::fs::write(self.path().join(PAGE), text).map_err(io)?;
+        Ok(Some(PAGE))
+    }
+
+    /// Back to a clean start for the next attempt.
+    pub fn reset(&self) -> Result<(), WorkspaceError> {
+        self.prepared().clear();
+        Ok(self.worktree.reset(&self.branch, &self.base)?)
+    }
+
+    /// Whether the folder is still there and still this worktree. A deleted one would read as
+    /// "every file removed".
+    pub(super) fn check_intact(&self) -> Result<(), WorkspaceError> {
+        let damaged = |what: &str| {
+            Err(WorkspaceError::Damaged(format!("the workspace {} {what}", self.path().display())))
+        };
+        if !self.path().is_dir() {
+            return damaged("was deleted during the attempt");
+        }
+        match Worktree::at(self.path()) {
+            Ok(now) if now.admin() == self.worktree.admin() => Ok(()),
+            _ => damaged("was turned into another repository during the attempt"),
+        }
+    }
+}
+
+fn unread() -> GitError {
+    GitError::protocol("log", "reading the commits failed")
+}
