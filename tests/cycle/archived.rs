@@ -2,7 +2,6 @@
 
 use crate::support::agent::Script;
 use crate::support::conductor::World;
-use crate::support::github::is_create;
 use crate::support::linear::world::Ticket;
 use crate::support::repo;
 use serde_json::json;
@@ -125,14 +124,7 @@ fn a_lost_runs_branch_gets_no_pull_request_when_its_ticket_was_archived() {
 #[test]
 fn a_pull_request_merged_before_its_runs_death_was_noticed_is_not_opened_again() {
     let world = with_tickets(1);
-    let kill = world.killer();
-    world.github().server().lose_answers(1, move |request| {
-        is_create(request) && {
-            kill();
-            true
-        }
-    });
-    world.start(&[]).wait().exits(-1);
+    world.dies_with_its_pull_request_open();
     // Squashed: the branch's own commits are not in the base.
     world.github().merge(1);
     world.linear().world().move_to("ENG-1", "Done");

@@ -2,7 +2,6 @@
 
 use crate::support::agent::Script;
 use crate::support::conductor::{Run, World};
-use crate::support::github::is_create;
 use crate::support::repo;
 use chrono::{TimeDelta, Utc};
 use serde_json::{Value, json};
@@ -164,14 +163,7 @@ fn a_run_killed_after_its_branch_was_pushed_gets_its_pull_request_from_the_next(
 fn a_run_killed_after_its_pull_request_gets_no_second_one() {
     let world = World::with_github();
     world.ticket("T-1");
-    let kill = world.killer();
-    world.github().server().lose_answers(1, move |request| {
-        is_create(request) && {
-            kill();
-            true
-        }
-    });
-    world.start(&[]).wait().exits(-1);
+    world.dies_with_its_pull_request_open();
     let head = world.head_of("conductor/T-1").unwrap();
     assert_eq!((world.github().pulls().len(), world.ticket_state("T-1").as_str()), (1, "In Progress"));
 

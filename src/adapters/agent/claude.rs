@@ -11,9 +11,9 @@ mod wire;
 pub use stream::ClaudeStream;
 
 use super::Events;
-use super::session::{Reader, Session, is_session, refused};
-use crate::ports::{Agent, AgentError, AgentSession, Assignment, Resume};
-use crate::system::process::{Spec, Stderr, Stdin, Supervisor};
+use super::session::{self, Reader};
+use crate::ports::{Agent, AgentError, AgentSession, Assignment};
+use crate::system::process::{Spec, Supervisor};
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -69,17 +69,12 @@ impl Claude {
     }
 
     fn spec(&self, assignment: &Assignment) -> Result<Spec, AgentError> {
-        let mut spec = Spec::new(self.find()?, &assignment.workspace);
-        spec.args = self.arguments(assignment)?;
+        let mut spec = session::spec(self.find()?, self.arguments(assignment)?, assignment);
         spec.env = self.environment(assignment);
-        spec.stdin = Stdin::File(assignment.prompt_file.clone());
-        spec.stderr = Stderr::File(assignment.log.with_file_name("stderr.log"));
-        spec.log = Some(assignment.log.clone());
-        spec.grace = assignment.grace;
         Ok(spec)
     }
 
-    fn arguments(&self, assignment: &Assignment) -> Result<Vec<OsString>, AgentError> {
+    fn arguments(&self, assignment: &Assignment) -> Result<Vec<String>, AgentError> {
         let mut args: Vec<String> =
             ["-p", "--output-format", "stream-json", "--verbose", "--dangerously-skip-permissions"]
                 .map(str::to_owned)
@@ -94,14 +89,11 @@ impl Claude {
         if let Some(usd) = assignment.max_usd {
             option("--max-budget-usd", format!("{usd:.4}"));
         }
-        if let Some(Resume { session, .. }) = &assignment.resume {
-            if !is_session(session) {
-                return Err(AgentError::Start(format!("claude: {session:?} is no session to resume")));
-            }
-            option("--resume", session.clone());
+        if let Some(session) = session::resumed("claude", "session", assignment)? {
+            option("--resume", session.to_owned());
         }
         args.extend(self.options.args.iter().cloned());
-        Ok(args.into_iter().map(OsString::from).collect())
+        Ok(args)
     }
 
     /// What is given, and what Claude Code itself needs to stay quiet and in its place.
@@ -133,13 +125,8 @@ impl Agent for Claude {
     }
 
     fn start(&self, assignment: &Assignment) -> Result<Box<dyn AgentSession>, AgentError> {
-        let spec = self.spec(assignment)?;
-        let child = self.options.supervisor.spawn(&spec).map_err(|error| refused(&error, REMEDY))?;
-        Ok(Box::new(Session::new(
-            child,
-            ClaudeStream::going_on(assignment.resume.as_ref().map(|resume| resume.usage)),
-            assignment.grace,
-        )))
+        let reader = ClaudeStream::going_on(assignment.resume.as_ref().map(|resume| resume.usage));
+        session::start(&self.options.supervisor, &self.spec(assignment)?, reader, REMEDY)
     }
 }
 
@@ -156,6 +143,8 @@ fn is_executable(path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ports::Resume;
+    use crate::system::process::Stdin;
     use std::fs;
     use std::time::Duration;
 

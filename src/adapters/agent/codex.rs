@@ -12,12 +12,11 @@ pub use exec::CodexExecStream;
 pub use server::{CodexServer, Conversation};
 
 use super::Events;
-use super::session::{Reader, Session, is_session, refused};
+use super::session::{self, Reader};
 use crate::model::settings::{CodexMode, CodexSettings};
-use crate::ports::{Agent, AgentError, AgentSession, Assignment, Resume};
-use crate::system::process::{Spec, Stderr, Stdin, Supervisor};
+use crate::ports::{Agent, AgentError, AgentSession, Assignment};
+use crate::system::process::{Spec, Stdin, Supervisor};
 use serde_json::Value;
-use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// Where it keeps its login, its settings and its threads.
@@ -49,14 +48,8 @@ impl Codex {
 
     fn spec(&self, assignment: &Assignment, args: Vec<String>) -> Spec {
         let program = self.options.command.clone().unwrap_or_else(|| "codex".into());
-        let mut spec = Spec::new(program, &assignment.workspace);
-        spec.args =
-            self.overrides().chain(args).chain(self.options.args.clone()).map(OsString::from).collect();
-        spec.env = assignment.env.clone();
-        spec.stderr = Stderr::File(assignment.log.with_file_name("stderr.log"));
-        spec.log = Some(assignment.log.clone());
-        spec.grace = assignment.grace;
-        spec
+        let args = self.overrides().chain(args).chain(self.options.args.clone()).collect();
+        session::spec(program, args, assignment)
     }
 
     /// Values are TOML there; what JSON and TOML have in common is enough for one value.
@@ -81,8 +74,7 @@ impl Codex {
             model: assignment.model.clone(),
             resume: assignment.resume.clone(),
         });
-        let child = self.options.supervisor.spawn(&spec).map_err(|error| refused(&error, REMEDY))?;
-        Ok(Box::new(Session::new(child, server, assignment.grace)))
+        session::start(&self.options.supervisor, &spec, server, REMEDY)
     }
 
     fn execute(&self, assignment: &Assignment) -> Result<Box<dyn AgentSession>, AgentError> {
@@ -99,17 +91,12 @@ impl Codex {
         if !assignment.workspace.join(".git").exists() {
             args.push("--skip-git-repo-check".to_owned());
         }
-        if let Some(Resume { session: thread, .. }) = &assignment.resume {
-            if !is_session(thread) {
-                return Err(AgentError::Start(format!("codex: {thread:?} is no thread to resume")));
-            }
-            args.extend(["resume".to_owned(), thread.clone()]);
+        if let Some(thread) = session::resumed("codex", "thread", assignment)? {
+            args.extend(["resume".to_owned(), thread.to_owned()]);
         }
         args.push("-".to_owned());
-        let mut spec = self.spec(assignment, args);
-        spec.stdin = Stdin::File(assignment.prompt_file.clone());
-        let child = self.options.supervisor.spawn(&spec).map_err(|error| refused(&error, REMEDY))?;
-        Ok(Box::new(Session::new(child, CodexExecStream::default(), assignment.grace)))
+        let spec = self.spec(assignment, args);
+        session::start(&self.options.supervisor, &spec, CodexExecStream::default(), REMEDY)
     }
 }
 

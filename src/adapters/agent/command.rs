@@ -18,15 +18,14 @@
 //! `usage` is the running total. `limit` says that the provider refused for a limit, until
 //! `resets_at` where that is known; without the dialect a failure's last words are searched for it.
 
-use super::session::{Reader, Session, refused};
+use super::session::{self, Reader};
 use super::{Events, limit};
 use crate::model::event::payload;
 use crate::model::{AgentEvent, AgentFault, AgentResult, Ending, Phase, Time, ToolCall, Usage};
 use crate::ports::{Agent, AgentError, AgentSession, Assignment};
-use crate::system::process::{Spec, Stderr, Stdin, Supervisor};
+use crate::system::process::Supervisor;
 use serde::Deserialize;
 use std::collections::VecDeque;
-use std::ffi::OsString;
 use std::path::Path;
 
 /// Names the file with the prompt.
@@ -72,17 +71,11 @@ impl Agent for CommandAgent {
         let Some((program, args)) = self.options.argv.split_first() else {
             return Err(AgentError::NotFound("agent.command is empty: name a program".to_owned()));
         };
-        let mut spec = Spec::new(program, &assignment.workspace);
-        spec.args = args.iter().chain(&self.options.args).map(OsString::from).collect();
-        spec.env = assignment.env.clone();
+        let args = args.iter().chain(&self.options.args).cloned().collect();
+        let mut spec = session::spec(program, args, assignment);
         spec.env.retain(|(name, _)| name != PROMPT_FILE);
         spec.env.push((PROMPT_FILE.to_owned(), assignment.prompt_file.to_string_lossy().into_owned()));
-        spec.stdin = Stdin::File(assignment.prompt_file.clone());
-        spec.stderr = Stderr::File(assignment.log.with_file_name("stderr.log"));
-        spec.log = Some(assignment.log.clone());
-        spec.grace = assignment.grace;
-        let child = self.options.supervisor.spawn(&spec).map_err(|error| refused(&error, REMEDY))?;
-        Ok(Box::new(Session::new(child, CommandStream::default(), assignment.grace)))
+        session::start(&self.options.supervisor, &spec, CommandStream::default(), REMEDY)
     }
 }
 

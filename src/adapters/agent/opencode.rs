@@ -8,10 +8,9 @@ mod stream;
 pub use stream::OpencodeStream;
 
 use super::Events;
-use super::session::{Reader, Session, is_session, refused};
-use crate::ports::{Agent, AgentError, AgentSession, Assignment, Resume};
-use crate::system::process::{Spec, Stderr, Stdin, Supervisor};
-use std::ffi::OsString;
+use super::session::{self, Reader};
+use crate::ports::{Agent, AgentError, AgentSession, Assignment};
+use crate::system::process::{Spec, Supervisor};
 use std::path::PathBuf;
 
 /// Where it keeps its login, its settings and its sessions.
@@ -55,23 +54,14 @@ impl Opencode {
         if let Some(model) = &assignment.model {
             args.extend(["--model".to_owned(), model.clone()]);
         }
-        if let Some(Resume { session, .. }) = &assignment.resume {
-            if !is_session(session) {
-                return Err(AgentError::Start(format!("opencode: {session:?} is no session to resume")));
-            }
-            args.extend(["--session".to_owned(), session.clone()]);
+        if let Some(session) = session::resumed("opencode", "session", assignment)? {
+            args.extend(["--session".to_owned(), session.to_owned()]);
         }
         args.extend(self.options.args.iter().cloned());
-        let mut spec = Spec::new(program, &assignment.workspace);
-        spec.args = args.into_iter().map(OsString::from).collect();
-        spec.env = assignment.env.clone();
+        let mut spec = session::spec(program, args, assignment);
         if !spec.env.iter().any(|(name, _)| name == NO_UPDATE) {
             spec.env.push((NO_UPDATE.to_owned(), "1".to_owned()));
         }
-        spec.stdin = Stdin::File(assignment.prompt_file.clone());
-        spec.stderr = Stderr::File(assignment.log.with_file_name("stderr.log"));
-        spec.log = Some(assignment.log.clone());
-        spec.grace = assignment.grace;
         Ok(spec)
     }
 }
@@ -88,13 +78,8 @@ impl Agent for Opencode {
     }
 
     fn start(&self, assignment: &Assignment) -> Result<Box<dyn AgentSession>, AgentError> {
-        let spec = self.spec(assignment)?;
-        let child = self.options.supervisor.spawn(&spec).map_err(|error| refused(&error, REMEDY))?;
-        Ok(Box::new(Session::new(
-            child,
-            OpencodeStream::going_on(assignment.resume.as_ref().map(|resume| resume.usage)),
-            assignment.grace,
-        )))
+        let reader = OpencodeStream::going_on(assignment.resume.as_ref().map(|resume| resume.usage));
+        session::start(&self.options.supervisor, &self.spec(assignment)?, reader, REMEDY)
     }
 }
 

@@ -2,19 +2,54 @@
 
 use super::Events;
 use crate::model::{AgentEvent, Ending, StopReason};
-use crate::ports::{AgentError, AgentSession, Step};
-use crate::system::process::{Child, Line, SpawnError};
+use crate::ports::{AgentError, AgentSession, Assignment, Resume, Step};
+use crate::system::process::{Child, Line, Spec, Stderr, Stdin, Supervisor};
+use std::ffi::OsString;
 use std::time::Duration;
 
 /// When the run itself ends, the work still has to be saved: the agent gets no more than that.
 const HURRIED_GRACE: Duration = Duration::from_secs(2);
 
-/// A program that did not start, with what to do when it is not there.
-pub(super) fn refused(error: &SpawnError, remedy: &str) -> AgentError {
-    if error.is_missing_program() {
-        return AgentError::NotFound(format!("{error}: {remedy}"));
+/// The program in the ticket's workspace, with the prompt on its input and what it prints in the
+/// ticket's logs.
+pub(super) fn spec(program: impl Into<OsString>, args: Vec<String>, assignment: &Assignment) -> Spec {
+    let mut spec = Spec::new(program, &assignment.workspace);
+    spec.args = args.into_iter().map(OsString::from).collect();
+    spec.env = assignment.env.clone();
+    spec.stdin = Stdin::File(assignment.prompt_file.clone());
+    spec.stderr = Stderr::File(assignment.log.with_file_name("stderr.log"));
+    spec.log = Some(assignment.log.clone());
+    spec.grace = assignment.grace;
+    spec
+}
+
+/// Starts it, its lines to be read by `reader`. `remedy` says what to do when it is not there.
+pub(super) fn start<R: Reader + 'static>(
+    supervisor: &Supervisor,
+    spec: &Spec,
+    reader: R,
+    remedy: &str,
+) -> Result<Box<dyn AgentSession>, AgentError> {
+    let child = supervisor.spawn(spec).map_err(|error| match error.is_missing_program() {
+        true => AgentError::NotFound(format!("{error}: {remedy}")),
+        false => AgentError::Start(error.to_string()),
+    })?;
+    Ok(Box::new(Session::new(child, reader, spec.grace)))
+}
+
+/// The session to go on with. It came out of an agent's own stream: what could be an option, or
+/// anything but an id, is refused. `name` is what the agent calls one.
+pub(super) fn resumed<'a>(
+    agent: &str,
+    name: &str,
+    assignment: &'a Assignment,
+) -> Result<Option<&'a str>, AgentError> {
+    match &assignment.resume {
+        Some(Resume { session, .. }) if !is_session(session) => {
+            Err(AgentError::Start(format!("{agent}: {session:?} is no {name} to resume")))
+        }
+        resume => Ok(resume.as_ref().map(|resume| resume.session.as_str())),
     }
-    AgentError::Start(error.to_string())
 }
 
 /// One agent's language.
@@ -36,13 +71,12 @@ pub(super) trait Reader: Send {
     fn ended(&mut self, _ending: &Ending, _events: &mut Events) {}
 }
 
-/// Whether this can be a session's id, and no option: it came out of an agent's own stream.
-pub(super) fn is_session(id: &str) -> bool {
+fn is_session(id: &str) -> bool {
     id.starts_with(|c: char| c.is_ascii_alphanumeric())
         && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
 }
 
-pub(super) struct Session<R> {
+struct Session<R> {
     child: Child,
     reader: R,
     events: Events,
@@ -51,7 +85,7 @@ pub(super) struct Session<R> {
 }
 
 impl<R: Reader> Session<R> {
-    pub fn new(child: Child, reader: R, grace: Duration) -> Self {
+    fn new(child: Child, reader: R, grace: Duration) -> Self {
         let mut session = Self { child, reader, events: Events::new(), grace, ending: None };
         session.reply();
         session

@@ -4,7 +4,7 @@
 //! When a world ends, nothing of it may live on: no process, no file in the temporary folder.
 
 use super::agent::{Script, prelude};
-use super::github::FakeGitHub;
+use super::github::{FakeGitHub, is_create};
 use super::linear::{API_KEY, FakeLinear};
 use super::repo;
 use serde_json::{Value, json};
@@ -395,6 +395,18 @@ impl World {
             let pid = rustix::process::Pid::from_raw(pid().unwrap()).unwrap();
             rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
         }
+    }
+
+    /// A run that is killed when GitHub has opened its pull request, before it hears of it.
+    pub fn dies_with_its_pull_request_open(&self) {
+        let kill = self.killer();
+        self.github().server().lose_answers(1, move |request| {
+            is_create(request) && {
+                kill();
+                true
+            }
+        });
+        self.start(&[]).wait().exits(-1);
     }
 
     /// The claim of a run far away, which ends an hour from now.
