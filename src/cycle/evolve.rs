@@ -2,12 +2,13 @@
 //! the limits and the walls of a ticket's agent, and only the one file it leaves is looked at.
 //! Nothing outside of that folder is written, the state neither.
 
-use super::attempt::{AgentRun, Bounds, attend, model_name};
-use super::hold::{Hold, hold};
+use super::deferral::{self, Deferral};
 use super::stop::{Interrupt, Stops};
-use super::surroundings::Place;
-use super::tried::{boundary, create_private};
-use super::{Settings, World};
+use super::work::agent::{Bounds, attend, model_name};
+use super::work::agent_run::AgentRun;
+use super::work::environment::{Place, of_child};
+use super::work::files::{boundary, create_private};
+use super::world::{Settings, World};
 use crate::model::lessons::Lessons;
 use crate::model::progress::{News, Progress};
 use crate::model::settings::{Dialect, Template};
@@ -60,7 +61,7 @@ pub struct Effort {
 #[derive(Debug, Clone)]
 pub enum EvolveError {
     /// A limit, or a budget that is used up: no agent was started.
-    Held(Hold),
+    Held(Deferral),
     /// The provider's limit ended the agent.
     Limited { until: Option<Time>, why: String },
     /// A signal ended it.
@@ -162,7 +163,7 @@ impl Evolution<'_> {
             temporary: &temporary,
             home: Some(home.as_path()).filter(|_| self.settings.surroundings.isolated_home),
         };
-        let mut env = self.settings.environment(&place, login);
+        let mut env = of_child(self.settings, &place, login);
         // Whatever the temporary folder is in, it is no repository of this agent's.
         env.push(("GIT_CEILING_DIRECTORIES".to_owned(), folder.to_string_lossy().into_owned()));
         Ok(Assignment {

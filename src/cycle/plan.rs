@@ -1,14 +1,20 @@
 //! The plan: what the next cycle would do with every candidate, by the very code that would do it.
 //! Changes nothing.
 
+use super::intake::poll::{self, Polled};
+use super::intake::select::{self, Selection};
 use super::ledger::Ledger;
-use super::select::{Polled, Selection};
+use super::model_choice::model_for;
+use super::run::Run;
+use super::stop::Interrupt;
 use super::timings::Stopwatch;
-use super::{Cycle, CycleError, Interrupt, Request, Settings, World};
+use super::world::{CycleError, Request, Settings, World};
+use super::{deferral, recover};
 use crate::model::plan::{Plan, PlannedIssue};
 use crate::model::report::Skipped;
-use crate::model::{Attempt, Issue, IssueId, OutcomeRecord, State, Usage};
-use crate::policy::{difficulty, symptom};
+use crate::model::{Issue, IssueId, State};
+use crate::policy::advice::advice;
+use crate::policy::difficulty;
 
 /// Candidates whose details are read only to be shown.
 const MAX_SHOWN: usize = 500;
@@ -18,79 +24,77 @@ pub fn plan(world: &World, settings: &Settings, request: &Request) -> Result<Pla
     let watch = Stopwatch::start(world.clock.as_ref());
     let interrupt = Interrupt::default();
     let ledger = Ledger::open(world.store.as_ref(), world.clock.as_ref(), &settings.identity.run_id)?;
-    let cycle = Cycle::new(world, settings, ledger, &watch, &interrupt);
+    let run = Run::new(world, settings, ledger, &watch, &interrupt);
     let request = Request { dry_run: true, ..request.clone() };
-    match cycle.hold() {
-        Some(hold) => Ok(Plan {
+    match deferral::now(&run) {
+        Some(deferral) => Ok(Plan {
             schema: 1,
-            deferred_until: Some(hold.until),
-            deferred_because: Some(world.guards.redact(&hold.why)),
+            deferred_until: Some(deferral.until),
+            deferred_because: Some(world.guards.redact(&deferral.why)),
             candidates: Vec::new(),
         }),
-        None => cycle.plan(&request),
+        None => planned_cycle(&run, &request),
     }
 }
 
-impl Cycle<'_> {
-    fn plan(&self, request: &Request) -> Result<Plan, CycleError> {
-        let mut polled = self.poll(request)?;
-        self.foresee(&mut polled)?;
-        let mut selection = self.select(&polled, request);
-        self.read_the_rest(&polled, &mut selection);
-        let state = self.ledger.state();
-        let pool = polled.named.as_ref().unwrap_or(&polled.active);
-        let mut candidates: Vec<PlannedIssue> =
-            pool.iter().map(|issue| self.planned(issue, &selection, &state)).collect();
-        // Stable: those without a rank stay as the tracker told them.
-        candidates.sort_by_key(|planned| planned.rank.unwrap_or(usize::MAX));
-        let known = |skipped: &&Skipped| !pool.iter().any(|issue| issue.identifier == skipped.issue);
-        candidates.extend(selection.skipped.iter().filter(known).map(unread));
-        Ok(Plan { schema: 1, deferred_until: None, deferred_because: None, candidates })
-    }
+fn planned_cycle(run: &Run<'_>, request: &Request) -> Result<Plan, CycleError> {
+    let mut polled = poll::poll(run, request)?;
+    recover::foresee(run, &mut polled)?;
+    let mut selection = select::select(run, &polled, request);
+    read_the_rest(run, &polled, &mut selection);
+    let state = run.ledger.state();
+    let pool = polled.named.as_ref().unwrap_or(&polled.active);
+    let mut candidates: Vec<PlannedIssue> =
+        pool.iter().map(|issue| planned(run, issue, &selection, &state)).collect();
+    // Stable: those without a rank stay as the tracker told them.
+    candidates.sort_by_key(|planned| planned.rank.unwrap_or(usize::MAX));
+    let known = |skipped: &&Skipped| !pool.iter().any(|issue| issue.identifier == skipped.issue);
+    candidates.extend(selection.skipped.iter().filter(known).map(unread));
+    Ok(Plan { schema: 1, deferred_until: None, deferred_because: None, candidates })
+}
 
-    /// Details of candidates that are out already are read for the reader's sake.
-    fn read_the_rest(&self, polled: &Polled, selection: &mut Selection) {
-        let pool = polled.named.as_ref().unwrap_or(&polled.active);
-        let missing = |issue: &&Issue| !issue.has_details && !selection.details.contains_key(&issue.id);
-        let ids: Vec<IssueId> =
-            pool.iter().filter(missing).take(MAX_SHOWN).map(|issue| issue.id.clone()).collect();
-        if ids.is_empty() {
-            return;
-        }
-        match self.world.tracker.refresh(&ids) {
-            Ok(issues) => selection.details.extend(issues.into_iter().map(|issue| (issue.id.clone(), issue))),
-            Err(error) => tracing::warn!("some descriptions could not be read: {error}"),
-        }
+/// Details of candidates that are out already are read for the reader's sake.
+fn read_the_rest(run: &Run<'_>, polled: &Polled, selection: &mut Selection) {
+    let pool = polled.named.as_ref().unwrap_or(&polled.active);
+    let missing = |issue: &&Issue| !issue.has_details && !selection.details.contains_key(&issue.id);
+    let ids: Vec<IssueId> =
+        pool.iter().filter(missing).take(MAX_SHOWN).map(|issue| issue.id.clone()).collect();
+    if ids.is_empty() {
+        return;
     }
+    match run.world.tracker.refresh(&ids) {
+        Ok(issues) => selection.details.extend(issues.into_iter().map(|issue| (issue.id.clone(), issue))),
+        Err(error) => tracing::warn!("some descriptions could not be read: {error}"),
+    }
+}
 
-    fn planned(&self, issue: &Issue, selection: &Selection, state: &State) -> PlannedIssue {
-        let issue = selection.details.get(&issue.id).unwrap_or(issue);
-        let skipped = selection.skipped.iter().find(|skipped| skipped.issue == issue.identifier);
-        let attempt = state.issues.get(&issue.id).map_or(0, |record| record.attempts).saturating_add(1);
-        let (complexity, choice) = self.model_for(issue, attempt);
-        let required = &self.settings.tracker.required_labels;
-        let difficulty = issue.has_details.then(|| difficulty::predict(issue, &state.outcomes, required));
-        PlannedIssue {
-            issue: issue.identifier.clone(),
-            title: issue.title.clone(),
-            url: issue.url.clone(),
-            chosen: selection.issues.iter().any(|chosen| chosen.id == issue.id),
-            reason: skipped.map(|skipped| skipped.reason),
-            detail: skipped.map(|skipped| skipped.detail.clone()),
-            rank: selection.ranked.iter().position(|id| *id == issue.id).map(|at| at + 1),
-            priority: Some(issue.priority),
-            complexity,
-            difficulty,
-            model: choice.model,
-            model_reason: Some(choice.reason),
-            overlaps: selection
-                .judged
-                .get(&issue.id)
-                .map(|judged| judged.overlaps.clone())
-                .unwrap_or_default(),
-            attempt: Some(attempt),
-            advice: advice(&issue.id, state),
-        }
+fn planned(run: &Run<'_>, issue: &Issue, selection: &Selection, state: &State) -> PlannedIssue {
+    let issue = selection.details.get(&issue.id).unwrap_or(issue);
+    let skipped = selection.skipped.iter().find(|skipped| skipped.issue == issue.identifier);
+    let attempt = state.issues.get(&issue.id).map_or(0, |record| record.attempts).saturating_add(1);
+    let (complexity, choice) = model_for(run, issue, attempt);
+    let required = &run.settings.tracker.required_labels;
+    let difficulty = issue.has_details.then(|| difficulty::predict(issue, &state.outcomes, required));
+    PlannedIssue {
+        issue: issue.identifier.clone(),
+        title: issue.title.clone(),
+        url: issue.url.clone(),
+        chosen: selection.issues.iter().any(|chosen| chosen.id == issue.id),
+        reason: skipped.map(|skipped| skipped.reason),
+        detail: skipped.map(|skipped| skipped.detail.clone()),
+        rank: selection.ranked.iter().position(|id| *id == issue.id).map(|at| at + 1),
+        priority: Some(issue.priority),
+        complexity,
+        difficulty,
+        model: choice.model,
+        model_reason: Some(choice.reason),
+        overlaps: selection
+            .judged
+            .get(&issue.id)
+            .map(|judged| judged.overlaps.clone())
+            .unwrap_or_default(),
+        attempt: Some(attempt),
+        advice: advice(&issue.id, state),
     }
 }
 
@@ -112,30 +116,5 @@ fn unread(skipped: &Skipped) -> PlannedIssue {
         overlaps: Vec::new(),
         attempt: None,
         advice: Vec::new(),
-    }
-}
-
-/// What the issue's last attempt teaches the next.
-pub(super) fn advice(id: &IssueId, state: &State) -> Vec<String> {
-    let last = state.outcomes.iter().rev().find(|outcome| outcome.issue_id == *id);
-    last.filter(|outcome| outcome.outcome.is_failure())
-        .map(|outcome| symptom::adjustments(&attempt_of(outcome)))
-        .unwrap_or_default()
-}
-
-fn attempt_of(outcome: &OutcomeRecord) -> Attempt {
-    Attempt {
-        number: outcome.attempt,
-        outcome: outcome.outcome,
-        failure: outcome.failure,
-        phase: outcome.phase,
-        tool_calls: outcome.tool_calls,
-        files_modified: outcome.files_modified,
-        usage: Usage::default(),
-        duration_ms: outcome.duration_ms,
-        has_commits: outcome.has_commits,
-        model: outcome.model.clone(),
-        gates: outcome.gates.clone(),
-        error_tail: outcome.error_tail.clone(),
     }
 }

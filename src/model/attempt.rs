@@ -1,6 +1,6 @@
 //! One attempt at one issue: phases, outcomes, failures.
 
-use super::{StopReason, Usage};
+use super::{FaultKind, StopReason, Usage};
 use serde::{Deserialize, Serialize};
 
 /// What the agent is doing, as its tool calls tell it.
@@ -144,6 +144,8 @@ pub struct Attempt {
     pub number: u32,
     pub outcome: Outcome,
     pub failure: Option<Failure>,
+    /// The fault, where it is told more exactly than by the failure.
+    pub fault: Option<FaultKind>,
     pub phase: Phase,
     pub tool_calls: u64,
     pub files_modified: u64,

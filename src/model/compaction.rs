@@ -2,7 +2,7 @@
 //! outcomes that leave it are handed out for the history, the rest is in git's.
 
 use super::state::DayUsage;
-use super::{IssueId, IssueRecord, IssueStatus, OutcomeRecord, State, Time};
+use super::{IssueId, IssueRecord, OutcomeRecord, Stage, State, Time};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Issues that are remembered although nothing is open about them.
@@ -36,7 +36,7 @@ impl State {
             return Vec::new();
         }
         let age = |record: &IssueRecord| -> (bool, Option<Time>) {
-            (record.status != IssueStatus::Done, record.issue_updated_at)
+            (!record.stage.is_final(), record.issue_updated_at)
         };
         settled.sort_by_key(|(_, record)| age(record));
         settled.into_iter().take(surplus).map(|(id, _)| id.clone()).collect()
@@ -44,9 +44,14 @@ impl State {
 }
 
 fn is_settled(record: &IssueRecord) -> bool {
-    match record.status {
-        IssueStatus::Running | IssueStatus::InReview => false,
-        IssueStatus::Done | IssueStatus::Failed | IssueStatus::Blocked | IssueStatus::NoChanges => true,
+    match record.stage {
+        Stage::Claimed
+        | Stage::Ready(_)
+        | Stage::Pushed(_)
+        | Stage::Proposed(_)
+        | Stage::InReview(_)
+        | Stage::Rework(_) => false,
+        Stage::Merged(_) | Stage::Closed(_) | Stage::Done(_) | Stage::Waiting(_) | Stage::Blocked(_) => true,
     }
 }
 
@@ -59,12 +64,13 @@ fn keep_newest(usage: &mut BTreeMap<String, DayUsage>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Review;
     use chrono::{DateTime, TimeDelta};
 
-    fn with_issues(count: usize, status: impl Fn(usize) -> IssueStatus) -> State {
+    fn with_issues(count: usize, stage: impl Fn(usize) -> Stage) -> State {
         let mut state = State::empty();
         for number in 0..count {
-            let mut record = IssueRecord::new(&format!("T-{number}"), status(number));
+            let mut record = IssueRecord::new(&format!("T-{number}"), stage(number));
             let seconds = TimeDelta::seconds(i64::try_from(number).unwrap());
             record.issue_updated_at = Some(DateTime::UNIX_EPOCH + seconds);
             state.issues.insert(IssueId::new(format!("{number:05}")), record);
@@ -79,8 +85,8 @@ mod tests {
     #[test]
     fn the_oldest_issues_that_are_done_are_forgotten_first() {
         let state = with_issues(KEEP_SETTLED + 10, |number| match number {
-            0..5 => IssueStatus::Blocked,
-            _ => IssueStatus::Done,
+            0..5 => Stage::blocked("b"),
+            _ => Stage::done("merged", None),
         });
         let kept = state.compacted(200).0;
         assert_eq!(kept.issues.len(), KEEP_SETTLED);
@@ -92,11 +98,11 @@ mod tests {
     #[test]
     fn what_is_open_is_never_forgotten() {
         let open = with_issues(KEEP_SETTLED * 2, |number| match number % 2 {
-            0 => IssueStatus::InReview,
-            _ => IssueStatus::Running,
+            0 => Stage::InReview(Review::default()),
+            _ => Stage::Claimed,
         });
         assert_eq!(open.compacted(200).0.issues, open.issues);
-        let few = with_issues(KEEP_SETTLED, |_| IssueStatus::Done);
+        let few = with_issues(KEEP_SETTLED, |_| Stage::done("merged", None));
         assert_eq!(few.compacted(200).0.issues, few.issues);
     }
 

@@ -6,11 +6,27 @@ use sha2::{Digest, Sha256};
 use std::fmt;
 
 macro_rules! text_id {
-    ($(#[$doc:meta])* $name:ident) => {
+    ($(#[$doc:meta])* $name:ident, $check:expr) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
         #[serde(transparent)]
         pub struct $name(String);
+
+        impl<'de> Deserialize<'de> for $name {
+            /// A document is anybody's to write: what git or a terminal could take for something
+            /// else is refused where it is read.
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                let check: fn(&str) -> Result<(), &'static str> = $check;
+                match check(&text) {
+                    Ok(()) => Ok(Self(text)),
+                    Err(why) => {
+                        let shown: String = text.chars().take(60).flat_map(char::escape_debug).collect();
+                        Err(serde::de::Error::custom(format!("\"{shown}\" {why}")))
+                    }
+                }
+            }
+        }
 
         impl $name {
             pub fn new(text: impl Into<String>) -> Self {
@@ -19,6 +35,18 @@ macro_rules! text_id {
 
             pub fn as_str(&self) -> &str {
                 &self.0
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl From<String> for $name {
+            fn from(text: String) -> Self {
+                Self(text)
             }
         }
 
@@ -32,20 +60,53 @@ macro_rules! text_id {
 
 text_id!(
     /// The tracker's own, stable id of an issue (Linear: a UUID; local: the file's stem).
-    IssueId
+    IssueId,
+    is_plain
 );
 text_id!(
     /// One invocation of Conductor.
-    RunId
+    RunId,
+    is_plain
 );
 text_id!(
     /// A branch without `refs/heads/`, e.g. `conductor/ENG-42`.
-    BranchName
+    BranchName,
+    is_branch
 );
 text_id!(
     /// A full object id of a commit, in hexadecimal.
-    Sha
+    Sha,
+    is_object_id
 );
+
+/// Text of one line that no program takes for an option.
+fn is_plain(text: &str) -> Result<(), &'static str> {
+    if text.is_empty() || text.len() > 500 {
+        return Err("is empty or too long");
+    }
+    if text.chars().any(char::is_control) { Err("holds control characters") } else { Ok(()) }
+}
+
+/// The rules of `git check-ref-format --branch`.
+fn is_branch(text: &str) -> Result<(), &'static str> {
+    is_plain(text)?;
+    let forbidden = |c: char| matches!(c, ' ' | '~' | '^' | ':' | '?' | '*' | '[' | '\\' | '\u{7f}');
+    let part_is_bad = |part: &str| part.is_empty() || part.starts_with('.') || part.ends_with(".lock");
+    let is_bad = text.starts_with('-')
+        || text.ends_with('.')
+        || text.contains("..")
+        || text.contains("@{")
+        || text == "@"
+        || text.chars().any(forbidden)
+        || text.split('/').any(part_is_bad);
+    if is_bad { Err("is no branch name") } else { Ok(()) }
+}
+
+/// A full object id: SHA-1 or SHA-256 in hexadecimal.
+fn is_object_id(text: &str) -> Result<(), &'static str> {
+    let is_hex = text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_hex && matches!(text.len(), 40 | 64) { Ok(()) } else { Err("is no object id") }
+}
 
 impl BranchName {
     /// The full name of the branch on the remote.

@@ -2,7 +2,7 @@
 //! nothing else writes to standard output.
 
 use super::plan::Complexity;
-use super::{Failure, GateResult, Outcome, Phase, Time, Usage};
+use super::{Fault, Failure, GateResult, Outcome, Phase, StageName, Time, Usage};
 use serde::Serialize;
 
 #[derive(Debug, Clone, Serialize)]
@@ -19,6 +19,13 @@ pub struct CycleReport {
     pub dispatched: Vec<Dispatched>,
     pub skipped: Vec<Skipped>,
     pub recovered: Vec<Recovered>,
+    /// Issues moved on without an agent.
+    pub advanced: Vec<Advanced>,
+    /// Faults of accepted work that stand until somebody mends them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub standing: Vec<StandingFault>,
+    /// What holds the agent's side in bounds.
+    pub sandbox: &'static str,
     pub requests: Requests,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timings: Option<Timings>,
@@ -76,6 +83,12 @@ pub struct Dispatched {
     /// Why no later cycle takes it up by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub blocked_reason: Option<String>,
+    /// How far its change has come.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stage: Option<StageName>,
+    /// What is wrong, and whose it is to put right.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fault: Option<Fault>,
     /// The folder or file that holds the run's log.
     pub log: Option<String>,
     /// Things that went less than well and did not stop the issue.
@@ -118,6 +131,11 @@ pub enum SkipReason {
     AttemptsExhausted,
     Untrusted,
     ChangedSincePoll,
+    Permission,
+    Machine,
+    Login,
+    Service,
+    Damaged,
 }
 
 impl SkipReason {
@@ -139,8 +157,29 @@ impl SkipReason {
             Self::AttemptsExhausted => "attempts_exhausted",
             Self::Untrusted => "untrusted",
             Self::ChangedSincePoll => "changed_since_poll",
+            Self::Permission => "permission",
+            Self::Machine => "machine",
+            Self::Login => "login",
+            Self::Service => "service",
+            Self::Damaged => "damaged",
         }
     }
+}
+
+/// A change that was brought on without an agent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Advanced {
+    pub issue: String,
+    pub from: StageName,
+    pub to: StageName,
+}
+
+/// Accepted work that cannot be delivered yet.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StandingFault {
+    pub issue: String,
+    pub stage: StageName,
+    pub fault: Fault,
 }
 
 /// A dead run's claim, and what became of it.

@@ -4,36 +4,41 @@
 //! Transitions borrow a state and return a new one or a [`Refusal`]; no clock, no I/O. Unknown
 //! fields survive a rewrite.
 
-use super::{BranchName, Failure, GateResult, IssueId, Outcome, Phase, RunId, Sha, Time};
+use super::document::Damaged;
+use super::{BranchName, Failure, GateResult, IssueId, IssueRecord, Outcome, Phase, RunId, Sha, Stage, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// The version this program reads and writes.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 type Extra = BTreeMap<String, Value>;
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// All that runs remember. Its form as text is `document`'s.
+#[derive(Debug, Clone, PartialEq)]
 pub struct State {
-    pub version: u32,
-    #[serde(default)]
     pub updated_at: Option<Time>,
-    #[serde(default)]
     pub updated_by: Option<Writer>,
-    #[serde(default)]
     pub claims: BTreeMap<IssueId, Claim>,
-    #[serde(default)]
     pub issues: BTreeMap<IssueId, IssueRecord>,
-    #[serde(default)]
     pub rate_limit: RateLimit,
     /// Day (`YYYY-MM-DD`, UTC) → what its runs used.
-    #[serde(default)]
     pub usage: BTreeMap<String, DayUsage>,
-    #[serde(default)]
     pub outcomes: Vec<OutcomeRecord>,
-    #[serde(flatten)]
+    /// What a credential was last seen to be allowed, by service.
+    pub access: BTreeMap<String, AccessLook>,
+    /// Records that could not be understood; kept as they are.
+    pub damaged: Vec<Damaged>,
     pub extra: Extra,
+}
+
+/// A look at what a credential may do, remembered so that not every run looks again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessLook {
+    /// Of the credential and of what it was looked at for; no secret can be read from it.
+    pub fingerprint: String,
+    pub checked_at: Time,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -59,90 +64,21 @@ pub struct Claim {
     pub attempt: u32,
     pub branch: BranchName,
     pub base_sha: Sha,
+    #[serde(default)]
+    pub purpose: Purpose,
     #[serde(flatten)]
     pub extra: Extra,
 }
 
-/// What is remembered of an issue between cycles.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct IssueRecord {
-    pub identifier: String,
-    pub status: IssueStatus,
-    #[serde(default)]
-    pub attempts: u32,
-    #[serde(default)]
-    pub interruptions: u32,
-    #[serde(default)]
-    pub failures_by_phase: BTreeMap<Phase, u32>,
-    #[serde(default)]
-    pub branch: Option<BranchName>,
-    #[serde(default)]
-    pub head_sha: Option<Sha>,
-    #[serde(default)]
-    pub pull_request: Option<RecordedPullRequest>,
-    #[serde(default)]
-    pub next_attempt_at: Option<Time>,
-    #[serde(default)]
-    pub blocked_reason: Option<String>,
-    /// The ticket's own time of change when we last wrote to it; a later one means a person did.
-    #[serde(default)]
-    pub issue_updated_at: Option<Time>,
-    #[serde(flatten)]
-    pub extra: Extra,
-}
-
-impl IssueRecord {
-    pub fn new(identifier: &str, status: IssueStatus) -> Self {
-        Self {
-            identifier: identifier.to_owned(),
-            status,
-            attempts: 0,
-            interruptions: 0,
-            failures_by_phase: BTreeMap::new(),
-            branch: None,
-            head_sha: None,
-            pull_request: None,
-            next_attempt_at: None,
-            blocked_reason: None,
-            issue_updated_at: None,
-            extra: Extra::new(),
-        }
-    }
-
-    /// All failures over all cycles.
-    pub fn failures(&self) -> u32 {
-        self.failures_by_phase.values().sum()
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// What a claim is held for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum IssueStatus {
-    Running,
-    InReview,
-    Done,
-    Failed,
-    Blocked,
-    NoChanges,
-}
-
-impl IssueStatus {
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Running => "running",
-            Self::InReview => "in_review",
-            Self::Done => "done",
-            Self::Failed => "failed",
-            Self::Blocked => "blocked",
-            Self::NoChanges => "no_changes",
-        }
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RecordedPullRequest {
-    pub number: u64,
-    pub url: String,
+pub enum Purpose {
+    /// An agent works on the ticket.
+    #[default]
+    Work,
+    /// Accepted work is being delivered: no agent, no slot.
+    Deliver,
 }
 
 /// The provider's limit, shared by all runners.
@@ -170,13 +106,22 @@ pub struct DayUsage {
     pub cache_creation_tokens: u64,
     #[serde(default)]
     pub cache_read_tokens: u64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "amount")]
     pub usd: f64,
     #[serde(default)]
     pub runs: u64,
     #[serde(flatten)]
     pub extra: Extra,
 }
+
+/// Sums of earlier releases could overflow, which JSON writes as `null`.
+fn amount<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    let told = Option::<f64>::deserialize(deserializer)?.unwrap_or(0.0);
+    Ok(if told.is_finite() { told.clamp(0.0, MOST_USD) } else { 0.0 })
+}
+
+/// The most a sum of money is believed to be.
+pub const MOST_USD: f64 = 1e9;
 
 /// The day a moment belongs to, in the words of [`State::usage`].
 pub fn day_of(at: Time) -> String {
@@ -235,7 +180,6 @@ pub enum Refusal {
 impl State {
     pub fn empty() -> Self {
         Self {
-            version: VERSION,
             updated_at: None,
             updated_by: None,
             claims: BTreeMap::new(),
@@ -243,35 +187,14 @@ impl State {
             rate_limit: RateLimit::default(),
             usage: BTreeMap::new(),
             outcomes: Vec::new(),
+            access: BTreeMap::new(),
+            damaged: Vec::new(),
             extra: Extra::new(),
         }
     }
 
-    /// Reads a document. A newer version or anything malformed is an error, never "empty".
-    pub fn parse(text: &[u8]) -> Result<Self, String> {
-        #[derive(Deserialize)]
-        struct Versioned {
-            version: u32,
-        }
-        let head: Versioned = serde_json::from_slice(text).map_err(|e| e.to_string())?;
-        if head.version != VERSION {
-            return Err(format!(
-                "its version is {}, this program reads version {VERSION}: use a matching release of conductor",
-                head.version
-            ));
-        }
-        serde_json::from_slice(text).map_err(|e| e.to_string())
-    }
-
-    /// The document as it is stored: readable, one trailing newline.
-    pub fn to_json(&self) -> String {
-        let mut text = serde_json::to_string_pretty(self).unwrap_or_else(|_| "{}".to_owned());
-        text.push('\n');
-        text
-    }
-
     /// The issue's record as a fresh or existing value.
     pub fn record_of(&self, id: &IssueId, identifier: &str) -> IssueRecord {
-        self.issues.get(id).cloned().unwrap_or_else(|| IssueRecord::new(identifier, IssueStatus::Running))
+        self.issues.get(id).cloned().unwrap_or_else(|| IssueRecord::new(identifier, Stage::Claimed))
     }
 }

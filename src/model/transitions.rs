@@ -1,7 +1,7 @@
 //! How the state document changes: pure functions from a state to the next one, or a [`Refusal`].
 //! Each can be decided again on a fresher state after a lost race.
 
-use super::state::{DayUsage, Refusal, day_of};
+use super::state::{DayUsage, MOST_USD, Refusal, day_of};
 use super::{Attempt, Claim, IssueId, IssueRecord, Outcome, OutcomeRecord, RunId, State, Time, Usage};
 
 /// How an issue's work ended, in what the document remembers of it.
@@ -18,6 +18,8 @@ pub struct Conclusion {
     /// One outcome each in the history.
     pub attempts: Vec<Attempt>,
     pub labels: Vec<String>,
+    /// The claim goes on: the accepted work is still to be delivered by the same run.
+    pub keeps_claim: bool,
 }
 
 impl State {
@@ -40,22 +42,67 @@ impl State {
         Ok(next)
     }
 
-    /// Ends a claim in its outcome.
+    /// Writes an outcome of the run that holds the claim, and ends the claim with it unless it goes on.
     pub fn conclude(&self, done: &Conclusion) -> Result<State, Refusal> {
         let mut next = self.clone();
-        next.take_claim(&done.issue_id, &done.claimed_by)?;
-        Ok(next.conclude_unclaimed(done))
+        if done.keeps_claim {
+            next.check_claim(&done.issue_id, &done.claimed_by)?;
+        } else {
+            next.take_claim(&done.issue_id, &done.claimed_by)?;
+        }
+        next.write_outcomes(done);
+        Ok(next)
     }
 
     /// Writes an outcome where there is no claim to end.
     pub fn conclude_unclaimed(&self, done: &Conclusion) -> State {
         let mut next = self.clone();
-        next.issues.insert(done.issue_id.clone(), done.record.clone());
-        for attempt in &done.attempts {
-            next.add_usage(done.at, &attempt.usage);
-            next.outcomes.push(done.outcome_of(attempt));
-        }
+        next.write_outcomes(done);
         next
+    }
+
+    fn write_outcomes(&mut self, done: &Conclusion) {
+        let before = self.issues.get(&done.issue_id).map(|record| record.cost).unwrap_or_default();
+        let mut record = done.record.clone();
+        record.cost = done.attempts.iter().fold(before, |cost, attempt| cost.plus(&attempt.usage));
+        self.issues.insert(done.issue_id.clone(), record);
+        for attempt in &done.attempts {
+            self.add_usage(done.at, &attempt.usage);
+            self.outcomes.push(done.outcome_of(attempt));
+        }
+    }
+
+    /// Brings the record of a claimed issue to a further stage; the claim ends unless it goes on.
+    pub fn advance(
+        &self,
+        id: &IssueId,
+        run: &RunId,
+        record: &IssueRecord,
+        keeps_claim: bool,
+    ) -> Result<State, Refusal> {
+        let mut next = self.clone();
+        next.check_claim(id, run)?;
+        if !keeps_claim {
+            next.claims.remove(id);
+        }
+        if let Some(pull) = &record.pull_request {
+            next.link_outcome(id, record.attempts, &pull.url);
+        }
+        let cost = next.issues.get(id).map(|before| before.cost).unwrap_or_default();
+        next.issues.insert(id.clone(), IssueRecord { cost, ..record.clone() });
+        Ok(next)
+    }
+
+    /// The pull request of an accepted attempt is known later than its outcome.
+    fn link_outcome(&mut self, id: &IssueId, attempt: u32, url: &str) {
+        let of_it = |outcome: &&mut OutcomeRecord| {
+            outcome.issue_id == *id && outcome.attempt == attempt && outcome.outcome == Outcome::Success
+        };
+        if let Some(outcome) = self.outcomes.iter_mut().rev().find(of_it)
+            && outcome.pull_request.is_none()
+        {
+            outcome.pull_request = Some(url.to_owned());
+        }
     }
 
     /// Changes what is remembered of an issue; `None` when nothing is.
@@ -65,14 +112,17 @@ impl State {
         Some(next)
     }
 
-    fn take_claim(&mut self, id: &IssueId, run: &RunId) -> Result<(), Refusal> {
+    fn check_claim(&self, id: &IssueId, run: &RunId) -> Result<(), Refusal> {
         match self.claims.get(id) {
-            Some(claim) if claim.run_id == *run => {
-                self.claims.remove(id);
-                Ok(())
-            }
+            Some(claim) if claim.run_id == *run => Ok(()),
             _ => Err(Refusal::ClaimLost),
         }
+    }
+
+    fn take_claim(&mut self, id: &IssueId, run: &RunId) -> Result<(), Refusal> {
+        self.check_claim(id, run)?;
+        self.claims.remove(id);
+        Ok(())
     }
 
     fn add_usage(&mut self, at: Time, usage: &Usage) {
@@ -81,7 +131,8 @@ impl State {
         day.output_tokens = day.output_tokens.saturating_add(usage.output_tokens);
         day.cache_creation_tokens = day.cache_creation_tokens.saturating_add(usage.cache_creation_tokens);
         day.cache_read_tokens = day.cache_read_tokens.saturating_add(usage.cache_read_tokens);
-        day.usd += usage.usd.unwrap_or(0.0);
+        let spent = usage.usd.filter(|usd| usd.is_finite() && *usd > 0.0).unwrap_or(0.0);
+        day.usd = (day.usd + spent).clamp(0.0, MOST_USD);
         day.runs = day.runs.saturating_add(1);
     }
 }

@@ -3,8 +3,10 @@
 
 use crate::model::report::SkipReason;
 use crate::model::settings::{AssigneeRule, Limits, TrackerRules};
-use crate::model::state::RecordedPullRequest;
-use crate::model::{Blocker, Claim, Issue, IssueRecord, IssueStatus, State, StateKind, Time};
+use crate::model::document::Place;
+use crate::model::{
+    Blocker, Claim, Issue, IssueRecord, IssueStatus, RecordedPullRequest, Stage, State, StateKind, Time,
+};
 use chrono::{SecondsFormat, TimeDelta};
 
 /// What an issue is judged by.
@@ -50,6 +52,7 @@ pub fn assess(issue: &Issue, state: &State, rules: &Rules) -> Verdict {
     let record = state.issues.get(&issue.id);
     let changed = record.is_some_and(|record| has_changed_since(issue, record));
     let found = claimed(state.claims.get(&issue.id), rules)
+        .or_else(|| damaged(issue, state))
         .or_else(|| archived(issue))
         .or_else(|| record.and_then(|record| finished(issue, record, changed, rules.tracker)))
         .or_else(|| in_another_state(issue, rules).filter(|_| !rules.force))
@@ -88,6 +91,14 @@ fn claimed(claim: Option<&Claim>, rules: &Rules) -> Option<Skip> {
     Some(Skip::new(SkipReason::Claimed, detail))
 }
 
+/// What is remembered of the ticket cannot be read: nobody knows what was done already.
+fn damaged(issue: &Issue, state: &State) -> Option<Skip> {
+    let id = issue.id.as_str();
+    let found = state.damage_of(Place::Claim, id).or_else(|| state.damage_of(Place::Issue, id))?;
+    let detail = format!("{}; see `conductor state verify`, then `conductor retry {}`", found.sentence(), issue.identifier);
+    Some(Skip::new(SkipReason::Damaged, detail))
+}
+
 fn archived(issue: &Issue) -> Option<Skip> {
     issue.archived.then(|| Skip::new(SkipReason::State, "it is archived: restore it first"))
 }
@@ -97,10 +108,13 @@ fn archived(issue: &Issue) -> Option<Skip> {
 fn finished(issue: &Issue, record: &IssueRecord, changed: bool, rules: &TrackerRules) -> Option<Skip> {
     let where_we_put_it =
         issue.state.is_named(&rules.in_review_state) || issue.state.is_named(&rules.in_progress_state);
+    if let Stage::Ready(_) | Stage::Pushed(_) | Stage::Proposed(_) = record.stage {
+        return Some(undelivered(record));
+    }
     if changed && !where_we_put_it {
         return None;
     }
-    match record.status {
+    match record.status() {
         IssueStatus::InReview => {
             let what = pull_request(record.pull_request.as_ref());
             Some(Skip::new(SkipReason::InReview, format!("{what} awaits review")))
@@ -114,6 +128,20 @@ fn finished(issue: &Issue, record: &IssueRecord, changed: bool, rules: &TrackerR
         }
         IssueStatus::Running | IssueStatus::Failed | IssueStatus::Blocked | IssueStatus::NoChanges => None,
     }
+}
+
+/// Accepted work is delivered, never done again.
+fn undelivered(record: &IssueRecord) -> Skip {
+    let step = match record.stage {
+        Stage::Ready(_) => "its branch is still to be pushed",
+        Stage::Pushed(_) => "its pull request is still to be opened",
+        _ => "its ticket is still to be moved",
+    };
+    let detail = match &record.fault {
+        Some(fault) => format!("its work is accepted, {step}: {}", fault.message),
+        None => format!("its work is accepted, {step}"),
+    };
+    Skip::new(SkipReason::InReview, detail)
 }
 
 fn pull_request(pull: Option<&RecordedPullRequest>) -> String {
@@ -188,7 +216,7 @@ fn held_back(record: &IssueRecord, changed: bool, rules: &Rules) -> Option<Skip>
     if !changed && let Some(skip) = blocked(record, rules.limits) {
         return Some(skip);
     }
-    let until = record.next_attempt_at.filter(|until| *until > rules.now)?;
+    let until = record.next_attempt_at().filter(|until| *until > rules.now)?;
     let detail = format!("next attempt at {}, after {}", moment(until), times(record.failures(), "failure"));
     Some(Skip::new(SkipReason::Backoff, detail))
 }
@@ -200,10 +228,8 @@ fn blocked(record: &IssueRecord, limits: &Limits) -> Option<Skip> {
         let detail = format!("{} of {} allowed: {REMEDY}", times(failures, "failure"), limits.max_failures);
         return Some(Skip::new(SkipReason::AttemptsExhausted, detail));
     }
-    let why = match record.status {
-        IssueStatus::Blocked => {
-            record.blocked_reason.clone().unwrap_or_else(|| "recorded as blocked".to_owned())
-        }
+    let why = match record.status() {
+        IssueStatus::Blocked => record.blocked_reason().unwrap_or("recorded as blocked").to_owned(),
         IssueStatus::NoChanges => "the agent found nothing to change".to_owned(),
         _ if record.interruptions > limits.max_interruptions => {
             format!("interrupted {}", times(record.interruptions, "time"))
@@ -414,7 +440,7 @@ mod tests {
     fn an_issue_in_review_comes_back_only_when_its_ticket_was_moved_back() {
         let mut pull = record(IssueStatus::InReview);
         pull.branch = Some(BranchName::new("conductor/ENG-1"));
-        pull.pull_request = Some(RecordedPullRequest { number: 17, url: "https://x/17".to_owned() });
+        pull.pull_request = Some(RecordedPullRequest::new(17, "https://x/17"));
         let in_review = || world().record(pull.clone());
         in_review().is_skipped(SkipReason::InReview, "pull request #17 (https://x/17) awaits review");
         forced(in_review()).is_skipped(SkipReason::InReview, "#17");
@@ -449,7 +475,7 @@ mod tests {
     fn a_failed_issue_waits_until_its_time() {
         let waiting = |until| {
             let mut failed = record(IssueStatus::Failed);
-            failed.next_attempt_at = Some(at(until));
+            failed.stage = Stage::waiting(Some(at(until)), "it failed");
             failed.failures_by_phase.insert(Phase::Testing, 1);
             world().record(failed)
         };
@@ -463,7 +489,7 @@ mod tests {
     #[test]
     fn a_blocked_issue_is_skipped_with_its_reason_until_its_ticket_changes() {
         let mut blocked = record(IssueStatus::Blocked);
-        blocked.blocked_reason = Some("failed 2 times while testing".to_owned());
+        blocked.stage = Stage::blocked("failed 2 times while testing");
         let blocked = || world().record(blocked.clone());
         blocked().is_skipped(SkipReason::Blocked, "failed 2 times while testing: change the ticket");
         touched(blocked()).is_eligible(true);

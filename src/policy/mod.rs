@@ -1,5 +1,6 @@
 //! Decisions: values in, verdict out, no I/O.
 
+pub mod advice;
 pub mod budget;
 pub mod complexity;
 pub mod context;
@@ -9,6 +10,7 @@ pub mod difficulty;
 pub mod eligibility;
 pub mod environment;
 pub mod evolve;
+pub mod faults;
 pub mod fix;
 pub mod learn;
 pub mod ongoing;
@@ -22,5 +24,6 @@ pub mod retry;
 mod samples;
 pub mod slots;
 pub mod spending;
+pub mod status_comment;
 pub mod symptom;
 pub mod template;

@@ -3,7 +3,8 @@
 
 use super::symptom;
 use crate::model::settings::{Backoff, Limits};
-use crate::model::{Attempt, Failure, IssueRecord, IssueStatus, Outcome, Time};
+use crate::model::{Attempt, Failure, Fault, FaultKind, IssueRecord, Outcome, Stage, Time, stage};
+use super::faults;
 use chrono::TimeDelta;
 use std::time::Duration;
 
@@ -31,8 +32,8 @@ pub fn within_cycle(
     if let Some(why) = not_to_be_repeated(failure) {
         return Next::Stop(why.to_owned());
     }
-    if record.status == IssueStatus::Blocked {
-        return Next::Stop(record.blocked_reason.clone().unwrap_or_else(|| "it is blocked".to_owned()));
+    if let Some(why) = record.blocked_reason() {
+        return Next::Stop(why.to_owned());
     }
     if tried >= limits.max_attempts {
         return Next::Stop(format!("{tried} of {} attempts of this cycle are used", limits.max_attempts));
@@ -50,13 +51,17 @@ pub fn record_after(
     now: Time,
 ) -> IssueRecord {
     match attempt.outcome {
-        Outcome::Success => ended(record, attempt, IssueStatus::InReview),
-        Outcome::NoChanges => ended(record, attempt, IssueStatus::NoChanges),
+        Outcome::Success => ended(record, attempt, Stage::Claimed),
+        Outcome::NoChanges => ended(record, attempt, Stage::done(stage::NO_CHANGES, Some(now))),
         Outcome::Interrupted => interrupted(record, limits),
-        Outcome::Failure | Outcome::Partial => match class_of(attempt) {
-            Some(Failure::RateLimited) => limited(record),
-            failure => failed(record, attempt, failure, limits, backoff, now),
-        },
+        Outcome::Failure | Outcome::Partial => {
+            let fault = fault_of(record, attempt, now);
+            if faults::consequence(fault.owner).spends_attempt {
+                failed(record, attempt, fault, limits, backoff, now)
+            } else {
+                unspent(record, fault)
+            }
+        }
     }
 }
 
@@ -66,20 +71,30 @@ pub fn renewed(record: &IssueRecord) -> IssueRecord {
     IssueRecord {
         interruptions: 0,
         failures_by_phase: Default::default(),
-        next_attempt_at: None,
-        blocked_reason: None,
+        word_limits: 0,
+        stage: Stage::waiting(None, "it starts over"),
+        fault: None,
         ..record.clone()
     }
+}
+
+/// What an attempt that failed is recorded as.
+fn fault_of(record: &IssueRecord, attempt: &Attempt, now: Time) -> Fault {
+    let failure = class_of(attempt).unwrap_or(Failure::AgentExit);
+    let words = attempt.error_tail.clone().unwrap_or_else(|| format!("the attempt ended as {}", failure.word()));
+    Fault::new(attempt.fault.unwrap_or(FaultKind::of_failure(failure)), words, now).after(record.fault.as_ref())
 }
 
 /// The record after an interruption: counted apart from failures, and too many of them block.
 pub fn interrupted(record: &IssueRecord, limits: &Limits) -> IssueRecord {
     let mut next = record.clone();
     next.interruptions = record.interruptions.saturating_add(1);
-    if next.interruptions > limits.max_interruptions {
-        next.status = IssueStatus::Blocked;
-        next.blocked_reason = Some(format!("interrupted {} times", next.interruptions));
-    }
+    next.fault = None;
+    next.stage = if next.interruptions > limits.max_interruptions {
+        Stage::blocked(format!("interrupted {} times", next.interruptions))
+    } else {
+        Stage::waiting(None, "it was interrupted")
+    };
     next
 }
 
@@ -114,23 +129,21 @@ fn not_to_be_repeated(failure: Failure) -> Option<&'static str> {
     }
 }
 
-fn ended(record: &IssueRecord, attempt: &Attempt, status: IssueStatus) -> IssueRecord {
+fn ended(record: &IssueRecord, attempt: &Attempt, stage: Stage) -> IssueRecord {
     let attempts = record.attempts.max(attempt.number);
-    IssueRecord { status, attempts, ..renewed(record) }
+    IssueRecord { stage, attempts, ..renewed(record) }
 }
 
-/// A limit spends no attempt; the shared backoff says when to go on.
-fn limited(record: &IssueRecord) -> IssueRecord {
-    let mut next = record.clone();
-    next.status = IssueStatus::Failed;
-    next.next_attempt_at = None;
-    next
+/// What is nobody's failed attempt spends nothing: the ticket waits until it is mended.
+fn unspent(record: &IssueRecord, fault: Fault) -> IssueRecord {
+    let stage = Stage::waiting(fault.next_try_at, format!("{}: not the ticket's fault", fault.kind.word()));
+    IssueRecord { stage, fault: Some(fault), ..record.clone() }
 }
 
 fn failed(
     record: &IssueRecord,
     attempt: &Attempt,
-    failure: Option<Failure>,
+    fault: Fault,
     limits: &Limits,
     backoff: &Backoff,
     now: Time,
@@ -140,36 +153,31 @@ fn failed(
     let in_phase = next.failures_by_phase.entry(attempt.phase).or_insert(0);
     *in_phase = in_phase.saturating_add(1);
     let (in_phase, failures) = (*in_phase, next.failures());
-    next.blocked_reason = if failure == Some(Failure::Budget) {
+    let blocked = if fault.kind == FaultKind::Budget {
         Some("budget.usd_per_issue is used up".to_owned())
     } else if failures >= limits.max_failures {
         Some(format!("failed {failures} times"))
-    } else if in_phase >= 2 && failure.is_some_and(is_the_works_own) {
+    } else if in_phase >= 2 && fault.kind != FaultKind::HookFailed {
         Some(format!("failed {in_phase} times while {}, likely a structural problem", attempt.phase.word()))
     } else {
         None
     };
-    if next.blocked_reason.is_some() {
-        next.status = IssueStatus::Blocked;
-        next.next_attempt_at = None;
-    } else {
-        next.status = IssueStatus::Failed;
-        next.next_attempt_at =
-            TimeDelta::from_std(backoff.delay(failures)).ok().and_then(|delay| now.checked_add_signed(delay));
-    }
+    next.word_limits = 0;
+    next.stage = match blocked {
+        Some(why) => Stage::blocked(why),
+        None => {
+            let delay = TimeDelta::from_std(backoff.delay(failures)).ok();
+            Stage::waiting(delay.and_then(|delay| now.checked_add_signed(delay)), "its last attempt failed")
+        }
+    };
+    next.fault = Some(fault.not_before(next.next_attempt_at()));
     next
-}
-
-/// Whether the failure speaks about the work, rather than about what surrounds it: a remote that
-/// was away twice is no structural problem of the issue.
-fn is_the_works_own(failure: Failure) -> bool {
-    !matches!(failure, Failure::Publish | Failure::HookFailed | Failure::Workspace)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Phase;
+    use crate::model::{IssueStatus, Phase};
     use crate::policy::samples::{BACKOFF, at, attempt, limits, record};
 
     fn after(record: &IssueRecord, attempt: &Attempt) -> IssueRecord {
@@ -195,17 +203,17 @@ mod tests {
     #[test]
     fn two_failures_in_one_phase_block() {
         let once = after(&record(IssueStatus::Running), &failure(Failure::AgentExit, Phase::Testing));
-        assert_eq!((once.status, once.failures()), (IssueStatus::Failed, 1));
+        assert_eq!((once.status(), once.failures()), (IssueStatus::Failed, 1));
         let elsewhere = after(&once, &failure(Failure::AgentExit, Phase::Reading));
-        assert_eq!(elsewhere.status, IssueStatus::Failed);
+        assert_eq!(elsewhere.status(), IssueStatus::Failed);
         let second = Attempt { number: 2, ..failure(Failure::GateFailed, Phase::Testing) };
         let twice = after(&once, &second);
-        assert_eq!((twice.status, twice.attempts), (IssueStatus::Blocked, 2));
+        assert_eq!((twice.status(), twice.attempts), (IssueStatus::Blocked, 2));
         assert_eq!(
-            twice.blocked_reason.as_deref(),
+            twice.blocked_reason(),
             Some("failed 2 times while testing, likely a structural problem")
         );
-        assert_eq!(twice.next_attempt_at, None);
+        assert_eq!(twice.next_attempt_at(), None);
         assert_stops(next(&once, &second, 1), "structural");
     }
 
@@ -214,17 +222,17 @@ mod tests {
         for class in [Failure::Publish, Failure::HookFailed, Failure::Workspace] {
             let failed = failure(class, Phase::Committing);
             let twice = after(&after(&record(IssueStatus::Running), &failed), &failed);
-            assert_eq!(twice.status, IssueStatus::Failed, "{class:?}");
-            assert_eq!(after(&twice, &failed).status, IssueStatus::Blocked, "{class:?}");
+            assert_eq!(twice.status(), IssueStatus::Failed, "{class:?}");
+            assert_eq!(after(&twice, &failed).status(), IssueStatus::Blocked, "{class:?}");
         }
     }
 
     #[test]
     fn the_wait_between_cycles_grows_with_the_failures() {
         let once = after(&record(IssueStatus::Running), &failure(Failure::AgentExit, Phase::Testing));
-        assert_eq!(once.next_attempt_at, Some(at(1)));
+        assert_eq!(once.next_attempt_at(), Some(at(1)));
         let twice = after(&once, &failure(Failure::AgentExit, Phase::Reading));
-        assert_eq!(twice.next_attempt_at, Some(at(2)));
+        assert_eq!(twice.next_attempt_at(), Some(at(2)));
     }
 
     #[test]
@@ -237,8 +245,8 @@ mod tests {
         ] {
             let next = after(&before, &attempt);
             assert_eq!((next.attempts, next.failures()), (0, 0), "{attempt:?}");
-            assert_eq!((next.next_attempt_at, next.blocked_reason), (None, None));
-            assert_eq!(next.status, IssueStatus::Failed);
+            assert_eq!((next.next_attempt_at(), next.blocked_reason()), (None, None));
+            assert_eq!(next.status(), IssueStatus::Failed);
         }
     }
 
@@ -246,10 +254,10 @@ mod tests {
     fn a_later_success_clears_earlier_failures() {
         let failed = after(&record(IssueStatus::Running), &failure(Failure::AgentExit, Phase::Testing));
         let ended = after(&failed, &Attempt { number: 2, ..attempt(Outcome::Success, None, "") });
-        assert_eq!((ended.status, ended.failures(), ended.attempts), (IssueStatus::InReview, 0, 2));
-        assert_eq!(ended.next_attempt_at, None);
+        assert_eq!((ended.status(), ended.failures(), ended.attempts), (IssueStatus::InReview, 0, 2));
+        assert_eq!(ended.next_attempt_at(), None);
         let idle = after(&failed, &attempt(Outcome::NoChanges, None, ""));
-        assert_eq!((idle.status, idle.failures()), (IssueStatus::NoChanges, 0));
+        assert_eq!((idle.status(), idle.failures()), (IssueStatus::NoChanges, 0));
     }
 
     #[test]
@@ -259,11 +267,11 @@ mod tests {
         for times in 1..=3 {
             record = after(&record, &stopped);
             assert_eq!((record.interruptions, record.failures(), record.attempts), (times, 0, 0));
-            assert_eq!(record.status, IssueStatus::Running);
+            assert_eq!(record.status(), IssueStatus::Running);
         }
         record = after(&record, &stopped);
-        assert_eq!(record.status, IssueStatus::Blocked);
-        assert_eq!(record.blocked_reason.as_deref(), Some("interrupted 4 times"));
+        assert_eq!(record.status(), IssueStatus::Blocked);
+        assert_eq!(record.blocked_reason(), Some("interrupted 4 times"));
     }
 
     #[test]
@@ -271,6 +279,6 @@ mod tests {
         let failed = after(&record(IssueStatus::Running), &failure(Failure::AgentExit, Phase::Testing));
         let over = renewed(&IssueRecord { interruptions: 2, ..failed });
         assert_eq!((over.failures(), over.interruptions, over.attempts), (0, 0, 1));
-        assert_eq!(over.next_attempt_at, None);
+        assert_eq!(over.next_attempt_at(), None);
     }
 }

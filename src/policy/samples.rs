@@ -67,7 +67,15 @@ pub fn limits() -> Limits {
 pub const BACKOFF: Backoff = Backoff { base: Duration::from_secs(1), max: Duration::from_secs(300) };
 
 pub fn record(status: IssueStatus) -> IssueRecord {
-    IssueRecord { issue_updated_at: Some(at(0)), ..IssueRecord::new("ENG-1", status) }
+    let stage = match status {
+        IssueStatus::Running => Stage::Claimed,
+        IssueStatus::InReview => Stage::InReview(Review::default()),
+        IssueStatus::Done => Stage::done("merged", None),
+        IssueStatus::NoChanges => Stage::done(crate::model::stage::NO_CHANGES, None),
+        IssueStatus::Failed => Stage::waiting(None, "it failed"),
+        IssueStatus::Blocked => Stage::blocked("recorded as blocked"),
+    };
+    IssueRecord { issue_updated_at: Some(at(0)), ..IssueRecord::new("ENG-1", stage) }
 }
 
 pub fn attempt(outcome: Outcome, failure: Option<Failure>, tail: &str) -> Attempt {
@@ -75,6 +83,7 @@ pub fn attempt(outcome: Outcome, failure: Option<Failure>, tail: &str) -> Attemp
         number: 1,
         outcome,
         failure,
+        fault: None,
         phase: Phase::Implementing,
         tool_calls: 3,
         files_modified: 1,
@@ -126,6 +135,7 @@ pub fn claim(run: &str, lease_ends: Time) -> Claim {
         attempt: 1,
         branch: BranchName::new("conductor/ENG-1"),
         base_sha: Sha::new("0"),
+        purpose: Purpose::Work,
         extra: BTreeMap::new(),
     }
 }

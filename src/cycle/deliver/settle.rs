@@ -1,0 +1,123 @@
+//! Writing how far a change has come: the record alone, or together with its branch; and the end of
+//! the claim.
+
+use super::super::ledger::{Change, Entry, LedgerError};
+use super::super::run::Run;
+use super::super::world::CycleError;
+use super::{Parcel, Unwritten};
+use crate::model::{Conclusion, IssueRecord, Outcome, Refusal, State};
+use crate::policy::rate_limit;
+use crate::ports::RefUpdate;
+
+/// What became of a write.
+pub(in crate::cycle) enum Written {
+    Yes,
+    /// Not, and nothing more can be done in this run: see [`Parcel::trouble`].
+    No,
+    /// The ref that was to move with it was refused, in these words.
+    Ref(String),
+}
+
+/// Ends the claim with the record as it stands.
+pub(in crate::cycle) fn settle(run: &Run<'_>, parcel: &mut Parcel) {
+    if parcel.trouble.is_some() {
+        return;
+    }
+    let record = parcel.record.clone();
+    let what = describe(&record, parcel.unwritten.as_ref());
+    if let Written::Ref(detail) = write(run, parcel, &record, what, Vec::new(), false) {
+        parcel.trouble = Some(CycleError::Unreachable(format!("{}: {detail}", record.identifier)));
+    }
+}
+
+/// Writes the record, and the run's outcomes when they are not on record yet.
+pub(in crate::cycle) fn write(
+    run: &Run<'_>,
+    parcel: &mut Parcel,
+    record: &IssueRecord,
+    what: String,
+    refs: Vec<RefUpdate>,
+    keeps_claim: bool,
+) -> Written {
+    let unwritten = parcel.unwritten.take();
+    let id = parcel.issue.id.clone();
+    let own = run.settings.identity.run_id.clone();
+    let contexts = unwritten.as_ref().map(|unwritten| unwritten.contexts.clone()).unwrap_or_default();
+    let decide: Box<dyn FnMut(&State) -> Result<State, Refusal> + Send> = match &unwritten {
+        Some(unwritten) => {
+            let conclusion = Conclusion {
+                issue_id: id,
+                claimed_by: own.clone(),
+                run_id: own,
+                at: run.now(),
+                record: record.clone(),
+                attempts: unwritten.attempts.clone(),
+                labels: parcel.issue.labels.clone(),
+                keeps_claim,
+            };
+            let (limit_hit, rules, at) = (unwritten.limit_hit, run.settings.rate_limit, run.now());
+            Box::new(move |state| {
+                let mut next = state.conclude(&conclusion)?;
+                if let Some(resets_at) = limit_hit {
+                    next.rate_limit = rate_limit::after_hit(&next.rate_limit, resets_at, &rules, at);
+                }
+                Ok(next)
+            })
+        }
+        None => {
+            let record = record.clone();
+            Box::new(move |state| state.advance(&id, &own, &record, keeps_claim))
+        }
+    };
+    let seat = run.ledger.seat();
+    let entry = Entry { change: Change { what, refs, decide }, contexts };
+    let key = record.identifier.clone();
+    let written = run.watch.time("record", Some(&key), || run.ledger.commit(&seat, entry));
+    match written {
+        Ok(()) => Written::Yes,
+        Err(LedgerError::Ref { detail, .. }) => {
+            parcel.unwritten = unwritten;
+            Written::Ref(detail)
+        }
+        Err(error) => {
+            parcel.unwritten = unwritten;
+            parcel.trouble = Some(CycleError::Unreachable(format!(
+                "{key}: its outcome could not be written: {}; nothing is lost, the next run records it",
+                words(&error)
+            )));
+            Written::No
+        }
+    }
+}
+
+/// `record ENG-42: success, #17`.
+fn describe(record: &IssueRecord, unwritten: Option<&Unwritten>) -> String {
+    let stage = record.stage.name().word();
+    let mut text = format!("record {}: ", record.identifier);
+    match unwritten.map(|unwritten| unwritten.attempts.last()) {
+        Some(Some(last)) if last.outcome != Outcome::Success => {
+            text.push_str(last.outcome.word());
+            if let Some(failure) = last.failure {
+                text.push_str(&format!(" ({})", failure.word()));
+            }
+        }
+        Some(None) => text.push_str("released"),
+        _ => text.push_str(stage),
+    }
+    if let Some(pull) = record.pull_request.as_ref().filter(|_| stage == "in_review") {
+        text.push_str(&format!(", #{}", pull.number));
+    }
+    if let Some(fault) = record.fault.as_ref().filter(|_| record.stage.delivery().is_some()) {
+        text.push_str(&format!(" ({})", fault.kind.word()));
+    }
+    text
+}
+
+pub(in crate::cycle) fn words(error: &LedgerError) -> String {
+    match error {
+        LedgerError::Refused(Refusal::ClaimLost) => "the claim is no longer this run's".to_owned(),
+        LedgerError::Refused(Refusal::Nothing) => "there was nothing to write".to_owned(),
+        LedgerError::Ref { name, detail, .. } => format!("{name}: {detail}"),
+        LedgerError::Store(error) => error.to_string(),
+    }
+}

@@ -1,0 +1,218 @@
+//! The main thread while the work goes on: starts a ticket's thread whenever a slot is free, looks
+//! at the running tickets every `reconcile_interval`, and waits. A ticket is claimed by its own
+//! thread, when its turn has come.
+
+use super::deferral;
+use super::intake::access::Seen;
+use super::intake::claim::{self, Bid, Taken};
+use super::intake::select::Selection;
+use super::run::Run;
+use super::stop::Stops;
+use super::ticket::{self, Worked};
+use super::world::{CycleError, Request};
+use crate::model::report::{Dispatched, SkipReason, Skipped};
+use crate::model::{Fault, Issue, IssueId};
+use crate::policy::{faults, ongoing};
+use std::collections::{HashMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc;
+use std::time::Duration;
+
+/// How often the main thread looks whether it was asked to stop.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// What a ticket's thread tells the main one.
+enum FromWorker {
+    /// Its agents and checks are through; delivering and recording need no slot.
+    AgentsDone,
+    Ended(Ended),
+}
+
+/// How a ticket's thread ended.
+enum Ended {
+    Worked(Box<Worked>),
+    Skipped(Skipped),
+    /// The claim could not be made or confirmed: no other can either.
+    Stopped(CycleError),
+    /// A fault of our own.
+    Lost,
+}
+
+/// What all the threads together did.
+#[derive(Default)]
+pub(super) struct AllWorked {
+    pub dispatched: Vec<Dispatched>,
+    pub skipped: Vec<Skipped>,
+    pub trouble: Option<CycleError>,
+}
+
+/// The tickets of this run: those that wait for a slot, and those at work.
+struct Board {
+    queue: VecDeque<Issue>,
+    running: HashMap<IssueId, Issue>,
+    /// Those whose agents, or checks, may still run: what comes after needs no slot.
+    slots: HashMap<IssueId, String>,
+    all: AllWorked,
+}
+
+/// Works through the selected tickets, so many at once; returns when the last thread is done.
+pub(super) fn dispatch(run: &Run<'_>, selection: &Selection, request: &Request, seen: &Seen) -> AllWorked {
+    let at_once = selection.at_once.max(1);
+    let limit = run.settings.limits.deadline.map(|deadline| deadline.saturating_sub(run.watch.elapsed()));
+    let deadline = limit.map(|limit| run.world.clock.monotonic().saturating_add(limit));
+    let stops = Stops::new(run.interrupt, run.world.clock.as_ref(), deadline.unwrap_or(Duration::MAX));
+    let order: HashMap<&str, usize> =
+        selection.issues.iter().enumerate().map(|(rank, issue)| (issue.identifier.as_str(), rank)).collect();
+    let mut board = Board {
+        queue: selection.issues.iter().cloned().collect(),
+        running: HashMap::new(),
+        slots: HashMap::new(),
+        all: AllWorked::default(),
+    };
+    open_status(run, board.queue.len(), at_once);
+    let (sender, receiver) = mpsc::channel();
+    std::thread::scope(|scope| {
+        let mut looked = run.world.clock.monotonic();
+        loop {
+            hold_back(run, &mut board, at_once);
+            while board.slots.len() < at_once
+                && !stops.all()
+                && let Some(next) = board.queue.pop_front()
+            {
+                let own: Vec<Option<String>> = board.slots.values().cloned().map(Some).collect();
+                board.running.insert(next.id.clone(), next.clone());
+                board.slots.insert(next.id.clone(), next.state.name.clone());
+                let (sender, stops) = (sender.clone(), &stops);
+                // The receiver outlives every thread of the scope.
+                scope.spawn(move || {
+                    let id = next.id.clone();
+                    let tell = |news| drop(sender.send((id.clone(), news)));
+                    let bid =
+                        Bid { issue: &next, selection, force: request.force, own, seen, deadline };
+                    let free = || tell(FromWorker::AgentsDone);
+                    let ended = catch_unwind(AssertUnwindSafe(|| one(run, &bid, stops, &free)));
+                    tell(FromWorker::Ended(ended.unwrap_or(Ended::Lost)));
+                });
+            }
+            if board.running.is_empty() {
+                break;
+            }
+            if let Ok((id, news)) = receiver.recv_timeout(LOOK) {
+                board.slots.remove(&id);
+                if let FromWorker::Ended(ended) = news
+                    && let Some(issue) = board.running.remove(&id)
+                {
+                    board.add(&issue, ended);
+                }
+            }
+            let now = run.world.clock.monotonic();
+            if now.saturating_sub(looked) >= run.settings.limits.reconcile_interval {
+                looked = now;
+                look_at_tickets(run, &board.running, &stops);
+            }
+            if stops.all() {
+                run.status.stopping();
+            }
+            run.status.catch_up();
+        }
+    });
+    board.leave(SkipReason::NoSlot, "the run ended before its turn");
+    let mut all = board.all;
+    all.dispatched.sort_by_key(|done| order.get(done.issue.as_str()).copied());
+    all
+}
+
+fn one(run: &Run<'_>, bid: &Bid<'_>, stops: &Stops<'_>, free: &dyn Fn()) -> Ended {
+    match claim::take(run, bid) {
+        Ok(Taken::Claimed(claimed)) => Ended::Worked(Box::new(ticket::run_ticket(run, &claimed, stops, free))),
+        Ok(Taken::Skipped(skipped)) => Ended::Skipped(skipped),
+        Err(error) => Ended::Stopped(error),
+    }
+}
+
+/// A limit that was hit meanwhile, a budget that is used up, a fault every ticket would meet: the
+/// tickets that wait are left to a later run.
+fn hold_back(run: &Run<'_>, board: &mut Board, at_once: usize) {
+    if board.queue.is_empty() {
+        return;
+    }
+    if let Some(fault) = run.outages.end_of_dispatch() {
+        board.leave_for(&fault);
+    } else if board.slots.len() < at_once
+        && let Some(deferral) = deferral::now(run)
+    {
+        let why = format!("until {}: {}", deferral.until.format("%F %T UTC"), deferral.why);
+        board.leave(SkipReason::Backoff, &why);
+    }
+}
+
+impl Board {
+    fn leave_for(&mut self, fault: &Fault) {
+        let reason = faults::held_reason(fault.owner).unwrap_or(SkipReason::Service);
+        self.leave(reason, &fault.message);
+    }
+
+    fn leave(&mut self, reason: SkipReason, why: &str) {
+        self.all.skipped.extend(self.queue.drain(..).map(|issue| Skipped {
+            issue: issue.identifier,
+            reason,
+            detail: why.to_owned(),
+        }));
+    }
+
+    fn add(&mut self, issue: &Issue, ended: Ended) {
+        let trouble = match ended {
+            Ended::Worked(worked) => {
+                let Worked { dispatched, trouble } = *worked;
+                self.all.dispatched.push(dispatched);
+                trouble
+            }
+            Ended::Skipped(skipped) => {
+                self.all.skipped.push(skipped);
+                None
+            }
+            Ended::Stopped(error) => {
+                let why = error.to_string();
+                self.queue.push_front(issue.clone());
+                self.leave(SkipReason::Service, &why);
+                Some(error)
+            }
+            Ended::Lost => Some(CycleError::Internal(format!(
+                "{}: a fault of conductor's own ended its work; the next run finds what was done",
+                issue.identifier
+            ))),
+        };
+        self.all.trouble = self.all.trouble.take().or(trouble);
+    }
+}
+
+/// The work begins: makes the run's folder, removes old ones.
+fn open_status(run: &Run<'_>, queued: usize, at_once: usize) {
+    let state = run.ledger.state();
+    let live = state.claims.values().map(|claim| claim.run_id.as_str().to_owned()).collect();
+    run.status.open(queued, at_once, state.rate_limit.clone(), &live);
+}
+
+/// One query for all running tickets. That it fails is no reason to stop anybody.
+fn look_at_tickets(run: &Run<'_>, running: &HashMap<IssueId, Issue>, stops: &Stops<'_>) {
+    let ids: Vec<IssueId> = running.keys().cloned().collect();
+    let fresh = match run.world.tracker.refresh(&ids) {
+        Ok(fresh) => fresh,
+        Err(error) => {
+            tracing::warn!("the running tickets could not be refreshed: {error}");
+            return;
+        }
+    };
+    let fresh: HashMap<&IssueId, &Issue> = fresh.iter().map(|issue| (&issue.id, issue)).collect();
+    for issue in running.values() {
+        let change = match fresh.get(&issue.id) {
+            Some(now) => {
+                ongoing::change(issue, now, &run.settings.tracker).map(|change| change.to_string())
+            }
+            None => Some("the tracker has it no longer".to_owned()),
+        };
+        if let Some(change) = change {
+            stops.ticket_changed(&issue.id, change);
+        }
+    }
+}

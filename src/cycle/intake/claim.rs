@@ -1,0 +1,234 @@
+//! Claim: one ticket, when there is a free slot for it, by compare-and-swap; then a look at it as it
+//! is now. A ticket that changed is given back.
+
+use super::super::ledger::{Change, Entry, LedgerError};
+use super::super::run::Run;
+use super::super::tickets;
+use super::super::work::job::ClaimedIssue;
+use super::super::world::{CycleError, Settings};
+use super::super::claims::{CI_ATTEMPT, Living};
+use super::access::Seen;
+use super::branch::branch_for;
+use super::conflicts;
+use super::select::{Selection, skipped_by};
+use crate::model::report::{SkipReason, Skipped};
+use crate::model::{Claim, Issue, IssueId, IssueRecord, Purpose, Refusal, Sha, State, Time};
+use crate::policy::eligibility::{Skip, Verdict};
+use crate::policy::{retry, slots};
+use chrono::TimeDelta;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Between the end of the work and the end of its lease: time to deliver and record.
+const LEASE_MARGIN: Duration = Duration::from_secs(600);
+
+/// What became of a candidate.
+pub(in crate::cycle) enum Taken {
+    Claimed(Box<ClaimedIssue>),
+    Skipped(Skipped),
+}
+
+/// What one candidate is claimed with.
+pub(in crate::cycle) struct Bid<'b> {
+    pub issue: &'b Issue,
+    pub selection: &'b Selection,
+    pub force: bool,
+    /// States of the tickets this run works on now.
+    pub own: Vec<Option<String>>,
+    pub seen: &'b Seen,
+    /// The clock's monotonic time at which work ends.
+    pub deadline: Option<Duration>,
+}
+
+/// What the last pass of the decision came to.
+type Decided = Arc<Mutex<Result<bool, Skip>>>;
+
+/// Claims a candidate, or says why not.
+pub(in crate::cycle) fn take(run: &Run<'_>, bid: &Bid<'_>) -> Result<Taken, CycleError> {
+    let issue = bid.issue;
+    let name = Some(issue.identifier.as_str());
+    let decided = match run.watch.time("claim", name, || swap(run, bid))? {
+        Ok(anew) => anew,
+        Err(skip) => return Ok(Taken::Skipped(skipped_by(issue, skip))),
+    };
+    let state = run.ledger.state();
+    let fresh = match tickets::look(run, issue) {
+        Ok(fresh) => fresh,
+        Err(error) => {
+            give_back(run, issue)?;
+            return Err(error.into());
+        }
+    };
+    match confirm(run, fresh, &state, bid.force) {
+        Ok(now) => {
+            let Some(claim) = state.claims.get(&issue.id).cloned() else {
+                let skip = Skip::new(SkipReason::Claimed, "another run has it since");
+                return Ok(Taken::Skipped(skipped_by(issue, skip)));
+            };
+            let mut record = state.record_of(&issue.id, &issue.identifier);
+            if decided || bid.selection.anew.contains(&issue.id) {
+                record = retry::renewed(&record);
+            }
+            Ok(Taken::Claimed(Box::new(ClaimedIssue { issue: now, claim, record })))
+        }
+        Err(skip) => {
+            give_back(run, issue)?;
+            Ok(Taken::Skipped(skipped_by(issue, skip)))
+        }
+    }
+}
+
+/// The compare-and-swap. Decided again, eligibility and slots included, for every fresher state.
+fn swap(run: &Run<'_>, bid: &Bid<'_>) -> Result<Result<bool, Skip>, CycleError> {
+    let base = match run.ledger.base() {
+        Some(base) => base,
+        None => run.world.workspaces.base()?,
+    };
+    let issue = bid.issue.clone();
+    let what = format!("claim {}", issue.identifier);
+    let decided: Decided = Arc::new(Mutex::new(Err(Skip::new(SkipReason::Claimed, "it was not decided"))));
+    let (result, settings, clock, living) =
+        (Arc::clone(&decided), run.settings, run.world.clock.as_ref(), run.living());
+    let (judged, force, own, seen) =
+        (Arc::clone(&bid.selection.judged), bid.force, bid.own.clone(), bid.seen.clone());
+    let lease = lease_of(run, bid.deadline);
+    let threshold = settings.preflight.threshold;
+    let decide = move |state: &State| {
+        let now = clock.now();
+        let fits = fits(&living, settings, &issue, state, force, &own, now)
+            .and_then(|anew| match conflicts::met_since(&living, &issue, state, &judged, threshold) {
+                Some(skip) => Err(skip),
+                None => Ok(anew),
+            });
+        let outcome = fits.clone();
+        *result.lock().unwrap_or_else(PoisonError::into_inner) = outcome;
+        if fits.is_err() {
+            return Err(Refusal::Nothing);
+        }
+        let claim = claim_of(settings, &issue, state.issues.get(&issue.id), lease, &base, now);
+        let mut next = state.claim(&issue.id, claim);
+        next.access.extend(seen.clone());
+        Ok(next)
+    };
+    let seat = run.ledger.seat();
+    let change = Change { what, refs: Vec::new(), decide: Box::new(decide) };
+    match run.ledger.commit(&seat, Entry { change, contexts: Vec::new() }) {
+        Ok(()) | Err(LedgerError::Refused(_)) => {
+            Ok(decided.lock().unwrap_or_else(PoisonError::into_inner).clone())
+        }
+        Err(LedgerError::Store(error)) => Err(error.into()),
+        Err(LedgerError::Ref { name, detail, .. }) => Err(CycleError::Unreachable(format!("{name}: {detail}"))),
+    }
+}
+
+/// Whether the state as it is now lets this run have the ticket; whether it starts over.
+fn fits(
+    living: &Living<'_>,
+    settings: &Settings,
+    issue: &Issue,
+    state: &State,
+    force: bool,
+    own: &[Option<String>],
+    now: Time,
+) -> Result<bool, Skip> {
+    // A lost run's claim is recovered first: what it pushed must be seen before an agent runs again.
+    if let Some(claim) = state.claims.get(&issue.id).filter(|claim| living.is_anothers(claim)) {
+        let detail = format!("the claim of run {} on {} is to be recovered first", claim.run_id, claim.host);
+        let skip = Skip::new(SkipReason::Claimed, detail);
+        if living.is_dead(claim) {
+            return Err(skip);
+        }
+    }
+    match living.assess(issue, state, force, now) {
+        Verdict::Skip(skip) => Err(skip),
+        Verdict::Eligible { anew } => {
+            let mut busy = living.busy(state, &HashMap::new());
+            busy.extend(own.iter().cloned());
+            match slots::fill(&[issue], &settings.limits, &busy).skipped.pop() {
+                Some((_, skip)) => Err(skip),
+                None => Ok(anew),
+            }
+        }
+    }
+}
+
+fn claim_of(
+    settings: &Settings,
+    issue: &Issue,
+    record: Option<&IssueRecord>,
+    lease: TimeDelta,
+    base: &Sha,
+    now: Time,
+) -> Claim {
+    let identity = &settings.identity;
+    let mut claim = Claim {
+        identifier: issue.identifier.clone(),
+        run_id: identity.run_id.clone(),
+        host: identity.host.clone(),
+        pid: identity.pid,
+        pid_started: identity.pid_started.clone(),
+        ci_run_url: identity.ci_run_url.clone(),
+        claimed_at: now,
+        lease_expires_at: now.checked_add_signed(lease).unwrap_or(now),
+        attempt: record.map_or(0, |record| record.attempts).saturating_add(1),
+        branch: branch_for(&settings.branch_prefix, &issue.identifier, record),
+        base_sha: base.clone(),
+        purpose: Purpose::Work,
+        extra: Default::default(),
+    };
+    if let Some(attempt) = identity.ci_attempt {
+        claim.extra.insert(CI_ATTEMPT.to_owned(), attempt.into());
+    }
+    claim
+}
+
+/// Whether a claimed ticket may still be worked on, now that it was read again.
+fn confirm(run: &Run<'_>, issue: Option<Issue>, state: &State, force: bool) -> Result<Issue, Skip> {
+    let Some(issue) = issue else {
+        return Err(Skip::new(SkipReason::ChangedSincePoll, "the tracker has it no longer"));
+    };
+    if let Verdict::Skip(skip) = run.living().assess(&issue, state, force, run.now()) {
+        let detail = format!("{}: {}", skip.reason.word(), skip.detail);
+        return Err(Skip::new(SkipReason::ChangedSincePoll, detail));
+    }
+    Ok(issue)
+}
+
+/// Gives a claim back as if it had never been.
+fn give_back(run: &Run<'_>, issue: &Issue) -> Result<(), CycleError> {
+    let (id, own): (IssueId, _) = (issue.id.clone(), run.settings.identity.run_id.clone());
+    let change = Change {
+        what: format!("release {}", issue.identifier),
+        refs: Vec::new(),
+        decide: Box::new(move |state| state.release(&id, &own)),
+    };
+    match run.ledger.commit(&run.ledger.seat(), Entry { change, contexts: Vec::new() }) {
+        Ok(()) | Err(LedgerError::Refused(_)) => Ok(()),
+        Err(LedgerError::Store(error)) => Err(error.into()),
+        Err(LedgerError::Ref { name, detail, .. }) => Err(CycleError::Unreachable(format!("{name}: {detail}"))),
+    }
+}
+
+/// How long one ticket can take: what is left of the run's deadline, else all its attempts.
+fn lease_of(run: &Run<'_>, deadline: Option<Duration>) -> TimeDelta {
+    let longest = time_for(run);
+    let left = deadline.map_or(longest, |deadline| {
+        deadline.saturating_sub(run.world.clock.monotonic()).min(longest)
+    });
+    TimeDelta::from_std(left.saturating_add(LEASE_MARGIN)).unwrap_or(TimeDelta::hours(12))
+}
+
+/// The longest one ticket can need.
+pub(in crate::cycle) fn time_for(run: &Run<'_>) -> Duration {
+    let agent = &run.settings.agent;
+    let attempt = agent
+        .startup_timeout
+        .saturating_add(agent.turn_timeout)
+        .saturating_add(agent.grace_period.saturating_mul(2))
+        .saturating_add(run.world.commands.time_limit().saturating_mul(agent.max_fix_turns + 1));
+    attempt
+        .saturating_add(run.settings.retry.max)
+        .saturating_mul(run.settings.limits.max_attempts)
+        .saturating_add(Duration::from_secs(600))
+}

@@ -1,0 +1,212 @@
+//! One ticket's way through a run: claimed, worked on, delivered or kept, recorded. Ties the stages
+//! together; each of them is its own room.
+
+use super::deliver::{self, Parcel, Unwritten, settle};
+use super::faults;
+use super::run::Run;
+use super::recover::kept_result;
+use super::stop::Stops;
+use super::told;
+use super::work::context;
+use super::work::job::{ClaimedIssue, Job};
+use super::work::result::WorkResult;
+use super::work::saved;
+use super::world::CycleError;
+use super::{tickets, work};
+use crate::model::progress::News;
+use crate::model::report::Dispatched;
+use crate::model::{Issue, IssueRecord, Stage, safe_key};
+use crate::policy::ongoing::{self, Change};
+use crate::ports::TicketUpdate;
+use std::time::Duration;
+
+/// What became of one ticket.
+pub(super) struct Worked {
+    pub dispatched: Dispatched,
+    /// The outcome could not be written.
+    pub trouble: Option<CycleError>,
+}
+
+/// From the claim to the record. `free` is called when no agent or check of it runs any more.
+pub(super) fn run_ticket(run: &Run<'_>, claimed: &ClaimedIssue, stops: &Stops<'_>, free: &dyn Fn()) -> Worked {
+    let issue = &claimed.issue;
+    let _span = tracing::info_span!("issue", issue = %issue.identifier).entered();
+    let begun = run.watch.elapsed();
+    run.emit(issue, News::Claimed { title: issue.title.clone() });
+    run.status.begin(issue, claimed.claim.attempt);
+    let mut parcel = parcel_of(claimed);
+    let job = begin(run, claimed, &mut parcel);
+    let mut result = work::work(run, claimed, job, stops);
+    // What was hit or spent must be on record before the next one begins.
+    let holds = run.settings.budget.is_daily() || result.attempts.iter().any(|one| one.is_limited());
+    note_end_of_dispatch(run, &result, claimed);
+    if !holds {
+        free();
+    }
+    if result.accepted.is_some() {
+        look_again(run, &mut parcel, &mut result);
+    }
+    parcel.record = IssueRecord {
+        issue_updated_at: parcel.record.issue_updated_at,
+        comment: parcel.record.comment.clone(),
+        ..result.record(run, claimed)
+    };
+    parcel.unwritten = Some(Unwritten {
+        attempts: result.attempts.iter().map(|one| one.attempt.clone()).collect(),
+        contexts: context::contexts(run, claimed, &result.attempts),
+        limit_hit: result.limit_hit(),
+    });
+    match result.accepted {
+        Some(_) => hand_over(run, &mut parcel, &result),
+        None => give_up(run, &mut parcel, &result),
+    }
+    end(run, parcel, &result, begun)
+}
+
+fn parcel_of(claimed: &ClaimedIssue) -> Parcel {
+    Parcel {
+        issue: claimed.issue.clone(),
+        claim: claimed.claim.clone(),
+        record: claimed.record.clone(),
+        unwritten: None,
+        is_fresh: true,
+        created: false,
+        stays_where_it_is: false,
+        unseen: None,
+        warnings: Vec::new(),
+        trouble: None,
+    }
+}
+
+/// The workspace, while the ticket is told that the work begins.
+fn begin<'c>(
+    run: &Run<'_>,
+    claimed: &'c ClaimedIssue,
+    parcel: &mut Parcel,
+) -> Result<Job<'c>, crate::workspace::WorkspaceError> {
+    let issue = &claimed.issue;
+    let name = Some(issue.identifier.as_str());
+    let working = IssueRecord { stage: Stage::Claimed, fault: None, ..claimed.record.clone() };
+    let update = TicketUpdate {
+        move_to: Some(run.settings.tracker.in_progress_state.clone()),
+        link: None,
+        comment: tickets::comment(run, &working, Some(claimed.claim.attempt)),
+    };
+    let (written, opened) = std::thread::scope(|scope| {
+        let written = scope.spawn(|| tickets::write(run, "move ticket", issue, &update));
+        let opened = run.watch.time("workspace", name, || saved::open(run, claimed));
+        (written.join(), opened)
+    });
+    match written {
+        Ok(Ok(written)) => {
+            if let Some(error) = written.error() {
+                parcel.warnings.push(format!("the ticket could not be brought up to date: {error}"));
+            }
+            if let Some(Ok(id)) = &written.commented {
+                parcel.record.comment = Some(id.clone());
+            }
+            parcel.record.issue_updated_at = written.updated_at.or(issue.updated_at);
+        }
+        Ok(Err(error)) => parcel.warnings.push(format!(
+            "the ticket could not be moved to {}: {error}",
+            run.settings.tracker.in_progress_state
+        )),
+        Err(_) => parcel.warnings.push("the ticket could not be moved: its thread failed".to_owned()),
+    }
+    let dir = run.settings.run_dir.join(safe_key(&issue.identifier));
+    opened.map(|workspace| {
+        run.status.entered(issue, workspace.path());
+        Job { claimed, workspace, dir }
+    })
+}
+
+/// Faults that the next ticket would meet as well end dispatch before it is spent.
+fn note_end_of_dispatch(run: &Run<'_>, result: &WorkResult<'_>, claimed: &ClaimedIssue) {
+    if let Some(fault) = result.record(run, claimed).fault {
+        run.outages.note_end_of_dispatch(&fault);
+    }
+}
+
+/// The last look at the ticket before anything of it leaves the machine.
+fn look_again(run: &Run<'_>, parcel: &mut Parcel, result: &mut WorkResult<'_>) {
+    let cancelled = match tickets::look(run, &parcel.issue) {
+        Ok(Some(fresh)) => {
+            let change = ongoing::change(&parcel.issue, &fresh, &run.settings.tracker);
+            parcel.issue = Issue { description: std::mem::take(&mut parcel.issue.description), ..fresh };
+            match change {
+                None => None,
+                // The person's state stands; accepted work is delivered all the same.
+                Some(Change::MovedElsewhere(_)) => {
+                    parcel.stays_where_it_is = true;
+                    None
+                }
+                Some(change) => Some(change.to_string()),
+            }
+        }
+        Ok(None) => Some("the tracker has the ticket no longer".to_owned()),
+        Err(error) => {
+            let what = "the ticket could not be refreshed before its pull request";
+            parcel.unseen = Some(faults::of_tracker(run, what, &error));
+            None
+        }
+    };
+    if let Some(why) = cancelled {
+        result.accepted = None;
+        if let Some(last) = result.attempts.last_mut() {
+            last.interrupt(&why);
+        }
+    }
+}
+
+/// Accepted work: pushed, proposed, announced, as far as that goes.
+fn hand_over(run: &Run<'_>, parcel: &mut Parcel, result: &WorkResult<'_>) {
+    let outcome = result.outcome();
+    if let Some(job) = &result.job {
+        run.status.try_to(|| kept_result::write(&job.dir, &parcel.record));
+    }
+    deliver::step(run, parcel);
+    std::thread::scope(|scope| {
+        // Pushed work is safe; of any other the workspace's branch is the only hold.
+        let is_pushed = !matches!(parcel.record.stage, Stage::Ready(_)) && parcel.trouble.is_none();
+        let removal = result.job.as_ref().filter(|_| is_pushed);
+        let removal = removal.map(|job| scope.spawn(move || saved::put_away(run, job, outcome)));
+        if is_pushed {
+            deliver::carry(run, parcel);
+        } else if let (Some(job), Some(last)) = (&result.job, result.last()) {
+            parcel.warnings.extend(saved::keep(run, job, last));
+        }
+        settle::settle(run, parcel);
+        if let Some(Ok(Some(warning))) = removal.map(std::thread::ScopedJoinHandle::join) {
+            parcel.warnings.push(warning);
+        }
+    });
+}
+
+/// Work that does not stand: saved, the ticket given back, the outcome recorded.
+fn give_up(run: &Run<'_>, parcel: &mut Parcel, result: &WorkResult<'_>) {
+    let outcome = result.outcome();
+    if let (Some(job), Some(last)) = (&result.job, result.last()) {
+        parcel.warnings.extend(saved::keep(run, job, last));
+    }
+    if let Ok(Some(fresh)) = tickets::look(run, &parcel.issue) {
+        let at = tickets::give_back(run, &fresh, &mut parcel.record);
+        parcel.record.issue_updated_at = at.or(fresh.updated_at);
+    }
+    std::thread::scope(|scope| {
+        let removal = result.job.as_ref().map(|job| scope.spawn(move || saved::put_away(run, job, outcome)));
+        settle::settle(run, parcel);
+        if let Some(Ok(Some(warning))) = removal.map(std::thread::ScopedJoinHandle::join) {
+            parcel.warnings.push(warning);
+        }
+    });
+}
+
+fn end(run: &Run<'_>, mut parcel: Parcel, result: &WorkResult<'_>, begun: Duration) -> Worked {
+    let outcome = result.outcome();
+    let trouble = parcel.trouble.take();
+    let dispatched = told::told(run, &parcel, &result.attempts, outcome, begun);
+    run.status.end(&parcel.issue, outcome);
+    let news = News::Finished { outcome, failure: dispatched.failure, error: dispatched.error.clone() };
+    run.emit(&parcel.issue, news);
+    Worked { dispatched, trouble }
+}

@@ -1,0 +1,92 @@
+//! What the report says of each ticket of this run.
+
+use super::deliver::Parcel;
+use super::model_choice;
+use super::run::Run;
+use super::work::attempted::Attempted;
+use crate::model::report::{Dispatched, ReportedPullRequest};
+use crate::model::{Attempt, Issue, Outcome, Sha, Usage};
+use std::time::Duration;
+
+/// A report's entry for an issue nothing has happened to yet.
+pub(super) fn blank(issue: &Issue) -> Dispatched {
+    Dispatched {
+        issue: issue.identifier.clone(),
+        title: issue.title.clone(),
+        url: issue.url.clone(),
+        outcome: None,
+        failure: None,
+        attempts: 0,
+        phase: None,
+        branch: String::new(),
+        head_sha: None,
+        commits: 0,
+        files_changed: 0,
+        pull_request: None,
+        tool_calls: 0,
+        model: None,
+        model_reason: None,
+        complexity: None,
+        usage: Usage::default(),
+        gates: Vec::new(),
+        duration_ms: 0,
+        error: None,
+        blocked_reason: None,
+        stage: None,
+        fault: None,
+        log: None,
+        warnings: Vec::new(),
+    }
+}
+
+/// A ticket that was worked on, as the report has it.
+pub(super) fn told(
+    run: &Run<'_>,
+    parcel: &Parcel,
+    attempts: &[Attempted],
+    outcome: Outcome,
+    begun: Duration,
+) -> Dispatched {
+    let elapsed = run.watch.elapsed().saturating_sub(begun);
+    let record = &parcel.record;
+    let pull_request = record.pull_request.as_ref().map(|pull| ReportedPullRequest {
+        number: pull.number,
+        url: pull.url.clone(),
+        created: parcel.created,
+    });
+    let branch = record.branch.as_ref().unwrap_or(&parcel.claim.branch);
+    let mut told = Dispatched {
+        outcome: Some(outcome),
+        branch: branch.to_string(),
+        head_sha: record.head_sha.as_ref().map(Sha::to_string),
+        attempts: u32::try_from(attempts.len()).unwrap_or(u32::MAX),
+        pull_request,
+        duration_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+        blocked_reason: record.blocked_reason().map(str::to_owned),
+        stage: Some(record.stage.name()),
+        fault: record.fault.clone(),
+        warnings: parcel.warnings.iter().map(|warning| run.redact(warning)).collect(),
+        ..blank(&parcel.issue)
+    };
+    for one in attempts {
+        told.tool_calls += one.attempt.tool_calls;
+        told.usage = told.usage.plus(&one.attempt.usage);
+    }
+    if let Some(last) = attempts.last() {
+        let (complexity, choice) = model_choice::model_for(run, &parcel.issue, last.attempt.number);
+        (told.complexity, told.model_reason) = (complexity, Some(choice.reason));
+        let Attempt { failure, phase, model, gates, .. } = last.attempt.clone();
+        told.failure = failure;
+        told.phase = Some(phase);
+        told.model = model;
+        told.gates = gates;
+        told.commits = last.work.commits.len() as u64;
+        told.files_changed = last.work.files.len() as u64;
+        told.error = Some(last.error.clone()).filter(|error| !error.is_empty());
+        told.log = last.log.as_ref().map(|log| log.display().to_string());
+    }
+    if told.error.is_none() {
+        told.error = record.fault.as_ref().map(|fault| fault.message.clone());
+    }
+    told
+}

@@ -1,0 +1,48 @@
+//! Hooks around a ticket's work.
+
+use super::super::run::Run;
+use super::super::stop::Stops;
+use super::environment;
+use super::job::Job;
+use crate::gates::hooks::Hook;
+use crate::model::StopReason;
+
+/// Runs a hook; its failure is logged, and fails the run only where the hook says so.
+pub(in crate::cycle) fn run(
+    run: &Run<'_>,
+    hook: Hook,
+    job: &Job<'_>,
+    number: u32,
+    stops: &Stops<'_>,
+) -> Result<(), String> {
+    let stop = || stops.reason(&job.issue().id);
+    match run_to_end(run, hook, job, number, &stop) {
+        Err(failed) if hook.fails_the_run() => Err(failed),
+        Err(failed) => {
+            tracing::warn!("{failed}");
+            Ok(())
+        }
+        Ok(()) => Ok(()),
+    }
+}
+
+/// The same, without an end of the work that could stop it.
+pub(in crate::cycle) fn run_to_end(
+    run: &Run<'_>,
+    hook: Hook,
+    job: &Job<'_>,
+    number: u32,
+    stop: &dyn Fn() -> Option<StopReason>,
+) -> Result<(), String> {
+    let env = environment::command_environment(run, job, number);
+    let ran = run.world.commands.run_hook(hook, job.workspace.path(), &env, stop);
+    run.world.workspaces.restore_shared();
+    let is_before = matches!(hook, Hook::AfterCreate | Hook::BeforeRun);
+    if is_before
+        && ran != Ok(false)
+        && let Err(error) = job.workspace.note_prepared()
+    {
+        tracing::warn!("what hook {} made cannot be told from the agent's work: {error}", hook.word());
+    }
+    ran.map(|_| ())
+}

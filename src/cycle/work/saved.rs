@@ -1,0 +1,105 @@
+//! What is kept of a workspace: unfinished work under the ticket's wip ref, here and, by a push of
+//! its own, on the remote; and the folder itself where the configuration says so.
+
+use super::super::judge::{self, PullRequestText};
+use super::super::run::Run;
+use super::attempted::Attempted;
+use super::hooks;
+use super::job::{ClaimedIssue, Job};
+use crate::gates::hooks::Hook;
+use crate::guards::Verdict;
+use crate::model::settings::KeepWorkspace;
+use crate::model::{Claim, Failure, Outcome, OutcomeRecord, Sha};
+use crate::workspace::{Workspace, WorkspaceError};
+
+/// A workspace at the base, or where the attempt before it stopped.
+pub(in crate::cycle) fn open(run: &Run<'_>, claimed: &ClaimedIssue) -> Result<Workspace, WorkspaceError> {
+    let Claim { branch, base_sha, .. } = &claimed.claim;
+    let start = start_of(run, claimed);
+    run.world.workspaces.create(&claimed.issue.identifier, branch, base_sha, start.as_ref())
+}
+
+/// Where the attempt before stopped, when its work may be gone on with.
+fn start_of(run: &Run<'_>, claimed: &ClaimedIssue) -> Option<Sha> {
+    let state = run.ledger.state();
+    let last = state.outcomes.iter().rev().find(|outcome| outcome.issue_id == claimed.issue.id)?;
+    if run.settings.agent.fresh_retry || !goes_on(last) {
+        return None;
+    }
+    run.world.workspaces.saved(&claimed.issue.identifier).unwrap_or_else(|error| {
+        tracing::warn!(issue = %claimed.issue.identifier, "what the attempt before saved could not be fetched: {error}");
+        None
+    })
+}
+
+/// The rule per outcome, as the README's table has it.
+fn goes_on(last: &OutcomeRecord) -> bool {
+    match last.outcome {
+        Outcome::Interrupted => true,
+        Outcome::Failure | Outcome::Partial => last.failure != Some(Failure::GuardRefused),
+        Outcome::Success | Outcome::NoChanges => false,
+    }
+}
+
+/// Saves what the last attempt leaves. What a guard refused is set aside and is no start for
+/// anybody; everything else is saved here, and on the remote when the guards let it.
+pub(in crate::cycle) fn keep(run: &Run<'_>, job: &Job<'_>, last: &Attempted) -> Vec<String> {
+    let identifier = &job.issue().identifier;
+    if last.is_refused() {
+        return match run.world.workspaces.refuse(&job.workspace) {
+            Ok(_) => Vec::new(),
+            Err(error) => vec![format!("the refused work could not be set aside: {error}")],
+        };
+    }
+    match run.world.workspaces.save(&job.workspace) {
+        Ok(Some(kept)) => publish(run, job, last, &kept).err().into_iter().collect(),
+        Ok(None) => Vec::new(),
+        Err(error) => vec![format!("what is in the workspace of {identifier} could not be saved: {error}")],
+    }
+}
+
+/// Saved work goes to the remote as well, as this machine may not be the next run's.
+fn publish(run: &Run<'_>, job: &Job<'_>, last: &Attempted, kept: &Sha) -> Result<(), String> {
+    let (identifier, branch) = (&job.issue().identifier, job.workspace.branch());
+    let is_judged = last.work.head.as_ref() == Some(kept);
+    let most = run.world.guards.rules.max_diff_size.saturating_add(1);
+    let judged = match is_judged {
+        true => None,
+        false => run.world.workspaces.judged_work(branch, &job.claimed.claim.base_sha, kept, most).ok(),
+    };
+    let Some(work) = judged.as_ref().or(is_judged.then_some(&last.work)) else {
+        return Err(format!("the unfinished work of {identifier} stays on this machine: it could not be judged"));
+    };
+    if let Verdict::Refuse(reasons) = judge::guard(run, branch, work, &PullRequestText::default()) {
+        return Err(format!("the unfinished work of {identifier} stays on this machine: {}", reasons.join("; ")));
+    }
+    let pushed = run
+        .watch
+        .time("save", Some(identifier), || run.world.workspaces.publish_saved(identifier, kept));
+    pushed.map_err(|error| format!("the unfinished work of {identifier} stays on this machine: {error}"))
+}
+
+/// Ends the workspace unless it is to be kept; tells what went wrong.
+pub(in crate::cycle) fn put_away(run: &Run<'_>, job: &Job<'_>, outcome: Outcome) -> Option<String> {
+    // Leftovers of children are nobody's work.
+    let _ = std::fs::remove_dir_all(job.temporary());
+    let _ = std::fs::remove_dir_all(job.home());
+    let keep = match run.settings.keep {
+        KeepWorkspace::Always => true,
+        KeepWorkspace::OnFailure => outcome.is_failure() || outcome == Outcome::Interrupted,
+        KeepWorkspace::Never => false,
+    };
+    if keep {
+        return None;
+    }
+    let seat = run.removals.seat();
+    let hook = hooks::run_to_end(run, Hook::BeforeRemove, job, job.claimed.claim.attempt, &|| None).err();
+    let removed = run.watch.time("remove workspace", Some(&job.issue().identifier), || {
+        run.world.workspaces.remove(&job.workspace)?;
+        let forgotten = seat.call(job.workspace.branch().clone(), |branches| {
+            vec![run.world.workspaces.forget(&branches); branches.len()]
+        });
+        forgotten.unwrap_or(Ok(()))
+    });
+    removed.err().map(|error| format!("the workspace could not be removed: {error}")).or(hook)
+}

@@ -1,0 +1,123 @@
+//! The judgement on an attempt whose agent is gone: what git found, gates, guards, and the words its
+//! pull request would have.
+
+use super::super::judge::{self, PullRequestText, Story};
+use super::super::run::Run;
+use super::super::stop::Stops;
+use super::agent_run::AgentRun;
+use super::environment;
+use super::job::Job;
+use crate::gates::GateRun;
+use crate::guards::Verdict;
+use crate::model::progress::News;
+use crate::model::{Failure, GateResult, Outcome, StopReason};
+use crate::policy::outcome::{Facts, Judgement, judge};
+use crate::policy::pull_request;
+use crate::workspace::{Work, WorkspaceError};
+
+/// What an attempt came to after its agent was gone.
+pub(in crate::cycle) struct Checked {
+    pub judgement: Judgement,
+    pub gates: Vec<GateResult>,
+    /// The gates that did not pass.
+    pub failed: Vec<GateRun>,
+    pub text: PullRequestText,
+    pub is_draft: bool,
+    /// What the pull request says of it besides.
+    pub notes: Vec<String>,
+}
+
+impl Checked {
+    pub fn plain(judgement: Judgement) -> Self {
+        Self {
+            judgement,
+            gates: Vec::new(),
+            failed: Vec::new(),
+            text: PullRequestText::default(),
+            is_draft: false,
+            notes: Vec::new(),
+        }
+    }
+}
+
+pub(in crate::cycle) fn inspect(run: &Run<'_>, job: &Job<'_>) -> Result<Work, WorkspaceError> {
+    let message = pull_request::commit_message(job.issue(), &run.settings.identity.run_id);
+    // A change that is too large is refused by its size; its patch need not be read to the end.
+    let most = run.world.guards.rules.max_diff_size.saturating_add(1);
+    job.workspace.finish(&run.world.workspaces, &message, most)
+}
+
+pub(in crate::cycle) fn check(
+    run: &Run<'_>,
+    job: &Job<'_>,
+    agent: &AgentRun,
+    work: &Work,
+    number: u32,
+    stops: &Stops<'_>,
+) -> Checked {
+    let judgement = judge(&Facts {
+        ending: &agent.ending,
+        result: agent.result.as_ref(),
+        limit: agent.limit,
+        has_work: work.head.is_some(),
+        lost_base: work.missing_base_commits > 0,
+    });
+    if judgement.outcome != Outcome::Success {
+        return Checked::plain(judgement);
+    }
+    let runs = match run_gates(run, job, work, number, stops) {
+        Ok(runs) => runs,
+        Err(reason) => return Checked::plain(Judgement::ended(Outcome::Interrupted, stopped(reason))),
+    };
+    let gates: Vec<GateResult> = runs.iter().map(|run| run.result.clone()).collect();
+    let failed: Vec<GateRun> = runs.into_iter().filter(|run| !run.result.passed).collect();
+    if let Some(first) = failed.first() {
+        let error = format!("gate {} failed: {}", first.result.name, first.tail);
+        let judgement = Judgement::failed(Failure::GateFailed, true, error);
+        return Checked { gates, failed, ..Checked::plain(judgement) };
+    }
+    let story = Story {
+        issue: job.issue(),
+        work,
+        attempt: number,
+        agent: &agent.agent,
+        model: agent.model.as_deref(),
+        usage: &agent.usage,
+        duration: agent.duration,
+        gates: &gates,
+    };
+    let text = judge::words(run, &story, &[]);
+    match judge::guard(run, job.workspace.branch(), work, &text) {
+        Verdict::Pass => Checked { text, gates, ..Checked::plain(judgement) },
+        Verdict::Draft(notes) => {
+            let text = judge::words(run, &story, &notes);
+            Checked { text, is_draft: true, notes, gates, ..Checked::plain(judgement) }
+        }
+        Verdict::Refuse(reasons) => {
+            let error = format!("guards refused the change: {}", reasons.join("; "));
+            Checked { gates, ..Checked::plain(Judgement::failed(Failure::GuardRefused, true, error)) }
+        }
+    }
+}
+
+fn run_gates(
+    run: &Run<'_>,
+    job: &Job<'_>,
+    work: &Work,
+    number: u32,
+    stops: &Stops<'_>,
+) -> Result<Vec<GateRun>, StopReason> {
+    let changed: Vec<String> = work.files.iter().map(|file| file.path.clone()).collect();
+    let env = environment::command_environment(run, job, number);
+    let stop = || stops.reason(&job.issue().id);
+    let announce = |gate: &str| run.emit(job.issue(), News::Gate { name: gate.to_owned() });
+    run.world.commands.run_gates(&changed, job.workspace.path(), &env, &stop, &announce)
+}
+
+fn stopped(reason: StopReason) -> &'static str {
+    match reason {
+        StopReason::TicketChanged => "the ticket changed",
+        StopReason::Deadline => "the run's deadline passed",
+        _ => "the run was interrupted",
+    }
+}

@@ -1,0 +1,245 @@
+//! The state document as text: reading and writing. A record that cannot be understood is set
+//! aside by itself, named, and written back as it was; only a document that cannot be read at all,
+//! or is of a newer version, stops a run. Never taken for empty.
+
+use super::state::{Claim, DayUsage, OutcomeRecord, RateLimit, State, VERSION, Writer};
+use super::{IssueId, IssueRecord, Time};
+use serde::de::DeserializeOwned;
+use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
+use serde_json::value::RawValue;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// The largest document that is read.
+const MOST: usize = 64 * 1024 * 1024;
+
+/// Where in the document a record stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    Claim,
+    Issue,
+    Outcome,
+    Usage,
+    RateLimit,
+}
+
+impl Place {
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Claim => "claims",
+            Self::Issue => "issues",
+            Self::Outcome => "outcomes",
+            Self::Usage => "usage",
+            Self::RateLimit => "rate_limit",
+        }
+    }
+}
+
+/// A record that cannot be understood: it decides nothing, and stays as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Damaged {
+    pub place: Place,
+    /// Its key, or its position in a list.
+    pub key: String,
+    /// The ticket's name, where it can still be read.
+    pub identifier: Option<String>,
+    pub why: String,
+    raw: String,
+}
+
+type Raw<'a> = &'a RawValue;
+
+impl State {
+    /// Reads a document. A newer version or anything malformed as a whole is an error, never "empty".
+    pub fn parse(text: &[u8]) -> Result<Self, String> {
+        if text.len() > MOST {
+            return Err(format!("it has {} bytes, more than {MOST}", text.len()));
+        }
+        let mut parts: BTreeMap<String, Raw<'_>> =
+            serde_json::from_slice(text).map_err(|error| error.to_string())?;
+        let version = parts.remove("version").ok_or("it has no version")?;
+        let version: u32 =
+            serde_json::from_str(version.get()).map_err(|_| format!("its version is {}", version.get()))?;
+        if version == 0 || version > VERSION {
+            return Err(format!(
+                "its version is {version}, this program reads version {VERSION}: use a matching release of conductor"
+            ));
+        }
+        let mut damaged = Vec::new();
+        let mut state = Self::empty();
+        state.updated_at = parts.remove("updated_at").and_then(|raw| plain::<Option<Time>>(raw)).flatten();
+        state.updated_by = parts.remove("updated_by").and_then(|raw| plain::<Option<Writer>>(raw)).flatten();
+        if let Some(raw) = parts.remove("claims") {
+            state.claims = read_map::<IssueId, Claim>(Place::Claim, raw, &mut damaged)?;
+        }
+        if let Some(raw) = parts.remove("issues") {
+            state.issues = read_map::<IssueId, IssueRecord>(Place::Issue, raw, &mut damaged)?;
+        }
+        if let Some(raw) = parts.remove("usage") {
+            state.usage = read_map::<String, DayUsage>(Place::Usage, raw, &mut damaged)?;
+        }
+        if let Some(raw) = parts.remove("outcomes") {
+            state.outcomes = read_list(raw, &mut damaged)?;
+        }
+        if let Some(raw) = parts.remove("access") {
+            // Only a memory of looks: one that cannot be read is looked at again.
+            state.access = plain(raw).unwrap_or_default();
+        }
+        if let Some(raw) = parts.remove("rate_limit") {
+            match serde_json::from_str::<RateLimit>(raw.get()) {
+                Ok(limit) => state.rate_limit = limit,
+                Err(error) => damaged.push(Damaged::of(Place::RateLimit, String::new(), raw, &error)),
+            }
+        }
+        for (key, raw) in parts {
+            state.extra.insert(key, plain::<Value>(raw).unwrap_or(Value::Null));
+        }
+        state.damaged = damaged;
+        Ok(state)
+    }
+
+    /// The document as it is stored: readable, one trailing newline.
+    pub fn to_json(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).unwrap_or_else(|_| "{}".to_owned());
+        text.push('\n');
+        text
+    }
+
+    /// The damaged record under that key, if there is one.
+    pub fn damage_of(&self, place: Place, key: &str) -> Option<&Damaged> {
+        self.damaged.iter().find(|damaged| damaged.place == place && damaged.key == key)
+    }
+
+    fn raw_of(&self, place: Place) -> impl Iterator<Item = (&str, Box<RawValue>)> {
+        self.damaged
+            .iter()
+            .filter(move |damaged| damaged.place == place)
+            .filter_map(|damaged| Some((damaged.key.as_str(), damaged.raw()?)))
+    }
+}
+
+impl Damaged {
+    fn of(place: Place, key: String, raw: Raw<'_>, error: &dyn std::fmt::Display) -> Self {
+        let known: Option<Value> = plain(raw);
+        let identifier = known.as_ref().and_then(|value| {
+            let named = value.get("identifier").or_else(|| value.get("issue"))?;
+            Some(super::text::one_line(named.as_str()?))
+        });
+        Self { place, key, identifier, why: error.to_string(), raw: raw.get().to_owned() }
+    }
+
+    fn raw(&self) -> Option<Box<RawValue>> {
+        RawValue::from_string(self.raw.clone()).ok()
+    }
+
+    /// What a person is told of it.
+    pub fn sentence(&self) -> String {
+        let name = self.identifier.as_deref().unwrap_or(&self.key);
+        let name = super::text::one_line(name);
+        format!("{} in {} cannot be read and is set aside: {}", name, self.place.word(), self.why)
+    }
+}
+
+fn plain<T: DeserializeOwned>(raw: Raw<'_>) -> Option<T> {
+    serde_json::from_str(raw.get()).ok()
+}
+
+fn read_map<K: From<String> + Ord, T: DeserializeOwned>(
+    place: Place,
+    raw: Raw<'_>,
+    damaged: &mut Vec<Damaged>,
+) -> Result<BTreeMap<K, T>, String> {
+    let entries: BTreeMap<String, Raw<'_>> =
+        serde_json::from_str(raw.get()).map_err(|error| format!("{}: {error}", place.word()))?;
+    let mut known = BTreeMap::new();
+    for (key, raw) in entries {
+        match serde_json::from_str(raw.get()) {
+            Ok(value) => {
+                known.insert(K::from(key), value);
+            }
+            Err(error) => damaged.push(Damaged::of(place, key, raw, &error)),
+        }
+    }
+    Ok(known)
+}
+
+fn read_list(raw: Raw<'_>, damaged: &mut Vec<Damaged>) -> Result<Vec<OutcomeRecord>, String> {
+    let entries: Vec<Raw<'_>> =
+        serde_json::from_str(raw.get()).map_err(|error| format!("outcomes: {error}"))?;
+    let mut known = Vec::with_capacity(entries.len());
+    for (place, raw) in entries.into_iter().enumerate() {
+        match serde_json::from_str(raw.get()) {
+            Ok(value) => known.push(value),
+            Err(error) => damaged.push(Damaged::of(Place::Outcome, place.to_string(), raw, &error)),
+        }
+    }
+    Ok(known)
+}
+
+/// A map of the document with what was set aside of it.
+struct Merged<'s, K, T> {
+    known: &'s BTreeMap<K, T>,
+    damaged: Vec<(&'s str, Box<RawValue>)>,
+}
+
+impl<K: Serialize + AsRef<str>, T: Serialize> Serialize for Merged<'_, K, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.known.len() + self.damaged.len()))?;
+        for (key, value) in self.known {
+            map.serialize_entry(key, value)?;
+        }
+        for (key, raw) in &self.damaged {
+            // A record written since takes the place of the one that could not be read.
+            if !self.known.keys().any(|known| known.as_ref() == *key) {
+                map.serialize_entry(key, raw)?;
+            }
+        }
+        map.end()
+    }
+}
+
+struct Outcomes<'s> {
+    known: &'s [OutcomeRecord],
+    damaged: Vec<(&'s str, Box<RawValue>)>,
+}
+
+impl Serialize for Outcomes<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut list = serializer.serialize_seq(Some(self.known.len() + self.damaged.len()))?;
+        for (_, raw) in &self.damaged {
+            list.serialize_element(raw)?;
+        }
+        for outcome in self.known {
+            list.serialize_element(outcome)?;
+        }
+        list.end()
+    }
+}
+
+impl Serialize for State {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("version", &VERSION)?;
+        map.serialize_entry("updated_at", &self.updated_at)?;
+        map.serialize_entry("updated_by", &self.updated_by)?;
+        let claims = Merged { known: &self.claims, damaged: self.raw_of(Place::Claim).collect() };
+        map.serialize_entry("claims", &claims)?;
+        let issues = Merged { known: &self.issues, damaged: self.raw_of(Place::Issue).collect() };
+        map.serialize_entry("issues", &issues)?;
+        match self.raw_of(Place::RateLimit).next().filter(|_| self.rate_limit == RateLimit::default()) {
+            Some((_, raw)) => map.serialize_entry("rate_limit", &raw)?,
+            None => map.serialize_entry("rate_limit", &self.rate_limit)?,
+        }
+        let usage = Merged { known: &self.usage, damaged: self.raw_of(Place::Usage).collect() };
+        map.serialize_entry("usage", &usage)?;
+        let outcomes = Outcomes { known: &self.outcomes, damaged: self.raw_of(Place::Outcome).collect() };
+        map.serialize_entry("outcomes", &outcomes)?;
+        if !self.access.is_empty() {
+            map.serialize_entry("access", &self.access)?;
+        }
+        for (key, value) in &self.extra {
+            map.serialize_entry(key, value)?;
+        }
+        map.end()
+    }
+}
