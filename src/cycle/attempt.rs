@@ -8,6 +8,7 @@ use crate::guards::Guards;
 use crate::model::progress::News;
 use crate::model::settings::AgentLimits;
 use crate::model::{AgentEvent, AgentFault, AgentResult, Ending, Phase, StopReason, Time, Usage, text};
+use crate::policy::outcome::ToolTally;
 use crate::ports::{Agent, AgentError, AgentSession, Assignment, Clock, Step};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -33,6 +34,8 @@ pub(super) struct AgentRun {
     pub model: Option<String>,
     pub phase: Phase,
     pub tool_calls: u64,
+    /// What became of them.
+    pub tools: ToolTally,
     pub files: BTreeSet<String>,
     pub usage: Usage,
     pub turns: u64,
@@ -72,6 +75,7 @@ impl AgentRun {
             model: None,
             phase: Phase::Reading,
             tool_calls: 0,
+            tools: ToolTally::default(),
             files: BTreeSet::new(),
             usage: Usage::default(),
             turns: 0,
@@ -88,7 +92,7 @@ impl AgentRun {
     /// When the provider's limit is lifted, where it was told.
     pub fn limit_resets_at(&self) -> Option<Time> {
         let named = self.result.as_ref().and_then(|result| match result.fault {
-            Some(AgentFault::Limit { resets_at }) => resets_at,
+            Some(AgentFault::Limit { resets_at, .. }) => resets_at,
             _ => None,
         });
         named.or(self.limit.flatten())
@@ -100,6 +104,7 @@ impl AgentRun {
     }
 
     fn fold(&mut self, event: &AgentEvent) {
+        self.tools.fold(event);
         match event {
             AgentEvent::Session { id, model } => {
                 self.session = id.clone().or(self.session.take());
@@ -112,14 +117,14 @@ impl AgentRun {
                 self.files.extend(call.file.clone());
             }
             AgentEvent::Phase(phase) => self.phase = *phase,
-            AgentEvent::Usage(usage) => self.usage = *usage,
+            AgentEvent::Usage(usage) => self.usage = usage.bounded(),
             AgentEvent::RateLimit { reached: true, resets_at, .. } => self.limit = Some(*resets_at),
             AgentEvent::Finished(result) => {
                 if !result.message.trim().is_empty() {
                     self.words.clone_from(&result.message);
                 }
                 if let Some(usage) = result.usage {
-                    self.usage = usage;
+                    self.usage = usage.bounded();
                 }
                 self.result = Some(result.clone());
             }
@@ -201,7 +206,13 @@ pub(super) fn attend(
                 moments.awake = true;
                 if event.is_progress() {
                     moments.progress = now;
-                    moments.finished = matches!(event, AgentEvent::Finished(_)).then_some(now);
+                    moments.finished = match &event {
+                        AgentEvent::Finished(_) => Some(now),
+                        // The agent works again; its next result is waited for.
+                        event if event.is_work() => None,
+                        // A notice is no reason to wait for another result, only for another moment.
+                        _ => moments.finished.map(|_| now),
+                    };
                 }
                 run.fold(&event);
                 seen(&event, &run);
@@ -222,11 +233,13 @@ fn overdue(bounds: &Bounds<'_>, run: &AgentRun, moments: &Moments) -> Option<Sto
     let limits = bounds.limits;
     let now = bounds.clock.monotonic();
     let since = |moment: Duration| now.saturating_sub(moment);
+    let is_late = since(moments.started).saturating_add(run.duration) >= limits.turn_timeout;
     if let Some(finished) = moments.finished {
         // A background task may go on after a result: only silence ends it, and noise is none of its words.
-        return (since(finished) >= limits.grace_period).then_some(StopReason::ResultStands);
+        let is_over = is_late || since(finished) >= limits.grace_period;
+        return is_over.then_some(StopReason::ResultStands);
     }
-    if since(moments.started).saturating_add(run.duration) >= limits.turn_timeout {
+    if is_late {
         return Some(StopReason::Turn);
     }
     if since(moments.progress) >= limits.stall_timeout {

@@ -51,6 +51,7 @@ impl Cycle<'_> {
             ending: &run.ending,
             result: run.result.as_ref(),
             limit: run.limit,
+            tools: &run.tools,
             has_work: work.head.is_some(),
             lost_base: work.missing_base_commits > 0,
         });

@@ -15,7 +15,7 @@ pub struct Hold {
 
 /// What holds at that moment; the longest, of several.
 pub(super) fn hold(state: &State, settings: &Settings, now: Time) -> Option<Hold> {
-    let limit = rate_limit::deferred_until(&state.rate_limit, now)
+    let limit = rate_limit::deferred_until(&state.rate_limit, now, settings.rate_limit.max_wait)
         .map(|until| Hold { until, why: "a limit of the provider or the tracker is reached".to_owned() });
     let budget = budget::exhausted(&settings.budget, state, now)
         .map(|exhausted| Hold { until: exhausted.until, why: exhausted.why });
@@ -30,12 +30,12 @@ impl Cycle<'_> {
 
     /// The tracker's allowance is used up: notes it for every runner. Nothing is waited for here.
     pub(super) fn hold_off(&self, until: Option<Time>, detail: String) -> Result<Hold, CycleError> {
-        let (now, backoff) = (self.now(), self.settings.rate_limit);
+        let (now, rules) = (self.now(), self.settings.rate_limit);
         let change = Change {
             what: "back off: the tracker's limit is reached".to_owned(),
             refs: Vec::new(),
             decide: Box::new(move |state| {
-                let rate_limit = rate_limit::after_hit(&state.rate_limit, until, &backoff, now);
+                let rate_limit = rate_limit::after_hit(&state.rate_limit, until, &rules, now);
                 Ok(State { rate_limit, ..state.clone() })
             }),
         };
@@ -45,7 +45,7 @@ impl Cycle<'_> {
             LedgerError::Refused(_) => CycleError::Internal("the state could not note a limit".to_owned()),
         })?;
         let why = format!("tracker rate limit: {detail}");
-        match rate_limit::deferred_until(&self.ledger.state().rate_limit, now) {
+        match rate_limit::deferred_until(&self.ledger.state().rate_limit, now, rules.max_wait) {
             Some(until) => Ok(Hold { until, why }),
             None => Err(CycleError::Unreachable(why)),
         }

@@ -45,7 +45,7 @@ use crate::model::progress::Progress;
 use crate::model::report::{CycleStatus, Dispatched, Recovered, Requests, Skipped};
 use crate::model::settings::{
     AgentLimits, Backoff, Budget, KeepWorkspace, Limits, ModelRules, PreflightSettings, PullRequestSettings,
-    Template, TrackerRules,
+    RateLimitSettings, Template, TrackerRules,
 };
 use crate::model::{Claim, CycleReport, IssueId, Outcome, RunId, Time};
 use crate::ports::{Agent, Clock, Forge, StateStore, StoreError, Tracker, TrackerError};
@@ -101,7 +101,7 @@ pub struct Settings {
     pub tracker: TrackerRules,
     pub limits: Limits,
     pub retry: Backoff,
-    pub rate_limit: Backoff,
+    pub rate_limit: RateLimitSettings,
     pub agent: AgentLimits,
     pub budget: Budget,
     pub model: ModelRules,

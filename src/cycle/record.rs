@@ -47,12 +47,12 @@ impl Cycle<'_> {
             attempts: recorded.attempts,
             labels: recorded.labels,
         };
-        let backoff = self.settings.rate_limit;
+        let rules = self.settings.rate_limit;
         let limit_hit = recorded.limit_hit;
         let decide = move |state: &State| {
             let mut next = state.conclude(&conclusion)?;
             if let Some(resets_at) = limit_hit {
-                next.rate_limit = rate_limit::after_hit(&next.rate_limit, resets_at, &backoff, now);
+                next.rate_limit = rate_limit::after_hit(&next.rate_limit, resets_at, &rules, now);
             }
             Ok(next)
         };

@@ -27,7 +27,7 @@ pub mod usage;
 pub use attempt::{Attempt, Failure, GateResult, Outcome, Phase};
 pub use capture::{Capture, CapturedCommit};
 pub use change::{PullRequest, PullRequestDraft, PullRequestState};
-pub use event::{AgentEvent, AgentFault, AgentResult, Ending, StopReason, ToolCall};
+pub use event::{AgentEvent, AgentFault, AgentResult, Ending, Evidence, StopReason, ToolCall};
 pub use history::{History, PastCommit};
 pub use ids::{BranchName, IssueId, RunId, Sha, safe_key};
 pub use issue::{Blocker, Issue, Person, Priority, StateKind, TicketState};
