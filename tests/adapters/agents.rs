@@ -1,7 +1,9 @@
 //! Agents: recorded streams of the real programs, and sessions with real processes.
 
 mod codex;
+mod numbers;
 mod opencode;
+mod probing;
 
 use conductor::adapters::agent::Events;
 use conductor::adapters::agent::claude::{Claude, ClaudeOptions, ClaudeStream};
@@ -270,6 +272,62 @@ fn an_error_counts_whatever_the_subtype_says_and_the_last_result_wins() {
         panic!("the older notice was not understood")
     };
     assert_eq!(at.timestamp(), 1_795_345_909);
+}
+
+/// What the issue of limits is told with, as an error and as a result.
+const NOTICES: &[&str] = &[
+    "Overloaded",
+    "API Error: 529 Overloaded. This is a server-side issue, usually temporary",
+    "Weekly limit reached ∙ resets Mon 3pm",
+    "5-hour limit reached ∙ resets 3pm",
+    "Limit reached · resets 3pm (UTC)",
+    "You've hit your session limit · resets 3pm",
+    "Claude AI usage limit reached|1795345909",
+    "You're out of usage credits",
+    "Your org is out of usage",
+    "Spending cap reached",
+    "Credit balance is too low",
+];
+
+#[test]
+fn a_providers_notice_is_a_limit_as_an_error_and_as_a_result() {
+    for notice in NOTICES {
+        for is_error in [true, false] {
+            let line = serde_json::json!({"type": "result", "subtype": "success", "is_error": is_error, "result": notice});
+            let last = Summary::of(events_of(&[&line.to_string()])).last.unwrap();
+            let by_words = matches!(last.fault, Some(AgentFault::Limit { evidence: Evidence::Words, .. }));
+            assert!(by_words, "{notice:?}, is_error {is_error}: {last:?}");
+        }
+    }
+}
+
+#[test]
+fn a_rejected_event_makes_an_error_without_a_status_a_limit_and_a_success_none() {
+    let rejected =
+        r#"{"type":"rate_limit_event","rate_limit_info":{"status":"rejected","resetsAt":1795345909}}"#;
+    let fault = |result: &str| Summary::of(events_of(&[rejected, result])).last.unwrap().fault;
+    let error = r#"{"type":"result","subtype":"success","is_error":true,"result":"something new"}"#;
+    let Some(AgentFault::Limit { resets_at: Some(at), evidence: Evidence::Structured }) = fault(error) else {
+        panic!("{:?}", fault(error))
+    };
+    assert_eq!(at.timestamp(), 1_795_345_909);
+    assert_eq!(fault(r#"{"type":"result","subtype":"success","is_error":false,"result":"Done."}"#), None);
+    let other = r#"{"type":"result","is_error":true,"api_error_status":404,"result":"no such model"}"#;
+    assert_eq!(fault(other), Some(AgentFault::Error));
+}
+
+#[test]
+fn a_refused_key_is_a_login_and_not_an_error_of_the_work() {
+    for more in [
+        r#""api_error_status":401,"result":"x""#,
+        r#""api_error_status":403,"result":"x""#,
+        r#""api_error_type":"authentication_error","result":"x""#,
+        r#""result":"Invalid API key · Please run /login""#,
+        r#""result":"Not logged in · Please run /login""#,
+    ] {
+        let line = format!(r#"{{"type":"result","subtype":"success","is_error":true,{more}}}"#);
+        assert_eq!(Summary::of(events_of(&[&line])).last.unwrap().fault, Some(AgentFault::Login), "{more}");
+    }
 }
 
 #[test]

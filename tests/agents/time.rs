@@ -48,7 +48,8 @@ fn an_agent_that_says_nothing_is_ended_at_the_startup_timeout() {
 
 #[test]
 fn an_agent_that_falls_silent_is_stalled() {
-    let done = ended(speaker("say session '\"id\": \"s\"'; echo half > half.txt; sleep 600"), "stall_timeout", "1s");
+    let done =
+        ended(speaker("say session '\"id\": \"s\"'; echo half > half.txt; sleep 600"), "stall_timeout", "1s");
     assert_failed(&done, "stalled", "agent.stall_timeout");
     assert_eq!(done["outcome"], "partial");
 }

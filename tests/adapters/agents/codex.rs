@@ -199,6 +199,56 @@ fn recorded_codex_exec_streams_give_their_outcome() {
     assert_eq!(limited.fault, Some(AgentFault::Limit { resets_at: None, evidence: Evidence::Words }));
 }
 
+#[test]
+fn what_codex_fails_with_is_told_by_its_code_first_and_by_its_words_last() {
+    let fault = |error: &str| {
+        let (mut stream, mut events) = (CodexExecStream::default(), Events::new());
+        stream.push(format!(r#"{{"type":"turn.failed","error":{error}}}"#).as_bytes(), &mut events);
+        Summary::of(events).last.unwrap().fault.unwrap()
+    };
+    let structured = AgentFault::Limit { resets_at: None, evidence: Evidence::Structured };
+    let words = AgentFault::Limit { resets_at: None, evidence: Evidence::Words };
+    for (error, expected) in [
+        (r#"{"message":"x","codexErrorInfo":"usageLimitExceeded"}"#, &structured),
+        (r#"{"message":"x","codexErrorInfo":"serverOverloaded"}"#, &structured),
+        (
+            r#"{"message":"x","codexErrorInfo":{"responseTooManyFailedAttempts":{"httpStatusCode":429}}}"#,
+            &structured,
+        ),
+        (r#"{"message":"x","codexErrorInfo":"unauthorized"}"#, &AgentFault::Login),
+        (
+            r#"{"message":"x","codexErrorInfo":{"httpConnectionFailed":{"httpStatusCode":401}}}"#,
+            &AgentFault::Login,
+        ),
+        (
+            r#"{"message":"x","codexErrorInfo":{"httpConnectionFailed":{"httpStatusCode":403}}}"#,
+            &AgentFault::Login,
+        ),
+        (r#"{"message":"Not logged in"}"#, &AgentFault::Login),
+        (
+            r#"{"message":"unexpected status 401 Unauthorized: Missing bearer or basic authentication in header"}"#,
+            &AgentFault::Login,
+        ),
+        (
+            r#"{"message":"Your access token could not be refreshed because your refresh token was already used."}"#,
+            &AgentFault::Login,
+        ),
+        (r#"{"message":"exceeded retry limit, last status: 429 Too Many Requests"}"#, &words),
+        (
+            r#"{"message":"Selected model is at capacity. Please try a different model.","codexErrorInfo":"other"}"#,
+            &words,
+        ),
+        (r#"{"message":"rate limit test expected 3 got 4"}"#, &AgentFault::Error),
+        (r#"{"message":"429","codexErrorInfo":"sandboxError"}"#, &AgentFault::Error),
+        (
+            r#"{"message":"x","codexErrorInfo":{"httpConnectionFailed":{"httpStatusCode":500}}}"#,
+            &AgentFault::Error,
+        ),
+    ] {
+        assert_eq!(fault(error), *expected, "{error}");
+    }
+}
+
 /// A stand-in for the program: answers as the recorded server did, line for line, and exits with 0
 /// when its input ends.
 #[test]

@@ -86,3 +86,16 @@ fn errors_that_are_no_limit_and_answers_cut_short_are_failures() {
         assert_eq!(fault(line), Some(AgentFault::Error), "{line}");
     }
 }
+
+#[test]
+fn a_key_that_opencode_is_refused_with_is_a_login() {
+    for error in [
+        r#"{"name":"APIError","data":{"message":"Incorrect","statusCode":401}}"#,
+        r#"{"name":"APIError","data":{"message":"no","statusCode":403}}"#,
+        r#"{"name":"ProviderAuthError","data":{"providerID":"openai","message":"no key"}}"#,
+    ] {
+        let line = format!(r#"{{"type":"error","sessionID":"s","error":{error}}}"#);
+        let fault = Summary::of(read(OpencodeStream::default(), &line)).last.unwrap().fault;
+        assert_eq!(fault, Some(AgentFault::Login), "{error}");
+    }
+}
