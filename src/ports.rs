@@ -170,6 +170,12 @@ pub trait Agent: Send + Sync {
         false
     }
 
+    /// Whether it is there and starts, looked at before anything is claimed; its version, where it
+    /// tells one. Spends nothing.
+    fn probe(&self) -> Result<Option<String>, AgentError> {
+        Ok(None)
+    }
+
     /// Starts it. It runs in a process group of its own under supervision; dropping the session
     /// ends its whole tree.
     fn start(&self, assignment: &Assignment) -> Result<Box<dyn AgentSession>, AgentError>;

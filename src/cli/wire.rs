@@ -296,23 +296,27 @@ fn agent(
             args,
             home: surrounding.home(),
             path: surrounding.variable("PATH").map(OsString::from),
+            env: surrounding.env.clone(),
             running_as_root: is_root(),
         })),
         AgentKind::Codex { program, settings } => Box::new(Codex::new(CodexOptions {
             supervisor: supervised(codex::PLACES),
             command: program.clone(),
             args,
+            env: surrounding.env.clone(),
             settings: settings.clone(),
         })),
         AgentKind::Opencode { program } => Box::new(Opencode::new(OpencodeOptions {
             supervisor: supervised(opencode::PLACES),
             command: program.clone(),
             args,
+            env: surrounding.env.clone(),
         })),
         AgentKind::Command { argv } => Box::new(CommandAgent::new(CommandOptions {
             supervisor: supervised(&[]),
             argv: argv.clone(),
             args,
+            path: surrounding.variable("PATH").map(OsString::from),
         })),
     }
 }

@@ -21,8 +21,8 @@ pub use formats::parse_duration;
 use crate::model::Secret;
 use crate::model::settings::{
     AgentLimits, Backoff, Budget, CodexSettings, GateSpec, GuardRules, Hooks, Limits, ModelsByClass,
-    PreflightSettings, PullRequestSettings, RepositorySettings, StateSettings, Template, TrackerRules,
-    Weights, WorkspaceSettings,
+    PreflightSettings, PullRequestSettings, RateLimitSettings, RepositorySettings, StateSettings, Template,
+    TrackerRules, Weights, WorkspaceSettings,
 };
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -41,7 +41,7 @@ pub struct Config {
     /// Between the attempts of one issue.
     pub retry: Backoff,
     /// After an agent ran into its usage limit.
-    pub rate_limit: Backoff,
+    pub rate_limit: RateLimitSettings,
     pub preflight: PreflightSettings,
     pub weights: Weights,
     pub gates: Vec<GateSpec>,

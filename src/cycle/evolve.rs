@@ -204,6 +204,7 @@ impl Evolution<'_> {
             ending: &run.ending,
             result: run.result.as_ref(),
             limit: run.limit,
+            tools: &run.tools,
             has_work: true,
             lost_base: false,
         });

@@ -41,6 +41,12 @@ impl AgentEvent {
     pub fn is_progress(&self) -> bool {
         !matches!(self, Self::Noise | Self::Retrying { .. })
     }
+
+    /// Whether the agent itself does something, as against a notice about something else: that a
+    /// background task ended, where a limit stands.
+    pub fn is_work(&self) -> bool {
+        matches!(self, Self::Turn | Self::Phase(_) | Self::Tool(_) | Self::Text(_))
+    }
 }
 
 /// The beginning of what a tool was given or said, for traces. It is longer than what a trace
@@ -73,17 +79,28 @@ pub struct AgentResult {
     pub turns: Option<u64>,
 }
 
-/// Why an agent says it failed.
+/// Why an agent says it failed. Decided once, by the adapter that read its stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AgentFault {
     /// A rate limit or usage limit of the provider; no attempt is spent on it.
-    Limit { resets_at: Option<Time> },
+    Limit { resets_at: Option<Time>, evidence: Evidence },
+    /// The agent is not logged in, or its key is refused; a person has to mend that.
+    Login,
     /// The agent's own limit of turns.
     MaxTurns,
     /// The agent's own limit of money.
     Budget,
     /// Anything else.
     Error,
+}
+
+/// What a provider's limit is known by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Evidence {
+    /// A status, a code or a field made for it.
+    Structured,
+    /// The provider's own phrase in the agent's own error or last words, and nothing better.
+    Words,
 }
 
 /// How a process ended, exactly.

@@ -63,6 +63,15 @@ impl Backoff {
     }
 }
 
+/// How long a provider's or the tracker's limit holds everybody back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateLimitSettings {
+    /// Where no end of the limit is told.
+    pub backoff: Backoff,
+    /// A told end further away is not believed.
+    pub max_wait: Duration,
+}
+
 /// What the agent is allowed in time and turns.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AgentLimits {

@@ -1,7 +1,10 @@
 //! How an attempt ended, from what is known of it: the agent's ending, its own word, and what git
 //! found. An agent's word is not proof.
 
-use crate::model::{AgentFault, AgentResult, Ending, Failure, Outcome, StopReason, Time};
+use crate::model::{
+    AgentEvent, AgentFault, AgentResult, Ending, Evidence, Failure, Outcome, Phase, StopReason, Time, text,
+};
+use std::collections::BTreeSet;
 
 /// What is known when the agent is gone.
 #[derive(Debug, Clone)]
@@ -11,10 +14,71 @@ pub struct Facts<'a> {
     pub result: Option<&'a AgentResult>,
     /// The provider said that its limit is reached.
     pub limit: Option<Option<Time>>,
+    pub tools: &'a ToolTally,
     /// There is something to publish.
     pub has_work: bool,
     /// The branch no longer holds the commit it started from.
     pub lost_base: bool,
+}
+
+/// What became of the agent's calls of tools.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ToolTally {
+    /// Calls that look at something or change it; plans of the agent's own are none.
+    pub calls: u64,
+    /// Calls that answered well.
+    pub succeeded: u64,
+    /// Calls that answered with an error.
+    pub errors: u64,
+    /// Calls that were denied; most of them answer with an error as well.
+    pub denied: u64,
+    /// The tools that were denied, by name; a few of them.
+    pub denied_tools: BTreeSet<String>,
+    /// The first line of the last error.
+    pub last_error: String,
+}
+
+/// Names of denied tools that are kept, and characters of each and of an error.
+const DENIED_TOOLS: usize = 8;
+const NAME: usize = 60;
+const ERROR_LINE: usize = 200;
+
+impl ToolTally {
+    /// Counts an event.
+    pub fn fold(&mut self, event: &AgentEvent) {
+        match event {
+            AgentEvent::Tool(call) if call.phase != Some(Phase::Planning) => self.calls += 1,
+            AgentEvent::ToolResult { is_error: false, .. } => self.succeeded += 1,
+            AgentEvent::ToolResult { is_error: true, output } => {
+                self.errors += 1;
+                if let Some(line) = output.lines().map(str::trim).find(|line| !line.is_empty()) {
+                    self.last_error = text::cut(&text::one_line(line), ERROR_LINE).into_owned();
+                }
+            }
+            AgentEvent::Denied { tool } => {
+                self.denied += 1;
+                if self.denied_tools.len() < DENIED_TOOLS {
+                    self.denied_tools.insert(text::cut(&text::one_line(tool), NAME).into_owned());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Why nothing can have come of it, when every call failed or was denied.
+    fn all_failed(&self) -> Option<String> {
+        let failed = self.errors.max(self.denied);
+        if failed == 0 || failed < self.calls || self.succeeded > 0 {
+            return None;
+        }
+        if self.denied > 0 {
+            let tools: Vec<&str> = self.denied_tools.iter().map(String::as_str).collect();
+            let tools = tools.join(", ");
+            return Some(format!("every tool call was denied ({tools}): give the agent its permissions"));
+        }
+        let last = if self.last_error.is_empty() { "it gave no reason" } else { &self.last_error };
+        Some(format!("every tool call failed ({failed} of {failed}), the last one with: {last}"))
+    }
 }
 
 /// What the facts come to, before gates and guards are asked.
@@ -24,17 +88,23 @@ pub struct Judgement {
     pub failure: Option<Failure>,
     /// For people; empty on success.
     pub error: String,
+    /// The agent's own fault, where that decided: whose it is and what it is known by.
+    pub cause: Option<AgentFault>,
 }
 
 impl Judgement {
     /// A failure; `Partial` when there is work to keep.
     pub fn failed(failure: Failure, has_work: bool, error: impl Into<String>) -> Self {
         let outcome = if has_work { Outcome::Partial } else { Outcome::Failure };
-        Self { outcome, failure: Some(failure), error: error.into() }
+        Self { outcome, failure: Some(failure), error: error.into(), cause: None }
     }
 
     pub fn ended(outcome: Outcome, error: impl Into<String>) -> Self {
-        Self { outcome, failure: None, error: error.into() }
+        Self { outcome, failure: None, error: error.into(), cause: None }
+    }
+
+    fn because(self, cause: &AgentFault) -> Self {
+        Self { cause: Some(cause.clone()), ..self }
     }
 }
 
@@ -46,42 +116,59 @@ pub fn judge(facts: &Facts<'_>) -> Judgement {
     }
     let told = facts.result.map(|result| result.message.as_str()).unwrap_or_default();
     let fault = facts.result.and_then(|result| result.fault.as_ref());
-    let succeeded = facts.result.is_some() && fault.is_none();
-    if matches!(fault, Some(AgentFault::Limit { .. })) || (facts.limit.is_some() && !succeeded) {
-        return Judgement::failed(Failure::RateLimited, work, said("the provider's limit is reached", told));
+    if let Some(limit) = limit(facts) {
+        let words = said("the provider's limit is reached", told);
+        return Judgement::failed(Failure::RateLimited, work, words).because(&limit);
     }
     if let Some(stopped) = facts.ending.stopped
         && let Some(failure) = Failure::of_stop(stopped)
     {
         return Judgement::failed(failure, work, stop_words(stopped));
     }
-    match fault {
-        Some(AgentFault::Budget) => {
-            return Judgement::failed(Failure::Budget, work, said("the agent's budget is used up", told));
-        }
-        Some(AgentFault::MaxTurns) => {
-            return Judgement::failed(Failure::AgentExit, work, said("the agent's turns are used up", told));
-        }
-        Some(AgentFault::Error | AgentFault::Limit { .. }) => {
-            // Without words of its own, its exit says more than nothing.
-            let is_mute = told.trim().is_empty() && !facts.ending.is_clean_exit();
-            let words = if is_mute { exit_words(facts.ending) } else { said("the agent failed", told) };
-            return Judgement::failed(Failure::AgentExit, work, words);
-        }
-        None => {}
+    if let Some(fault) = fault {
+        return faulty(fault, told, facts).because(fault);
     }
     let stands = facts.ending.stopped == Some(StopReason::ResultStands);
     if !stands && facts.ending.exit_code != Some(0) {
         return Judgement::failed(Failure::AgentExit, work, exit_words(facts.ending));
     }
-    if !succeeded {
+    if facts.result.is_none() {
         return Judgement::failed(Failure::Protocol, work, "the agent ended without a result");
+    }
+    if let Some(words) = facts.tools.all_failed().filter(|_| !work) {
+        return Judgement::failed(Failure::AgentExit, work, words);
     }
     if facts.lost_base {
         let words = "the branch no longer holds the commit it started from; nothing was pushed";
         return Judgement::failed(Failure::GuardRefused, true, words);
     }
     if work { Judgement::ended(Outcome::Success, "") } else { Judgement::ended(Outcome::NoChanges, "") }
+}
+
+/// The provider's limit, where that ended the agent: by its own word, or by the provider's event when
+/// nothing else is known to have gone wrong.
+fn limit(facts: &Facts<'_>) -> Option<AgentFault> {
+    let by_event =
+        facts.limit.map(|resets_at| AgentFault::Limit { resets_at, evidence: Evidence::Structured });
+    match facts.result.map(|result| result.fault.as_ref()) {
+        Some(Some(limit @ AgentFault::Limit { .. })) => Some(limit.clone()),
+        None | Some(Some(AgentFault::Error)) => by_event,
+        Some(None | Some(AgentFault::Login | AgentFault::MaxTurns | AgentFault::Budget)) => None,
+    }
+}
+
+/// What an agent's own word against itself comes to.
+fn faulty(fault: &AgentFault, told: &str, facts: &Facts<'_>) -> Judgement {
+    let (failure, what) = match fault {
+        AgentFault::Budget => (Failure::Budget, "the agent's budget is used up"),
+        AgentFault::MaxTurns => (Failure::AgentExit, "the agent's turns are used up"),
+        AgentFault::Login => (Failure::AgentExit, "the agent is not logged in, or its key is refused"),
+        AgentFault::Error | AgentFault::Limit { .. } => (Failure::AgentExit, "the agent failed"),
+    };
+    // Without words of its own, its exit says more than nothing.
+    let is_mute = *fault == AgentFault::Error && told.trim().is_empty() && !facts.ending.is_clean_exit();
+    let words = if is_mute { exit_words(facts.ending) } else { said(what, told) };
+    Judgement::failed(failure, facts.has_work, words)
 }
 
 /// The agent's own last words and standard error, for an error's tail.
@@ -128,7 +215,7 @@ fn exit_words(ending: &Ending) -> String {
     match (ending.exit_code, ending.signal) {
         (Some(code), _) => format!("the agent exited with code {code}"),
         (None, Some(signal)) => format!("the agent was ended by signal {signal}"),
-        (None, None) => "the agent ended, nobody knows how".to_owned(),
+        (None, None) => "the agent ended with an unknown exit status".to_owned(),
     }
 }
 
@@ -140,6 +227,7 @@ fn said(what: &str, told: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::ToolCall;
 
     fn result(fault: Option<AgentFault>) -> AgentResult {
         AgentResult { fault, message: String::new(), usage: None, turns: None }
@@ -153,10 +241,13 @@ mod tests {
         Ending { signal: Some(15), stopped: Some(reason), ..Ending::default() }
     }
 
+    fn facts<'a>(ending: &'a Ending, result: Option<&'a AgentResult>, tools: &'a ToolTally) -> Facts<'a> {
+        Facts { ending, result, limit: None, tools, has_work: false, lost_base: false }
+    }
+
     fn judged(ending: Ending, result: Option<AgentResult>, has_work: bool) -> (Outcome, Option<Failure>) {
-        let facts =
-            Facts { ending: &ending, result: result.as_ref(), limit: None, has_work, lost_base: false };
-        let judgement = judge(&facts);
+        let tools = ToolTally::default();
+        let judgement = judge(&Facts { has_work, ..facts(&ending, result.as_ref(), &tools) });
         (judgement.outcome, judgement.failure)
     }
 
@@ -164,7 +255,7 @@ mod tests {
     fn the_facts_decide_how_an_attempt_ended() {
         use Outcome::{Failure as Failed, Interrupted, NoChanges, Partial, Success};
         let ok = || Some(result(None));
-        let limit = || Some(result(Some(AgentFault::Limit { resets_at: None })));
+        let limit = || Some(result(Some(AgentFault::Limit { resets_at: None, evidence: Evidence::Words })));
         let cases = [
             (exit(0), ok(), true, Success, None),
             (exit(0), ok(), false, NoChanges, None),
@@ -174,6 +265,7 @@ mod tests {
             (exit(1), ok(), true, Partial, Some(Failure::AgentExit)),
             (exit(0), Some(result(Some(AgentFault::Error))), true, Partial, Some(Failure::AgentExit)),
             (exit(1), limit(), false, Failed, Some(Failure::RateLimited)),
+            (exit(1), Some(result(Some(AgentFault::Login))), false, Failed, Some(Failure::AgentExit)),
             (stopped(StopReason::ResultStands), ok(), true, Success, None),
             (stopped(StopReason::Stalled), None, false, Failed, Some(Failure::Stalled)),
             (stopped(StopReason::Turn), None, true, Partial, Some(Failure::TimedOut)),
@@ -191,8 +283,74 @@ mod tests {
     #[test]
     fn a_branch_without_its_base_is_never_published() {
         let (ending, result) = (exit(0), result(None));
-        let facts =
-            Facts { ending: &ending, result: Some(&result), limit: None, has_work: true, lost_base: true };
+        let tools = ToolTally::default();
+        let facts = Facts { has_work: true, lost_base: true, ..facts(&ending, Some(&result), &tools) };
         assert_eq!(judge(&facts).failure, Some(Failure::GuardRefused));
+    }
+
+    fn tally(events: &[AgentEvent]) -> ToolTally {
+        let mut tally = ToolTally::default();
+        events.iter().for_each(|event| tally.fold(event));
+        tally
+    }
+
+    fn called(name: &str) -> AgentEvent {
+        let phase = Phase::of_tool(name, None);
+        AgentEvent::Tool(ToolCall { name: name.to_owned(), phase, file: None, preview: String::new() })
+    }
+
+    fn answered(is_error: bool, output: &str) -> AgentEvent {
+        AgentEvent::ToolResult { is_error, output: output.to_owned() }
+    }
+
+    fn denied(tool: &str) -> AgentEvent {
+        AgentEvent::Denied { tool: tool.to_owned() }
+    }
+
+    #[test]
+    fn an_agent_whose_every_call_was_denied_or_failed_has_failed() {
+        let judged = |events: &[AgentEvent], has_work| {
+            let (ending, result, tools) = (exit(0), result(None), tally(events));
+            judge(&Facts { has_work, ..facts(&ending, Some(&result), &tools) })
+        };
+        let refused = [
+            [called("Bash"), answered(true, "no"), called("Edit"), answered(true, "no")].as_slice(),
+            &[denied("Bash"), denied("Edit")],
+        ]
+        .concat();
+        let judgement = judged(&refused, false);
+        assert_eq!((judgement.outcome, judgement.failure), (Outcome::Failure, Some(Failure::AgentExit)));
+        assert_eq!(
+            judgement.error,
+            "every tool call was denied (Bash, Edit): give the agent its permissions"
+        );
+        assert_eq!(judged(&refused, true).outcome, Outcome::Success, "git decides where there is work");
+
+        let failed = [called("todo"), called("bash"), answered(true, "\nbwrap: no permissions\nx")];
+        let error = judged(&failed, false).error;
+        assert_eq!(error, "every tool call failed (1 of 1), the last one with: bwrap: no permissions");
+
+        let some = [called("Bash"), answered(true, "no"), called("Read"), answered(false, "text")];
+        for events in [&some[..], &[], &[called("Bash")], &[called("Bash"), answered(false, "")]] {
+            assert_eq!(judged(events, false).outcome, Outcome::NoChanges, "{events:?}");
+        }
+        let notice = [called("Bash"), answered(false, ""), answered(true, "a background task failed")];
+        assert_eq!(judged(&notice, false).outcome, Outcome::NoChanges);
+    }
+
+    #[test]
+    fn the_agents_own_fault_is_told_with_what_it_is_known_by() {
+        let cause = |fault: Option<AgentFault>, limit| {
+            let (ending, result, tools) =
+                (exit(1), fault.map(|fault| result(Some(fault))), ToolTally::default());
+            judge(&Facts { limit, ..facts(&ending, result.as_ref(), &tools) }).cause
+        };
+        let structured = Some(AgentFault::Limit { resets_at: None, evidence: Evidence::Structured });
+        let words = Some(AgentFault::Limit { resets_at: None, evidence: Evidence::Words });
+        assert_eq!(cause(words.clone(), None), words);
+        assert_eq!(cause(None, Some(None)), structured, "the provider's event, and no result");
+        assert_eq!(cause(Some(AgentFault::Error), Some(None)), structured);
+        assert_eq!(cause(Some(AgentFault::Login), Some(None)), Some(AgentFault::Login));
+        assert_eq!(cause(None, None), None);
     }
 }

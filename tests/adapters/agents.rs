@@ -1,12 +1,14 @@
 //! Agents: recorded streams of the real programs, and sessions with real processes.
 
 mod codex;
+mod numbers;
 mod opencode;
+mod probing;
 
 use conductor::adapters::agent::Events;
 use conductor::adapters::agent::claude::{Claude, ClaudeOptions, ClaudeStream};
 use conductor::adapters::agent::command::{CommandAgent, CommandOptions};
-use conductor::model::{AgentEvent, AgentFault, AgentResult, Ending, RunId, StopReason, Usage};
+use conductor::model::{AgentEvent, AgentFault, AgentResult, Ending, Evidence, RunId, StopReason, Usage};
 use conductor::policy::environment::{EnvironmentRules, RunVariables, child_environment};
 use conductor::ports::{Agent, AgentError, AgentSession, Assignment, Step};
 use conductor::system::process::{Lines, Piece, Supervisor};
@@ -89,6 +91,7 @@ type Row = (&'static str, &'static str, u64, u64, u64, u64, u64, Option<Fault>, 
 enum Fault {
     Limit,
     MaxTurns,
+    Login,
     Error,
 }
 
@@ -105,7 +108,7 @@ const CLAUDE: &[Row] = &[
     ("claude-oauth-usage-limit", "013c8577", 0, 0, 0, 0, 1, Some(Fault::Limit), FREE, 0),
     ("claude-oauth-usage-warning", "8470e2a4", 3, 2, 0, 0, 1, None, [306, 534, 60, 3000], 640),
     ("claude-404-model", "326e517f", 0, 0, 0, 0, 1, Some(Fault::Error), FREE, 0),
-    ("claude-401-retries0", "f44cf54c", 0, 0, 0, 0, 1, Some(Fault::Error), FREE, 0),
+    ("claude-401-retries0", "f44cf54c", 0, 0, 0, 0, 1, Some(Fault::Login), FREE, 0),
     ("claude-background", "33be4bef", 3, 1, 0, 0, 2, None, [306, 262, 60, 3000], 736),
     ("claude-nogitid", "a187d983", 3, 2, 1, 0, 1, None, [306, 522, 60, 3000], 1256),
     ("claude-big-text", "9eed01f3", 1, 0, 0, 0, 1, None, [101, 37, 20, 1000], 144),
@@ -132,6 +135,7 @@ fn every_recorded_claude_stream_gives_its_outcome_counters_and_session() {
         let kind = last.fault.as_ref().map(|fault| match fault {
             AgentFault::Limit { .. } => Fault::Limit,
             AgentFault::MaxTurns => Fault::MaxTurns,
+            AgentFault::Login => Fault::Login,
             _ => Fault::Error,
         });
         assert_eq!(kind, *fault, "{name}");
@@ -171,7 +175,7 @@ fn a_stream_cut_off_by_sigterm_has_a_session_and_no_result() {
 fn a_usage_limit_tells_when_it_is_lifted_and_a_warning_is_no_limit() {
     let limited = Summary::of(replay("claude-oauth-usage-limit"));
     assert_eq!(limited.limits, [(true, Some(1_795_345_909))]);
-    let Some(AgentFault::Limit { resets_at: Some(at) }) = limited.last.unwrap().fault else {
+    let Some(AgentFault::Limit { resets_at: Some(at), .. }) = limited.last.unwrap().fault else {
         panic!("no time of reset")
     };
     assert_eq!(at.timestamp(), 1_795_345_909);
@@ -234,7 +238,8 @@ fn an_error_counts_whatever_the_subtype_says_and_the_last_result_wins() {
             Summary::of(events_of(&[&result("\"subtype\":\"success\",\"is_error\":false"), &result(extra)]));
         last.last.unwrap().fault
     };
-    let limit = Some(AgentFault::Limit { resets_at: None });
+    let limit = Some(AgentFault::Limit { resets_at: None, evidence: Evidence::Structured });
+    let notice = Some(AgentFault::Limit { resets_at: None, evidence: Evidence::Words });
     assert_eq!(
         fault(r#""subtype":"success","is_error":true,"result":"API Error: 500""#),
         Some(AgentFault::Error)
@@ -255,18 +260,74 @@ fn an_error_counts_whatever_the_subtype_says_and_the_last_result_wins() {
         fault(
             r#""subtype":"success","is_error":false,"result":"You've hit your session limit · resets 3pm""#
         ),
-        limit
+        notice
     );
     assert_eq!(
         fault(r#""subtype":"success","is_error":false,"result":"The client now obeys HTTP 429.""#),
         None
     );
-    let Some(AgentFault::Limit { resets_at: Some(at) }) =
+    let Some(AgentFault::Limit { resets_at: Some(at), .. }) =
         fault(r#""subtype":"success","is_error":true,"result":"Claude AI usage limit reached|1795345909""#)
     else {
         panic!("the older notice was not understood")
     };
     assert_eq!(at.timestamp(), 1_795_345_909);
+}
+
+/// What the issue of limits is told with, as an error and as a result.
+const NOTICES: &[&str] = &[
+    "Overloaded",
+    "API Error: 529 Overloaded. This is a server-side issue, usually temporary",
+    "Weekly limit reached ∙ resets Mon 3pm",
+    "5-hour limit reached ∙ resets 3pm",
+    "Limit reached · resets 3pm (UTC)",
+    "You've hit your session limit · resets 3pm",
+    "Claude AI usage limit reached|1795345909",
+    "You're out of usage credits",
+    "Your org is out of usage",
+    "Spending cap reached",
+    "Credit balance is too low",
+];
+
+#[test]
+fn a_providers_notice_is_a_limit_as_an_error_and_as_a_result() {
+    for notice in NOTICES {
+        for is_error in [true, false] {
+            let line = serde_json::json!({"type": "result", "subtype": "success", "is_error": is_error, "result": notice});
+            let last = Summary::of(events_of(&[&line.to_string()])).last.unwrap();
+            let by_words = matches!(last.fault, Some(AgentFault::Limit { evidence: Evidence::Words, .. }));
+            assert!(by_words, "{notice:?}, is_error {is_error}: {last:?}");
+        }
+    }
+}
+
+#[test]
+fn a_rejected_event_makes_an_error_without_a_status_a_limit_and_a_success_none() {
+    let rejected =
+        r#"{"type":"rate_limit_event","rate_limit_info":{"status":"rejected","resetsAt":1795345909}}"#;
+    let fault = |result: &str| Summary::of(events_of(&[rejected, result])).last.unwrap().fault;
+    let error = r#"{"type":"result","subtype":"success","is_error":true,"result":"something new"}"#;
+    let Some(AgentFault::Limit { resets_at: Some(at), evidence: Evidence::Structured }) = fault(error) else {
+        panic!("{:?}", fault(error))
+    };
+    assert_eq!(at.timestamp(), 1_795_345_909);
+    assert_eq!(fault(r#"{"type":"result","subtype":"success","is_error":false,"result":"Done."}"#), None);
+    let other = r#"{"type":"result","is_error":true,"api_error_status":404,"result":"no such model"}"#;
+    assert_eq!(fault(other), Some(AgentFault::Error));
+}
+
+#[test]
+fn a_refused_key_is_a_login_and_not_an_error_of_the_work() {
+    for more in [
+        r#""api_error_status":401,"result":"x""#,
+        r#""api_error_status":403,"result":"x""#,
+        r#""api_error_type":"authentication_error","result":"x""#,
+        r#""result":"Invalid API key · Please run /login""#,
+        r#""result":"Not logged in · Please run /login""#,
+    ] {
+        let line = format!(r#"{{"type":"result","subtype":"success","is_error":true,{more}}}"#);
+        assert_eq!(Summary::of(events_of(&[&line])).last.unwrap().fault, Some(AgentFault::Login), "{more}");
+    }
 }
 
 #[test]
@@ -312,6 +373,7 @@ fn fake_claude(dir: &Path, script: &str) -> Claude {
         args: Vec::new(),
         home: None,
         path: None,
+        env: Vec::new(),
         running_as_root: false,
     })
 }
@@ -321,6 +383,7 @@ fn command(script: &str) -> CommandAgent {
         supervisor: supervisor(),
         argv: vec!["sh".into(), "-c".into(), script.into()],
         args: Vec::new(),
+        path: None,
     })
 }
 
@@ -381,6 +444,7 @@ fn a_program_that_is_missing_is_told_with_its_remedy() {
         args: Vec::new(),
         home: None,
         path: None,
+        env: Vec::new(),
         running_as_root: false,
     };
     let refusal = |agent: &dyn Agent| match agent.start(&assignment) {
@@ -394,10 +458,14 @@ fn a_program_that_is_missing_is_told_with_its_remedy() {
     if let Err(AgentError::NotFound(text)) = Claude::new(options).find() {
         assert!(text.contains("install Claude Code or set agent.command"), "{text}");
     }
-    let missing =
-        CommandOptions { supervisor: supervisor(), argv: vec!["no-such-agent".into()], args: vec![] };
+    let missing = CommandOptions {
+        supervisor: supervisor(),
+        argv: vec!["no-such-agent".into()],
+        args: vec![],
+        path: None,
+    };
     assert!(refusal(&CommandAgent::new(missing)).contains("no-such-agent: not found"));
-    let empty = CommandOptions { supervisor: supervisor(), argv: vec![], args: vec![] };
+    let empty = CommandOptions { supervisor: supervisor(), argv: vec![], args: vec![], path: None };
     assert!(refusal(&CommandAgent::new(empty)).contains("name a program"));
 }
 

@@ -452,3 +452,17 @@ fn a_hook_ends_early_when_the_run_is_interrupted() {
     assert_eq!(done.ending.stopped, Some(StopReason::Interrupted));
     assert!(!done.timed_out && done.duration < LONG);
 }
+
+/// A pipe of the usual size has room for sixteen writes of this size: a child that is not read at
+/// once would wait with its end for its reader.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_child_writes_a_hundred_lines_and_ends_without_waiting_for_its_reader() {
+    let dir = tempfile::tempdir().unwrap();
+    let script = "line=$(head -c 3000 /dev/zero | tr '\\0' x)\n\
+                  i=0; while [ $i -lt 100 ]; do echo $line; i=$((i+1)); done; echo $$ > written";
+    let mut child = supervisor().spawn(&shell(dir.path(), script)).unwrap();
+    pid_in(&dir.path().join("written"));
+    let (lines, ending) = finish(&mut child);
+    assert_eq!((lines.len(), ending.exit_code), (100, Some(0)));
+}

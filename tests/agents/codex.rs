@@ -1,11 +1,16 @@
 //! Codex: a stand-in that answers as the recorded server did.
 
-use crate::fake::{WORK, play, published, transcript, world, written};
+use crate::fake::{WORK, in_hours, play, published, transcript, world, written};
 use crate::support::repo;
 use serde_json::json;
 
 /// Plays the recorded conversation once the prompt has come and `work` is done.
 fn server(recording: &str, work: &str) -> String {
+    limited_server(recording, work, 1_795_346_703)
+}
+
+/// The same with a limit that is lifted then.
+fn limited_server(recording: &str, work: &str, resets_at: i64) -> String {
     format!(
         "env > $world/env; echo \"$@\" >> $world/args\n\
          read -r initialize; echo '{{\"id\":1,\"result\":{{}}}}'\n\
@@ -13,7 +18,7 @@ fn server(recording: &str, work: &str) -> String {
          echo '{{\"id\":2,\"result\":{{\"thread\":{{\"id\":\"t-1\"}}}}}}'\n\
          read -r turn; printf '%s\\n' \"$turn\" >> $world/turn\n\
          {work}\n\
-         sed -n 's/^.*\"dir\":\"<\",\"msg\":\\(.*\\)}}$/\\1/p' '{}' | sed 's/1795346703/4102444800/' | grep '^{{\"method\"'\n\
+         sed -n 's/^.*\"dir\":\"<\",\"msg\":\\(.*\\)}}$/\\1/p' '{}' | sed 's/1795346703/{resets_at}/' | grep '^{{\"method\"'\n\
          cat > /dev/null",
         transcript(recording).display()
     )
@@ -43,11 +48,13 @@ fn codex_takes_a_ticket_to_a_pull_request_and_what_its_sandbox_kept_it_from_comm
 
 #[test]
 fn a_failed_codex_turn_is_a_failure_although_the_program_exits_with_zero() {
-    let world = world("codex", &server("codex-appserver-usage-limit", "echo half > half.txt"));
+    let (until, resets_at) = in_hours(2);
+    let script = limited_server("codex-appserver-usage-limit", "echo half > half.txt", resets_at);
+    let world = world("codex", &script);
     world.ticket("T-1");
     let run = world.once(&[]).exits(3);
     assert_eq!(run.dispatched("T-1")["failure"], "rate_limited", "{run}");
-    assert_eq!(world.state()["rate_limit"]["backoff_until"], "2100-01-01T00:00:00Z");
+    assert_eq!(world.state()["rate_limit"]["backoff_until"], until);
     assert_eq!(world.record("T-1")["attempts"], 0);
     assert!(world.branches().is_empty());
 }

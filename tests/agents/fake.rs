@@ -38,6 +38,12 @@ pub fn play(name: &str) -> String {
     format!("cat '{}'\n", transcript(name).display())
 }
 
+/// A time so many hours from now, whole seconds: as a document writes it, and as Unix time.
+pub fn in_hours(hours: i64) -> (String, i64) {
+    let at = chrono::Utc::now() + chrono::TimeDelta::hours(hours);
+    (at.format("%FT%TZ").to_string(), at.timestamp())
+}
+
 /// A file a script wrote into the world's folder; empty when it did not.
 pub fn written(world: &World, name: &str) -> String {
     fs::read_to_string(world.path().join(name)).unwrap_or_default()

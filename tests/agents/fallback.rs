@@ -1,14 +1,15 @@
 //! A second agent for when the first has run into its limit.
 
-use crate::fake::{SAY, WORK, play, world, written};
+use crate::fake::{SAY, WORK, in_hours, play, world, written};
 use crate::support::conductor::World;
 use serde_json::json;
 
-/// Claude at its limit, which is lifted in the year 2100, and a second agent of the dialect.
+/// Claude at its limit, which is lifted in three hours, and a second agent that speaks the protocol.
 fn limited(second: &str) -> World {
     let claude = format!(
-        "echo claude >> $world/ran; echo half > half.txt\n{} | sed 's/1795345909/4102444800/'\nexit 1",
-        play("claude-oauth-usage-limit").trim_end()
+        "echo claude >> $world/ran; echo half > half.txt\n{} | sed 's/1795345909/{}/'\nexit 1",
+        play("claude-oauth-usage-limit").trim_end(),
+        in_hours(3).1
     );
     let mut world = world("claude", &claude);
     let second = world.script("second", &format!("{SAY}echo second >> $world/ran\n{second}"));
@@ -39,10 +40,11 @@ fn a_limit_of_the_first_agent_lets_the_second_work_and_holds_nobody_back() {
 
 #[test]
 fn when_both_are_limited_nothing_is_begun_until_the_first_is_free() {
-    let world = limited("say result '\"limit\": true, \"resets_at\": \"2099-01-01T00:00:00Z\"'");
+    let (until, _) = in_hours(2);
+    let world = limited(&format!("say result '\"limit\": true, \"resets_at\": \"{until}\"'"));
     let run = world.once(&[]).exits(3);
     assert_eq!(run.dispatched("T-1")["failure"], "rate_limited", "{run}");
-    assert_eq!(world.state()["rate_limit"]["backoff_until"], "2099-01-01T00:00:00Z");
+    assert_eq!(world.state()["rate_limit"]["backoff_until"], until);
     assert_eq!(world.record("T-1")["attempts"], 0);
     world.once(&[]).exits(4);
     assert_eq!(written(&world, "ran"), "claude\nsecond\n");

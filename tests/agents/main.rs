@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 mod codex;
+mod endings;
 mod fake;
 mod fallback;
 mod fixing;

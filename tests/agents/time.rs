@@ -48,14 +48,15 @@ fn an_agent_that_says_nothing_is_ended_at_the_startup_timeout() {
 
 #[test]
 fn an_agent_that_falls_silent_is_stalled() {
-    let done = ended(speaker("say session; echo half > half.txt; sleep 600"), "stall_timeout", "1s");
+    let done =
+        ended(speaker("say session '\"id\": \"s\"'; echo half > half.txt; sleep 600"), "stall_timeout", "1s");
     assert_failed(&done, "stalled", "agent.stall_timeout");
     assert_eq!(done["outcome"], "partial");
 }
 
 #[test]
 fn noise_is_no_life() {
-    let script = "say session; while :; do echo still here; sleep 0.05; done";
+    let script = "say session '\"id\": \"s\"'; while :; do echo still here; sleep 0.05; done";
     let done = ended(speaker(script), "stall_timeout", "1s");
     assert_failed(&done, "stalled", "agent.stall_timeout");
 }

@@ -35,7 +35,7 @@ fn an_alias_bomb_is_refused_and_small_aliases_and_merges_work() {
 
     let text = "retry: &waits {base: 2s, max: 9s}\nrate_limit:\n  <<: *waits\n  max: 8s\n";
     let config = local(text).load().unwrap();
-    assert_eq!((config.rate_limit.base.as_secs(), config.rate_limit.max.as_secs()), (2, 8));
+    assert_eq!((config.rate_limit.backoff.base.as_secs(), config.rate_limit.backoff.max.as_secs()), (2, 8));
 }
 
 #[test]

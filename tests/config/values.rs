@@ -63,7 +63,8 @@ fn the_defaults_are_the_contracts() {
     assert_eq!(config.state.path, PathBuf::from("state.json"));
     assert_eq!(config.guards.on_protected, ProtectedPolicy::Block);
     assert_eq!(config.guards.max_diff_size, 5_000_000);
-    assert_eq!(config.rate_limit.max, Duration::from_secs(900));
+    assert_eq!(config.rate_limit.backoff.max, Duration::from_secs(900));
+    assert_eq!(config.rate_limit.max_wait, Duration::from_secs(24 * 3600));
     assert_eq!(config.limits.deadline, None);
     let models = config.agent.models.unwrap();
     assert_eq!([models.simple, models.moderate, models.complex], ["sonnet", "sonnet", "opus"]);

@@ -183,7 +183,7 @@ fn a_backoff_defers_the_run_without_asking_the_tracker() {
 fn an_agents_usage_limit_spends_no_attempt_and_defers_the_next_run() {
     let world = World::new();
     world.ticket("T-1");
-    world.agent(&Script::new().sh("echo 'error: 429 Too Many Requests' >&2").exit(1));
+    world.agent(&Script::new().sh("echo 'Claude AI usage limit reached'").exit(1));
     let run = world.once(&[]).exits(3);
     assert_eq!(run.dispatched("T-1")["failure"], "rate_limited");
     assert_eq!(world.started().len(), 1);

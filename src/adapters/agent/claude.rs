@@ -11,12 +11,12 @@ mod wire;
 pub use stream::ClaudeStream;
 
 use super::Events;
+use super::probe::{self, is_executable};
 use super::session::{self, Reader};
 use crate::ports::{Agent, AgentError, AgentSession, Assignment};
 use crate::system::process::{Spec, Supervisor};
 use std::ffi::OsString;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Where it keeps its login, its settings and its sessions. It does without `~/.claude.json`, which
 /// it replaces and never writes to in place.
@@ -36,6 +36,8 @@ pub struct ClaudeOptions {
     pub home: Option<PathBuf>,
     /// Conductor's own `PATH`, the last place to look.
     pub path: Option<OsString>,
+    /// Conductor's own environment, of which a probe gets what holds no credential.
+    pub env: Vec<(String, String)>,
     /// As root Claude Code refuses to skip permissions unless it is told that it is in a sandbox.
     pub running_as_root: bool,
 }
@@ -124,6 +126,10 @@ impl Agent for Claude {
         true
     }
 
+    fn probe(&self) -> Result<Option<String>, AgentError> {
+        probe::version(&self.options.supervisor, self.find()?, &self.options.env, REMEDY)
+    }
+
     fn start(&self, assignment: &Assignment) -> Result<Box<dyn AgentSession>, AgentError> {
         let reader = ClaudeStream::going_on(assignment.resume.as_ref().map(|resume| resume.usage));
         session::start(&self.options.supervisor, &self.spec(assignment)?, reader, REMEDY)
@@ -136,16 +142,14 @@ impl Reader for ClaudeStream {
     }
 }
 
-fn is_executable(path: &Path) -> bool {
-    path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::ports::Resume;
     use crate::system::process::Stdin;
     use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::Path;
     use std::time::Duration;
 
     fn options(home: Option<&Path>, path: Option<&Path>) -> ClaudeOptions {
@@ -155,6 +159,7 @@ mod tests {
             args: Vec::new(),
             home: home.map(Path::to_owned),
             path: path.map(|dir| dir.as_os_str().to_owned()),
+            env: Vec::new(),
             running_as_root: false,
         }
     }

@@ -12,6 +12,7 @@ pub use exec::CodexExecStream;
 pub use server::{CodexServer, Conversation};
 
 use super::Events;
+use super::probe;
 use super::session::{self, Reader};
 use crate::model::settings::{CodexMode, CodexSettings};
 use crate::ports::{Agent, AgentError, AgentSession, Assignment};
@@ -32,6 +33,8 @@ pub struct CodexOptions {
     pub command: Option<PathBuf>,
     /// Added to the adapter's own arguments.
     pub args: Vec<String>,
+    /// Conductor's own environment, of which a probe gets what holds no credential.
+    pub env: Vec<(String, String)>,
     pub settings: CodexSettings,
 }
 
@@ -47,9 +50,13 @@ impl Codex {
     }
 
     fn spec(&self, assignment: &Assignment, args: Vec<String>) -> Spec {
-        let program = self.options.command.clone().unwrap_or_else(|| "codex".into());
+        let program = self.program();
         let args = self.overrides().chain(args).chain(self.options.args.clone()).collect();
         session::spec(program, args, assignment)
+    }
+
+    fn program(&self) -> PathBuf {
+        self.options.command.clone().unwrap_or_else(|| "codex".into())
     }
 
     /// Values are TOML there; what JSON and TOML have in common is enough for one value.
@@ -107,6 +114,10 @@ impl Agent for Codex {
 
     fn can_resume(&self) -> bool {
         true
+    }
+
+    fn probe(&self) -> Result<Option<String>, AgentError> {
+        probe::version(&self.options.supervisor, self.program(), &self.options.env, REMEDY)
     }
 
     fn start(&self, assignment: &Assignment) -> Result<Box<dyn AgentSession>, AgentError> {

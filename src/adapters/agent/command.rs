@@ -1,31 +1,22 @@
 //! Any program as an agent. It gets the prompt on standard input and in the file named by
 //! `CONDUCTOR_PROMPT_FILE`; its exit code decides: 0 is a success, anything else a failure.
 //!
-//! It may print what it likes: each line of output is a sign of life. Or it speaks a dialect, one
-//! JSON object per line, and from then on only these are; all fields but `type` are optional:
-//!
-//! ```json
-//! {"type": "session", "id": "…", "model": "…"}
-//! {"type": "turn"}
-//! {"type": "phase", "phase": "reading | planning | implementing | testing | committing"}
-//! {"type": "tool", "name": "edit", "file": "src/a.rs", "command": "…", "phase": "…"}
-//! {"type": "tool_result", "is_error": false, "output": "…"}
-//! {"type": "text", "text": "…"}
-//! {"type": "usage", "input_tokens": 1, "output_tokens": 1, "cache_creation_tokens": 0, "cache_read_tokens": 0, "usd": 0.1}
-//! {"type": "result", "ok": true, "message": "…", "limit": false, "resets_at": "2026-11-22T11:11:00Z"}
-//! ```
-//!
-//! `usage` is the running total. `limit` says that the provider refused for a limit, until
-//! `resets_at` where that is known; without the dialect a failure's last words are searched for it.
+//! It may print what it likes: each line of output is a sign of life. Or it speaks the protocol of
+//! [`protocol`], and from then on only its messages are. Without the protocol a failure is a
+//! provider's limit only where the very last line it prints is a provider's own notice of one.
 
+mod protocol;
+
+use super::probe;
 use super::session::{self, Reader};
-use super::{Events, limit};
+use super::{Events, refusal};
 use crate::model::event::payload;
-use crate::model::{AgentEvent, AgentFault, AgentResult, Ending, Phase, Time, ToolCall, Usage};
+use crate::model::{AgentEvent, AgentFault, AgentResult, Ending, Evidence, Phase, ToolCall, Usage};
 use crate::ports::{Agent, AgentError, AgentSession, Assignment};
 use crate::system::process::Supervisor;
-use serde::Deserialize;
+use protocol::Message;
 use std::collections::VecDeque;
+use std::ffi::OsString;
 use std::path::Path;
 
 /// Names the file with the prompt.
@@ -45,6 +36,8 @@ pub struct CommandOptions {
     pub argv: Vec<String>,
     /// Added to them.
     pub args: Vec<String>,
+    /// Conductor's own `PATH`, where a probe looks for a name.
+    pub path: Option<OsString>,
 }
 
 /// The adapter.
@@ -60,6 +53,11 @@ impl CommandAgent {
         let name = Path::new(program).file_name().map_or(program.into(), |name| name.to_string_lossy());
         Self { name: name.into_owned(), options }
     }
+
+    fn argv(&self) -> Result<(&String, &[String]), AgentError> {
+        let empty = || AgentError::NotFound("agent.command is empty: name a program".to_owned());
+        self.options.argv.split_first().ok_or_else(empty)
+    }
 }
 
 impl Agent for CommandAgent {
@@ -67,10 +65,15 @@ impl Agent for CommandAgent {
         &self.name
     }
 
+    /// It is only looked for: nobody knows what it would do when it is asked for its version.
+    fn probe(&self) -> Result<Option<String>, AgentError> {
+        let (program, _) = self.argv()?;
+        probe::look_up(program, self.options.path.as_deref(), REMEDY)?;
+        Ok(None)
+    }
+
     fn start(&self, assignment: &Assignment) -> Result<Box<dyn AgentSession>, AgentError> {
-        let Some((program, args)) = self.options.argv.split_first() else {
-            return Err(AgentError::NotFound("agent.command is empty: name a program".to_owned()));
-        };
+        let (program, args) = self.argv()?;
         let args = args.iter().chain(&self.options.args).cloned().collect();
         let mut spec = session::spec(program, args, assignment);
         spec.env.retain(|(name, _)| name != PROMPT_FILE);
@@ -82,58 +85,12 @@ impl Agent for CommandAgent {
 /// The reader of one run's output.
 #[derive(Debug, Default)]
 pub struct CommandStream {
-    speaks_dialect: bool,
+    speaks_protocol: bool,
     turns: Option<u64>,
     usage: Option<Usage>,
     /// The last one it told.
     result: Option<AgentResult>,
     last_lines: VecDeque<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-enum Told {
-    Session {
-        #[serde(default)]
-        id: Option<String>,
-        #[serde(default)]
-        model: Option<String>,
-    },
-    Turn,
-    Phase {
-        phase: Phase,
-    },
-    Tool {
-        #[serde(default)]
-        name: String,
-        #[serde(default)]
-        file: Option<String>,
-        #[serde(default)]
-        command: Option<String>,
-        #[serde(default)]
-        phase: Option<Phase>,
-    },
-    ToolResult {
-        #[serde(default)]
-        is_error: bool,
-        #[serde(default)]
-        output: String,
-    },
-    Text {
-        #[serde(default)]
-        text: String,
-    },
-    Usage(Usage),
-    Result {
-        #[serde(default)]
-        ok: Option<bool>,
-        #[serde(default)]
-        message: String,
-        #[serde(default)]
-        limit: bool,
-        #[serde(default)]
-        resets_at: Option<Time>,
-    },
 }
 
 impl Reader for CommandStream {
@@ -149,9 +106,9 @@ impl Reader for CommandStream {
 impl CommandStream {
     /// Adds what the line says to `events`.
     pub fn push(&mut self, line: &[u8], events: &mut Events) {
-        if let Some(told) = parse(line) {
-            self.speaks_dialect = true;
-            return self.told(told, events);
+        if let Some(message) = protocol::parse(line) {
+            self.speaks_protocol = true;
+            return self.told(message, events);
         }
         let text: String = String::from_utf8_lossy(line).chars().take(LINE).collect();
         if text.trim().is_empty() {
@@ -161,7 +118,7 @@ impl CommandStream {
             self.last_lines.pop_front();
         }
         self.last_lines.push_back(text.clone());
-        if !self.speaks_dialect {
+        if !self.speaks_protocol {
             events.push_back(AgentEvent::Text(text));
         }
     }
@@ -175,42 +132,44 @@ impl CommandStream {
             return;
         }
         let words = self.last_words();
-        let is_limit = || limit::tells_of_limit(&words) || limit::tells_of_limit(&ending.stderr_tail);
-        let fault = match exited_well {
-            true => None,
-            false if is_limit() => Some(AgentFault::Limit { resets_at: None }),
-            false => Some(AgentFault::Error),
-        };
+        let fault = (!exited_well).then(|| self.fault());
         let message = if words.is_empty() { ending.stderr_tail.clone() } else { words };
         let result = AgentResult { fault, message, usage: self.usage, turns: self.turns };
         events.push_back(AgentEvent::Finished(result));
     }
 
-    fn told(&mut self, told: Told, events: &mut Events) {
-        events.push_back(match told {
-            Told::Session { id, model } => AgentEvent::Session { id, model },
-            Told::Turn => {
+    /// What a bad exit means. Tests and tools print about limits as well, so only a last line that
+    /// is nothing but a provider's notice is taken for one.
+    fn fault(&self) -> AgentFault {
+        let last = self.last_lines.back().map(String::as_str).unwrap_or_default();
+        refusal::of_result(last).unwrap_or(AgentFault::Error)
+    }
+
+    fn told(&mut self, message: Message, events: &mut Events) {
+        events.push_back(match message {
+            Message::Session { id, model } => AgentEvent::Session { id, model },
+            Message::Turn => {
                 self.turns = Some(self.turns.unwrap_or(0) + 1);
                 AgentEvent::Turn
             }
-            Told::Phase { phase } => AgentEvent::Phase(phase),
-            Told::Tool { name, file, command, phase } => AgentEvent::Tool(ToolCall {
+            Message::Phase(phase) => AgentEvent::Phase(phase),
+            Message::Tool { name, file, command, phase } => AgentEvent::Tool(ToolCall {
                 phase: phase.or_else(|| Phase::of_tool(&name, command.as_deref())),
                 name,
                 file,
                 preview: payload(&command.unwrap_or_default()),
             }),
-            Told::ToolResult { is_error, output } => {
+            Message::ToolResult { is_error, output } => {
                 AgentEvent::ToolResult { is_error, output: payload(&output) }
             }
-            Told::Text { text } => AgentEvent::Text(text),
-            Told::Usage(usage) => {
+            Message::Text(text) => AgentEvent::Text(text),
+            Message::Usage(usage) => {
                 self.usage = Some(usage);
                 AgentEvent::Usage(usage)
             }
-            Told::Result { ok, message, limit, resets_at } => {
+            Message::Result { ok, message, limit, resets_at } => {
                 let fault = match (limit, ok) {
-                    (true, _) => Some(AgentFault::Limit { resets_at }),
+                    (true, _) => Some(AgentFault::Limit { resets_at, evidence: Evidence::Structured }),
                     (false, Some(false)) => Some(AgentFault::Error),
                     (false, _) => None,
                 };
@@ -224,11 +183,6 @@ impl CommandStream {
     fn last_words(&self) -> String {
         self.last_lines.iter().map(String::as_str).collect::<Vec<_>>().join("\n")
     }
-}
-
-fn parse(line: &[u8]) -> Option<Told> {
-    let starts_like_an_object = line.trim_ascii_start().first() == Some(&b'{');
-    if starts_like_an_object { serde_json::from_slice(line).ok() } else { None }
 }
 
 #[cfg(test)]
@@ -265,18 +219,52 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_is_taken_from_the_last_words_of_a_failure_only() {
-        let limit = Some(AgentFault::Limit { resets_at: None });
-        assert_eq!(finished(&read(&["error 429: too many requests"], &exited(1, ""))).fault, limit);
-        assert_eq!(finished(&read(&[], &exited(1, "usage limit reached"))).fault, limit);
-        assert_eq!(finished(&read(&["too many requests"], &exited(0, ""))).fault, None);
-        for text in ["at app.js:429:7", "disk at capacity"] {
-            assert_eq!(finished(&read(&[text], &exited(1, text))).fault, Some(AgentFault::Error), "{text}");
+    fn only_a_last_line_that_is_a_providers_notice_makes_a_failure_a_limit() {
+        let fault =
+            |lines: &[&str], code, stderr: &str| finished(&read(lines, &exited(code, stderr))).fault.clone();
+        let limit = Some(AgentFault::Limit { resets_at: None, evidence: Evidence::Words });
+        assert_eq!(fault(&["working", "You've hit your weekly limit \u{b7} resets 3pm"], 1, ""), limit);
+        assert_eq!(fault(&["Usage limit reached"], 0, ""), None, "its exit code decides");
+        assert_eq!(fault(&["Not logged in \u{b7} Please run /login"], 1, ""), Some(AgentFault::Login));
+        for text in [
+            "FAIL test_limiter: rate limit test expected 3 got 4",
+            "429",
+            "error 429: too many requests",
+            "capacity",
+            "at app.js:429:7",
+            "disk at capacity",
+        ] {
+            assert_eq!(fault(&[text], 1, text), Some(AgentFault::Error), "{text}");
         }
+        assert_eq!(fault(&["Usage limit reached", "1 test failed"], 1, ""), Some(AgentFault::Error));
+        assert_eq!(
+            fault(&[], 1, "usage limit reached"),
+            Some(AgentFault::Error),
+            "standard error is anybody's"
+        );
     }
 
     #[test]
-    fn the_dialect_is_understood_and_silences_plain_lines() {
+    fn another_agents_stream_is_plain_output() {
+        let foreign = [
+            r#"{"type":"session"}"#,
+            r#"{"type":"session","version":3,"id":"s","timestamp":"t","cwd":"/w"}"#,
+            r#"{"type":"result","status":"error"}"#,
+            r#"{"type":"result","subtype":"success","is_error":true,"result":"API Error"}"#,
+            r#"{"type":"tool_result","tool_id":"t","status":"error","output":"x"}"#,
+            r#"{"type":"text","sessionID":"s","part":{"text":"hi"}}"#,
+            r#"{"type":"turn","n":1}"#,
+            r#"{"type":"usage"}"#,
+        ];
+        let events = read(&foreign, &exited(0, ""));
+        let texts: Vec<AgentEvent> =
+            foreign.iter().map(|line| AgentEvent::Text((*line).to_owned())).collect();
+        assert_eq!(events[..foreign.len()], texts);
+        assert_eq!(finished(&events).fault, None);
+    }
+
+    #[test]
+    fn the_protocol_is_understood_and_silences_plain_lines() {
         let events = read(
             &[
                 r#"{"type":"session","id":"s1","model":"m"}"#,
@@ -320,7 +308,8 @@ mod tests {
         let resets_at = "2026-11-22T11:11:00Z".parse().ok();
         for code in [0, 1] {
             let events = read(&[limited], &exited(code, ""));
-            assert_eq!(finished(&events).fault, Some(AgentFault::Limit { resets_at }));
+            let limit = AgentFault::Limit { resets_at, evidence: Evidence::Structured };
+            assert_eq!(finished(&events).fault, Some(limit));
         }
         let good = r#"{"type":"result","ok":true,"message":"fine"}"#;
         let events = read(&[good], &exited(3, "boom"));

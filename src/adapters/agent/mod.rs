@@ -4,8 +4,10 @@
 pub mod claude;
 pub mod codex;
 pub mod command;
-mod limit;
+mod json;
 pub mod opencode;
+mod probe;
+mod refusal;
 mod session;
 
 use crate::model::AgentEvent;

@@ -8,6 +8,7 @@ mod stream;
 pub use stream::OpencodeStream;
 
 use super::Events;
+use super::probe;
 use super::session::{self, Reader};
 use crate::ports::{Agent, AgentError, AgentSession, Assignment};
 use crate::system::process::{Spec, Supervisor};
@@ -35,6 +36,8 @@ pub struct OpencodeOptions {
     pub command: Option<PathBuf>,
     /// Added to the adapter's own arguments.
     pub args: Vec<String>,
+    /// Conductor's own environment, of which a probe gets what holds no credential.
+    pub env: Vec<(String, String)>,
 }
 
 /// The adapter.
@@ -48,8 +51,12 @@ impl Opencode {
         Self { options }
     }
 
+    fn program(&self) -> PathBuf {
+        self.options.command.clone().unwrap_or_else(|| "opencode".into())
+    }
+
     fn spec(&self, assignment: &Assignment) -> Result<Spec, AgentError> {
-        let program = self.options.command.clone().unwrap_or_else(|| "opencode".into());
+        let program = self.program();
         let mut args: Vec<String> = ["run", "--format", "json", "--auto"].map(str::to_owned).into();
         if let Some(model) = &assignment.model {
             args.extend(["--model".to_owned(), model.clone()]);
@@ -75,6 +82,10 @@ impl Agent for Opencode {
 
     fn can_resume(&self) -> bool {
         true
+    }
+
+    fn probe(&self) -> Result<Option<String>, AgentError> {
+        probe::version(&self.options.supervisor, self.program(), &self.options.env, REMEDY)
     }
 
     fn start(&self, assignment: &Assignment) -> Result<Box<dyn AgentSession>, AgentError> {

@@ -3,7 +3,7 @@
 use super::Events;
 use crate::model::{AgentEvent, Ending, StopReason};
 use crate::ports::{AgentError, AgentSession, Assignment, Resume, Step};
-use crate::system::process::{Child, Line, Spec, Stderr, Stdin, Supervisor};
+use crate::system::process::{Child, Line, SpawnError, Spec, Stderr, Stdin, Supervisor};
 use std::ffi::OsString;
 use std::time::Duration;
 
@@ -30,11 +30,16 @@ pub(super) fn start<R: Reader + 'static>(
     reader: R,
     remedy: &str,
 ) -> Result<Box<dyn AgentSession>, AgentError> {
-    let child = supervisor.spawn(spec).map_err(|error| match error.is_missing_program() {
+    let child = supervisor.spawn(spec).map_err(|error| start_error(&error, remedy))?;
+    Ok(Box::new(Session::new(child, reader, spec.grace)))
+}
+
+/// Why a program did not start, with what to do where it is missing.
+pub(super) fn start_error(error: &SpawnError, remedy: &str) -> AgentError {
+    match error.is_missing_program() {
         true => AgentError::NotFound(format!("{error}: {remedy}")),
         false => AgentError::Start(error.to_string()),
-    })?;
-    Ok(Box::new(Session::new(child, reader, spec.grace)))
+    }
 }
 
 /// The session to go on with. It came out of an agent's own stream: what could be an option, or

@@ -15,7 +15,7 @@ use super::values::{amount, at_least_one, boolean, branch, branch_prefix, names,
 use super::{Config, LoadOptions, later};
 use crate::model::issue::is_named_among;
 use crate::model::settings::{
-    Backoff, Budget, Limits, PullRequestSettings, RepositorySettings, TrackerRules,
+    Backoff, Budget, Limits, PullRequestSettings, RateLimitSettings, RepositorySettings, TrackerRules,
 };
 use std::time::Duration;
 
@@ -30,8 +30,8 @@ pub(super) fn resolve(document: &Document, options: &LoadOptions<'_>) -> Result<
         let state = work::state(top, &repository);
         let max_attempts = agent.as_ref().map(|agent| agent.max_attempts);
         let limits = limits(top, max_attempts, tracker.as_ref().map(|tracker| &tracker.rules));
-        let retry = backoff(top, "retry", 1, 300);
-        let rate_limit = backoff(top, "rate_limit", 60, 900);
+        let retry = top.section("retry", |s| backoff(s, 1, 300));
+        let rate_limit = top.section("rate_limit", rate_limit);
         let (preflight, weights) = (decisions::preflight(top), decisions::weights(top));
         let (gates, guards, hooks) = (work::gates(top), work::guards(top), work::hooks(top));
         let (workspace, pull_request) = (work::workspace(top), pull_request(top));
@@ -145,20 +145,27 @@ fn budget(top: &Section<'_>) -> (Budget, Option<f64>) {
     })
 }
 
-fn backoff(top: &Section<'_>, key: &'static str, base: u64, max: u64) -> Backoff {
-    top.section(key, |s| {
-        let (base_given, max_given) = (s.read("base", time_limit), s.read("max", time_limit));
-        let base = base_given.unwrap_or(Duration::from_secs(base));
-        let max = max_given.unwrap_or(Duration::from_secs(max));
-        if max < base {
-            s.fault(
-                if max_given.is_some() { "max" } else { "base" },
-                "the longest wait, `max`, is shorter than the first, `base`",
-            );
-        }
-        Backoff { base, max }
-    })
+fn backoff(s: &Section<'_>, base: u64, max: u64) -> Backoff {
+    let (base_given, max_given) = (s.read("base", time_limit), s.read("max", time_limit));
+    let base = base_given.unwrap_or(Duration::from_secs(base));
+    let max = max_given.unwrap_or(Duration::from_secs(max));
+    if max < base {
+        s.fault(
+            if max_given.is_some() { "max" } else { "base" },
+            "the longest wait, `max`, is shorter than the first, `base`",
+        );
+    }
+    Backoff { base, max }
 }
+
+fn rate_limit(s: &Section<'_>) -> RateLimitSettings {
+    let backoff = backoff(s, 60, 900);
+    let max_wait = s.read("max_wait", time_limit).unwrap_or(MAX_WAIT);
+    RateLimitSettings { backoff, max_wait }
+}
+
+/// Providers' longest windows are a week, but nobody should have to wait for a wrong clock.
+const MAX_WAIT: Duration = Duration::from_secs(24 * 3600);
 
 fn pull_request(top: &Section<'_>) -> PullRequestSettings {
     top.section("pull_request", |s| PullRequestSettings {

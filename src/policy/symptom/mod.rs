@@ -1,11 +1,7 @@
-//! What the end of an error's text tells: a provider's limit, and what to advise for the next
-//! attempt. Text is the last resort, used where no structured field spoke; it matches whole words,
-//! so that `app.js:429:7` or a full disk is not taken for a limit.
+//! Failure analysis: what the end of an error's text suggests for the next attempt. It matches whole
+//! words and gives advice only; what a failure is was decided by whoever met it.
 
-mod limit;
 mod words;
-
-pub use limit::tells_of_limit;
 
 use crate::model::{Attempt, Failure};
 use words::{Phrases, Words};

@@ -137,9 +137,22 @@ pub enum SpawnError {
 impl SpawnError {
     /// Whether the program is missing or cannot be executed, as against a passing trouble.
     pub fn is_missing_program(&self) -> bool {
-        matches!(self, Self::Program { error, .. }
-            if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied))
+        let is_missing = |error: &io::Error| {
+            matches!(
+                error.kind(),
+                io::ErrorKind::NotFound
+                    | io::ErrorKind::PermissionDenied
+                    | io::ErrorKind::NotADirectory
+                    | io::ErrorKind::IsADirectory
+            ) || is_no_program(error)
+        };
+        matches!(self, Self::Program { error, .. } if is_missing(error))
     }
+}
+
+/// A file that is marked as executable and is none: of another machine, or without `#!`.
+fn is_no_program(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(rustix::io::Errno::NOEXEC.raw_os_error())
 }
 
 impl fmt::Display for SpawnError {
@@ -148,6 +161,9 @@ impl fmt::Display for SpawnError {
             Self::Program { program, error } => match error.kind() {
                 io::ErrorKind::NotFound => write!(f, "{program}: not found, or its interpreter is missing"),
                 io::ErrorKind::PermissionDenied => write!(f, "{program}: not executable"),
+                _ if is_no_program(error) => {
+                    write!(f, "{program}: not a program of this machine, or a script without `#!`")
+                }
                 io::ErrorKind::ArgumentListTooLong => {
                     write!(f, "{program}: arguments and environment too long")
                 }

@@ -4,7 +4,7 @@ use super::{FREE, Fault, Summary, assignment, run, supervisor, transcript};
 use conductor::adapters::agent::Events;
 use conductor::adapters::agent::codex::{Codex, CodexExecStream, CodexOptions, CodexServer, Conversation};
 use conductor::model::settings::CodexSettings;
-use conductor::model::{AgentEvent, AgentFault, Phase, Usage};
+use conductor::model::{AgentEvent, AgentFault, Evidence, Phase, Usage};
 use conductor::ports::{Agent, Resume};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -75,6 +75,7 @@ fn every_recorded_codex_conversation_gives_its_outcome_counters_and_session() {
         let kind = last.fault.as_ref().map(|fault| match fault {
             AgentFault::Limit { .. } => Fault::Limit,
             AgentFault::MaxTurns => Fault::MaxTurns,
+            AgentFault::Login => Fault::Login,
             _ => Fault::Error,
         });
         assert_eq!(kind, fault, "{name}");
@@ -143,7 +144,7 @@ fn codex_may_not_leave_its_sandbox_and_every_other_question_is_answered_too() {
 fn codex_usage_limits_tell_when_they_are_lifted_and_high_use_is_told_once() {
     let limited = Summary::of(converse("codex-appserver-usage-limit", "danger-full-access", "never").0);
     assert_eq!(limited.limits, [(true, Some(1_795_346_703))]);
-    let Some(AgentFault::Limit { resets_at: Some(at) }) = limited.last.unwrap().fault else {
+    let Some(AgentFault::Limit { resets_at: Some(at), .. }) = limited.last.unwrap().fault else {
         panic!("no time of reset")
     };
     assert_eq!(at.timestamp(), 1_795_346_703);
@@ -172,7 +173,10 @@ fn the_older_adapters_notifications_are_understood() {
     let AgentEvent::Tool(call) = &events[0] else { panic!("{events:?}") };
     assert_eq!((call.name.as_str(), call.phase), ("bash", Some(Phase::Committing)));
     assert_eq!(events[1], AgentEvent::Text("committed".into()));
-    assert_eq!(Summary::of(events).last.unwrap().fault, Some(AgentFault::Limit { resets_at: None }));
+    assert_eq!(
+        Summary::of(events).last.unwrap().fault,
+        Some(AgentFault::Limit { resets_at: None, evidence: Evidence::Words })
+    );
 }
 
 #[test]
@@ -192,7 +196,57 @@ fn recorded_codex_exec_streams_give_their_outcome() {
     let usage = last.usage.unwrap();
     assert_eq!((usage.input_tokens, usage.cache_read_tokens, usage.output_tokens), (306, 3000, 518));
     let limited = read("codex-exec-usage-limit").last.unwrap();
-    assert_eq!(limited.fault, Some(AgentFault::Limit { resets_at: None }));
+    assert_eq!(limited.fault, Some(AgentFault::Limit { resets_at: None, evidence: Evidence::Words }));
+}
+
+#[test]
+fn what_codex_fails_with_is_told_by_its_code_first_and_by_its_words_last() {
+    let fault = |error: &str| {
+        let (mut stream, mut events) = (CodexExecStream::default(), Events::new());
+        stream.push(format!(r#"{{"type":"turn.failed","error":{error}}}"#).as_bytes(), &mut events);
+        Summary::of(events).last.unwrap().fault.unwrap()
+    };
+    let structured = AgentFault::Limit { resets_at: None, evidence: Evidence::Structured };
+    let words = AgentFault::Limit { resets_at: None, evidence: Evidence::Words };
+    for (error, expected) in [
+        (r#"{"message":"x","codexErrorInfo":"usageLimitExceeded"}"#, &structured),
+        (r#"{"message":"x","codexErrorInfo":"serverOverloaded"}"#, &structured),
+        (
+            r#"{"message":"x","codexErrorInfo":{"responseTooManyFailedAttempts":{"httpStatusCode":429}}}"#,
+            &structured,
+        ),
+        (r#"{"message":"x","codexErrorInfo":"unauthorized"}"#, &AgentFault::Login),
+        (
+            r#"{"message":"x","codexErrorInfo":{"httpConnectionFailed":{"httpStatusCode":401}}}"#,
+            &AgentFault::Login,
+        ),
+        (
+            r#"{"message":"x","codexErrorInfo":{"httpConnectionFailed":{"httpStatusCode":403}}}"#,
+            &AgentFault::Login,
+        ),
+        (r#"{"message":"Not logged in"}"#, &AgentFault::Login),
+        (
+            r#"{"message":"unexpected status 401 Unauthorized: Missing bearer or basic authentication in header"}"#,
+            &AgentFault::Login,
+        ),
+        (
+            r#"{"message":"Your access token could not be refreshed because your refresh token was already used."}"#,
+            &AgentFault::Login,
+        ),
+        (r#"{"message":"exceeded retry limit, last status: 429 Too Many Requests"}"#, &words),
+        (
+            r#"{"message":"Selected model is at capacity. Please try a different model.","codexErrorInfo":"other"}"#,
+            &words,
+        ),
+        (r#"{"message":"rate limit test expected 3 got 4"}"#, &AgentFault::Error),
+        (r#"{"message":"429","codexErrorInfo":"sandboxError"}"#, &AgentFault::Error),
+        (
+            r#"{"message":"x","codexErrorInfo":{"httpConnectionFailed":{"httpStatusCode":500}}}"#,
+            &AgentFault::Error,
+        ),
+    ] {
+        assert_eq!(fault(error), *expected, "{error}");
+    }
 }
 
 /// A stand-in for the program: answers as the recorded server did, line for line, and exits with 0
@@ -215,6 +269,7 @@ fn a_codex_session_talks_to_its_server_and_leaves_it_by_closing_its_input() {
         supervisor: supervisor(),
         command: Some(program),
         args: Vec::new(),
+        env: Vec::new(),
         settings: CodexSettings {
             config: [("web_search".to_owned(), serde_json::json!(false))].into(),
             ..CodexSettings::default()

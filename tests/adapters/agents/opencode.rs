@@ -37,6 +37,7 @@ fn every_recorded_opencode_stream_gives_its_outcome_counters_and_session() {
         let kind = last.fault.as_ref().map(|fault| match fault {
             AgentFault::Limit { .. } => Fault::Limit,
             AgentFault::MaxTurns => Fault::MaxTurns,
+            AgentFault::Login => Fault::Login,
             _ => Fault::Error,
         });
         assert_eq!(kind, fault, "{name}");
@@ -78,10 +79,23 @@ fn a_further_turn_of_an_opencode_session_adds_to_what_it_used() {
 fn errors_that_are_no_limit_and_answers_cut_short_are_failures() {
     let fault = |line: &str| Summary::of(read(OpencodeStream::default(), line)).last.unwrap().fault;
     for line in [
-        r#"{"type":"error","sessionID":"s","error":{"name":"APIError","data":{"message":"at app.js:429:7","statusCode":401}}}"#,
+        r#"{"type":"error","sessionID":"s","error":{"name":"APIError","data":{"message":"at app.js:429:7","statusCode":404}}}"#,
         r#"{"type":"error","sessionID":"s","error":{"name":"UnknownError","data":{"message":"disk at capacity"}}}"#,
         r#"{"type":"step_finish","sessionID":"s","part":{"reason":"length","tokens":{}}}"#,
     ] {
         assert_eq!(fault(line), Some(AgentFault::Error), "{line}");
+    }
+}
+
+#[test]
+fn a_key_that_opencode_is_refused_with_is_a_login() {
+    for error in [
+        r#"{"name":"APIError","data":{"message":"Incorrect","statusCode":401}}"#,
+        r#"{"name":"APIError","data":{"message":"no","statusCode":403}}"#,
+        r#"{"name":"ProviderAuthError","data":{"providerID":"openai","message":"no key"}}"#,
+    ] {
+        let line = format!(r#"{{"type":"error","sessionID":"s","error":{error}}}"#);
+        let fault = Summary::of(read(OpencodeStream::default(), &line)).last.unwrap().fault;
+        assert_eq!(fault, Some(AgentFault::Login), "{error}");
     }
 }

@@ -4,11 +4,10 @@
 //! shape than expected costs that field only. Values are borrowed from the line and what is not
 //! needed is not parsed.
 
-use super::super::Events;
-use super::super::limit;
+use super::super::{Events, json, refusal};
 use super::wire::{Block, Denial, Entry, Field, LimitInfo, Message, ModelUsage, RoundUsage, Text, ToolInput};
 use crate::model::event::payload;
-use crate::model::{AgentEvent, AgentFault, AgentResult, Phase, Time, ToolCall, Usage};
+use crate::model::{AgentEvent, AgentFault, AgentResult, Evidence, Phase, Time, ToolCall, Usage};
 use chrono::DateTime;
 use serde::de::IgnoredAny;
 use std::borrow::Cow;
@@ -21,7 +20,9 @@ pub struct ClaudeStream {
     answers: HashSet<String>,
     /// Denied calls already told.
     denied: HashSet<String>,
-    /// When the provider's limit, if it was reached, is lifted.
+    /// The provider told by its own event that the limit is reached.
+    is_limited: bool,
+    /// When it is lifted.
     resets_at: Option<Time>,
     /// What a resumed session used before.
     before: Usage,
@@ -51,6 +52,11 @@ impl ClaudeStream {
         }
         // A message of another shape costs the message, not the line.
         if let Ok(entry) = serde_json::from_str::<Entry<IgnoredAny>>(line) {
+            return self.entry(&entry, None, events);
+        }
+        if let Some(line) = json::without_odd_numbers(line)
+            && let Ok(entry) = serde_json::from_str::<Entry<IgnoredAny>>(&line)
+        {
             self.entry(&entry, None, events);
         }
     }
@@ -122,14 +128,15 @@ impl ClaudeStream {
 
     fn limit<M>(&mut self, entry: &Entry<M>, events: &mut Events) {
         let Some(info) = entry.rate_limit_info.get::<LimitInfo>() else { return };
-        let reached = info.status == "rejected" && !info.is_using_overage;
-        let resets_at = info.resets_at.and_then(|seconds| DateTime::from_timestamp(seconds, 0));
+        let reached = info.status == "rejected" && !info.is_using_overage.get().unwrap_or(false);
+        let resets_at = info.resets_at.get().and_then(|seconds| DateTime::from_timestamp(seconds, 0));
+        self.is_limited = reached;
         if reached {
             self.resets_at = resets_at;
         }
-        let mut detail = info.rate_limit_type.as_deref().unwrap_or("limit").replace('_', "-");
+        let mut detail = info.rate_limit_type.text().as_deref().unwrap_or("limit").replace('_', "-");
         detail.push_str(&format!(": {}", info.status));
-        if let Some(used) = info.utilization {
+        if let Some(used) = info.utilization.get::<f64>() {
             detail.push_str(&format!(", {:.0}% used", used * 100.0));
         }
         events.push_back(AgentEvent::RateLimit { reached, resets_at, detail });
@@ -159,19 +166,32 @@ impl ClaudeStream {
     fn fault<M>(&self, entry: &Entry<M>, message: &str) -> Option<AgentFault> {
         let subtype = entry.subtype.text().unwrap_or_default();
         let is_error = entry.is_error.get().unwrap_or(false) || subtype.starts_with("error");
-        let limit = || Some(AgentFault::Limit { resets_at: self.resets_at.or_else(|| told_reset(message)) });
         if !is_error {
-            return if limit::is_limit_notice(message) { limit() } else { None };
+            return refusal::of_result(message).map(|fault| self.dated(fault));
         }
-        let status = entry.api_error_status.get::<u16>();
-        let kind = entry.api_error_type.text();
-        match (&*subtype, status, kind.as_deref()) {
-            ("error_max_turns", ..) => Some(AgentFault::MaxTurns),
-            ("error_max_budget_usd", ..) => Some(AgentFault::Budget),
-            (_, Some(429 | 529), _) | (_, _, Some("rate_limit_error" | "overloaded_error")) => limit(),
-            (_, Some(_), _) => Some(AgentFault::Error),
-            _ if limit::tells_of_limit(message) || limit::is_limit_notice(message) => limit(),
-            _ => Some(AgentFault::Error),
+        match &*subtype {
+            "error_max_turns" => return Some(AgentFault::MaxTurns),
+            "error_max_budget_usd" => return Some(AgentFault::Budget),
+            _ => {}
+        }
+        let structured = || AgentFault::Limit { resets_at: None, evidence: Evidence::Structured };
+        let status = entry.api_error_status.get::<u64>();
+        let by_kind = entry.api_error_type.text().and_then(|kind| refusal::of_type(&kind));
+        let by_status = status.and_then(|status| refusal::of_status(status, None));
+        let by_event = || (status.is_none() && self.is_limited).then(structured);
+        // A credit balance that is too low comes with the status of any bad request.
+        let by_words = || refusal::of_error(message);
+        let fault = by_status.or(by_kind).or_else(by_event).or_else(by_words);
+        Some(fault.map_or(AgentFault::Error, |fault| self.dated(fault)))
+    }
+
+    /// The time of reset that the provider's own event told, where the fault tells none.
+    fn dated(&self, fault: AgentFault) -> AgentFault {
+        match fault {
+            AgentFault::Limit { resets_at, evidence } => {
+                AgentFault::Limit { resets_at: self.resets_at.or(resets_at), evidence }
+            }
+            other => other,
         }
     }
 
@@ -209,35 +229,30 @@ fn tool_call(block: &Block) -> ToolCall {
 /// begin anew: a total that has no room for what was used before is one of this process alone.
 fn usage<M>(entry: &Entry<M>, before: &Usage) -> Option<Usage> {
     let round = entry.usage.get::<RoundUsage>().map(|round| Usage {
-        input_tokens: round.input_tokens,
-        output_tokens: round.output_tokens,
-        cache_creation_tokens: round.cache_creation_input_tokens,
-        cache_read_tokens: round.cache_read_input_tokens,
+        input_tokens: round.input_tokens.tokens(),
+        output_tokens: round.output_tokens.tokens(),
+        cache_creation_tokens: round.cache_creation_input_tokens.tokens(),
+        cache_read_tokens: round.cache_read_input_tokens.tokens(),
         usd: None,
     });
-    let models = entry.model_usage.get::<BTreeMap<Cow<str>, ModelUsage>>().unwrap_or_default();
-    let told = if models.is_empty() { round? } else { sum(&models) };
-    let told = Usage { usd: entry.total_cost_usd.get(), ..told };
+    let usd = entry.total_cost_usd.dollars();
+    let models = entry.model_usage.get::<BTreeMap<Cow<str>, Field>>().unwrap_or_default();
+    let told = if models.is_empty() { round.or(usd.map(|_| Usage::default()))? } else { sum(&models) };
+    let told = Usage { usd, ..told };
     let at_least = before.plus(&round.unwrap_or_default()).total_tokens();
     Some(if told.total_tokens() >= at_least { told } else { before.plus(&told) })
 }
 
-fn sum(models: &BTreeMap<Cow<str>, ModelUsage>) -> Usage {
-    models.values().fold(Usage::default(), |total, model| {
+fn sum(models: &BTreeMap<Cow<str>, Field>) -> Usage {
+    models.values().filter_map(|model| model.get::<ModelUsage>()).fold(Usage::default(), |total, model| {
         total.plus(&Usage {
-            input_tokens: model.input_tokens,
-            output_tokens: model.output_tokens,
-            cache_creation_tokens: model.cache_creation_input_tokens,
-            cache_read_tokens: model.cache_read_input_tokens,
+            input_tokens: model.input_tokens.tokens(),
+            output_tokens: model.output_tokens.tokens(),
+            cache_creation_tokens: model.cache_creation_input_tokens.tokens(),
+            cache_read_tokens: model.cache_read_input_tokens.tokens(),
             usd: None,
         })
     })
-}
-
-/// `Claude AI usage limit reached|1795345909`, the older way to tell.
-fn told_reset(message: &str) -> Option<Time> {
-    let (_, seconds) = message.trim().rsplit_once('|')?;
-    DateTime::from_timestamp(seconds.trim().parse().ok()?, 0)
 }
 
 fn joined(errors: Vec<Text>) -> String {

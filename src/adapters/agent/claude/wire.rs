@@ -1,6 +1,7 @@
 //! The shapes of Claude Code's lines, borrowed from the line. Only what is needed, and only the
 //! message is parsed at once.
 
+use crate::model::usage;
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
@@ -73,6 +74,22 @@ impl<'a> Field<'a> {
 
     pub fn text(self) -> Option<Cow<'a, str>> {
         self.get::<Text>().map(|text| text.0)
+    }
+
+    /// A told count of tokens; what is not a number counts nothing.
+    pub fn tokens(self) -> u64 {
+        self.number().map_or(0, usage::tokens)
+    }
+
+    /// A told cost.
+    pub fn dollars(self) -> Option<f64> {
+        self.number().and_then(usage::dollars)
+    }
+
+    /// As a program printed it: `1e999` is infinite here, and no error.
+    fn number(self) -> Option<f64> {
+        let raw = self.0?.get();
+        if raw.starts_with(|c: char| c == '-' || c.is_ascii_digit()) { raw.parse().ok() } else { None }
     }
 
     pub fn is_some(self) -> bool {
@@ -162,12 +179,14 @@ pub(super) struct ToolInput<'a> {
 pub(super) struct LimitInfo<'a> {
     #[serde(borrow)]
     pub status: Cow<'a, str>,
-    pub resets_at: Option<i64>,
-    #[serde(borrow)]
-    pub rate_limit_type: Option<Cow<'a, str>>,
-    pub utilization: Option<f64>,
-    #[serde(default)]
-    pub is_using_overage: bool,
+    #[serde(borrow, default)]
+    pub resets_at: Field<'a>,
+    #[serde(borrow, default)]
+    pub rate_limit_type: Field<'a>,
+    #[serde(borrow, default)]
+    pub utilization: Field<'a>,
+    #[serde(borrow, default)]
+    pub is_using_overage: Field<'a>,
 }
 
 #[derive(Deserialize)]
@@ -180,27 +199,27 @@ pub(super) struct Denial<'a> {
 
 /// Of one round.
 #[derive(Deserialize)]
-pub(super) struct RoundUsage {
-    #[serde(default)]
-    pub input_tokens: u64,
-    #[serde(default)]
-    pub output_tokens: u64,
-    #[serde(default)]
-    pub cache_creation_input_tokens: u64,
-    #[serde(default)]
-    pub cache_read_input_tokens: u64,
+pub(super) struct RoundUsage<'a> {
+    #[serde(borrow, default)]
+    pub input_tokens: Field<'a>,
+    #[serde(borrow, default)]
+    pub output_tokens: Field<'a>,
+    #[serde(borrow, default)]
+    pub cache_creation_input_tokens: Field<'a>,
+    #[serde(borrow, default)]
+    pub cache_read_input_tokens: Field<'a>,
 }
 
 /// Of the whole session, per model.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct ModelUsage {
-    #[serde(default)]
-    pub input_tokens: u64,
-    #[serde(default)]
-    pub output_tokens: u64,
-    #[serde(default)]
-    pub cache_creation_input_tokens: u64,
-    #[serde(default)]
-    pub cache_read_input_tokens: u64,
+pub(super) struct ModelUsage<'a> {
+    #[serde(borrow, default)]
+    pub input_tokens: Field<'a>,
+    #[serde(borrow, default)]
+    pub output_tokens: Field<'a>,
+    #[serde(borrow, default)]
+    pub cache_creation_input_tokens: Field<'a>,
+    #[serde(borrow, default)]
+    pub cache_read_input_tokens: Field<'a>,
 }

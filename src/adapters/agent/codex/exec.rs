@@ -1,9 +1,8 @@
 //! What `codex exec --json` prints, line by line.
 
-use super::super::Events;
+use super::super::{Events, json};
 use super::item::{self, Items};
 use crate::model::{AgentEvent, AgentResult};
-use serde_json::Value;
 
 /// The reader of one run's stream.
 #[derive(Debug, Default)]
@@ -15,7 +14,7 @@ pub struct CodexExecStream {
 impl CodexExecStream {
     /// Adds what the line says to `events`; a line that says nothing adds nothing.
     pub fn push(&mut self, line: &[u8], events: &mut Events) {
-        let Ok(entry) = serde_json::from_slice::<Value>(line) else { return };
+        let Some(entry) = json::parse(line) else { return };
         match item::text(&entry, "type") {
             "thread.started" => events.push_back(AgentEvent::Session {
                 id: entry["thread_id"].as_str().map(str::to_owned),

@@ -1,9 +1,9 @@
 //! The things Codex does in a turn, in both of its spellings (`commandExecution` of the app
 //! server, `command_execution` of `exec`), and what its errors mean.
 
-use super::super::{Events, limit};
+use super::super::{Events, json, refusal};
 use crate::model::event::payload;
-use crate::model::{AgentEvent, AgentFault, Phase, Time, ToolCall, Usage};
+use crate::model::{AgentEvent, AgentFault, Evidence, Phase, Time, ToolCall, Usage};
 use serde_json::Value;
 use std::collections::HashSet;
 
@@ -82,7 +82,9 @@ pub(super) fn text<'a>(value: &'a Value, key: &str) -> &'a str {
 
 /// Their input counts the cached part too; ours does not. Either spelling.
 pub(super) fn usage(total: &Value) -> Usage {
-    let number = |camel: &str, snake: &str| total[camel].as_u64().or(total[snake].as_u64()).unwrap_or(0);
+    let number = |camel: &str, snake: &str| {
+        json::tokens(if total[camel].is_number() { &total[camel] } else { &total[snake] })
+    };
     let cached = number("cachedInputTokens", "cached_input_tokens");
     Usage {
         input_tokens: number("inputTokens", "input_tokens").saturating_sub(cached),
@@ -94,17 +96,23 @@ pub(super) fn usage(total: &Value) -> Usage {
 }
 
 /// What an error means: its code first (`usageLimitExceeded`, `{kind: {httpStatusCode: 429}}`), its
-/// words only where it has none.
+/// words only where that says nothing.
 pub(super) fn fault(error: &Value, resets_at: Option<Time>) -> AgentFault {
     let info = &error["codexErrorInfo"];
     let status = info.as_object().and_then(|kinds| kinds.values().next()?.get("httpStatusCode")?.as_u64());
-    let is_limit = match (info.as_str(), status) {
-        (Some(code), _) => matches!(code, "usageLimitExceeded" | "serverOverloaded" | "rateLimitExceeded"),
-        (None, Some(status)) => matches!(status, 429 | 529),
-        (None, None) => {
-            let message = text(error, "message");
-            limit::is_limit_notice(message) || limit::tells_of_limit(message)
+    match (info.as_str(), status) {
+        (Some("usageLimitExceeded" | "serverOverloaded" | "rateLimitExceeded"), _) => {
+            AgentFault::Limit { resets_at, evidence: Evidence::Structured }
         }
-    };
-    if is_limit { AgentFault::Limit { resets_at } } else { AgentFault::Error }
+        (Some("unauthorized"), _) => AgentFault::Login,
+        (None, Some(status)) => refusal::of_status(status, resets_at).unwrap_or(AgentFault::Error),
+        (Some("other" | "badRequest") | None, None) => match refusal::of_error(text(error, "message")) {
+            Some(AgentFault::Limit { resets_at: None, evidence }) => {
+                AgentFault::Limit { resets_at, evidence }
+            }
+            Some(fault) => fault,
+            None => AgentFault::Error,
+        },
+        (Some(_), _) => AgentFault::Error,
+    }
 }

@@ -4,7 +4,7 @@
 //!
 //! Ids of the server's requests overlap ours; a message with a method is never an answer to us.
 
-use super::super::Events;
+use super::super::{Events, json};
 use super::item::{self, Items};
 use crate::model::{AgentEvent, AgentFault, AgentResult, Time, Usage};
 use crate::ports::Resume;
@@ -75,7 +75,7 @@ impl CodexServer {
 
     /// Adds what the line says to `events`; a line that says nothing adds nothing.
     pub fn push(&mut self, line: &[u8], events: &mut Events) {
-        let Ok(message) = serde_json::from_slice::<Value>(line) else { return };
+        let Some(message) = json::parse(line) else { return };
         let (method, id) = (message["method"].as_str(), &message["id"]);
         match (method, id) {
             (Some(method), Value::Null) => self.told(method, &message["params"], events),

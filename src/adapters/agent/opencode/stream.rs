@@ -1,7 +1,7 @@
 //! What `opencode run --format json` prints, line by line: steps of the model, its tools, its
 //! words, errors. Each step tells its own tokens and cost; here they become a running total.
 
-use super::super::{Events, limit};
+use super::super::{Events, json, refusal};
 use crate::model::event::payload;
 use crate::model::{AgentEvent, AgentFault, AgentResult, Phase, ToolCall, Usage};
 use serde_json::Value;
@@ -23,7 +23,7 @@ impl OpencodeStream {
 
     /// Adds what the line says to `events`; a line that says nothing adds nothing.
     pub fn push(&mut self, line: &[u8], events: &mut Events) {
-        let Ok(entry) = serde_json::from_slice::<Value>(line) else { return };
+        let Some(entry) = json::parse(line) else { return };
         let told = entry["sessionID"].as_str().map(str::to_owned);
         if told.is_some() && told != self.session {
             self.session.clone_from(&told);
@@ -95,27 +95,25 @@ fn tool_call(part: &Value) -> ToolCall {
 /// nobody knows: the price list lacks the model, or a subscription pays.
 fn usage(part: &Value) -> Usage {
     let tokens = &part["tokens"];
-    let number = |value: &Value| value.as_u64().unwrap_or(0);
     Usage {
-        input_tokens: number(&tokens["input"]),
-        output_tokens: number(&tokens["output"]).saturating_add(number(&tokens["reasoning"])),
-        cache_creation_tokens: number(&tokens["cache"]["write"]),
-        cache_read_tokens: number(&tokens["cache"]["read"]),
-        usd: part["cost"].as_f64().filter(|cost| *cost > 0.0),
+        input_tokens: json::tokens(&tokens["input"]),
+        output_tokens: json::tokens(&tokens["output"]).saturating_add(json::tokens(&tokens["reasoning"])),
+        cache_creation_tokens: json::tokens(&tokens["cache"]["write"]),
+        cache_read_tokens: json::tokens(&tokens["cache"]["read"]),
+        usd: json::dollars(&part["cost"]).filter(|cost| *cost > 0.0),
     }
+    .bounded()
 }
 
-/// The status first, words only where there is none. The `retry-after` of a refusal it gave up
+/// The status first, words only where that says nothing. The `retry-after` of a refusal it gave up
 /// on has been tried and was wrong.
 fn fault(error: &Value) -> (AgentFault, String) {
     let data = &error["data"];
     let message = data["message"].as_str().or(error["message"].as_str()).unwrap_or(text(&error["name"]));
-    let is_limit = match data["statusCode"].as_u64() {
-        Some(status) => matches!(status, 429 | 529),
-        None => limit::is_limit_notice(message) || limit::tells_of_limit(message),
-    };
-    let fault = if is_limit { AgentFault::Limit { resets_at: None } } else { AgentFault::Error };
-    (fault, message.to_owned())
+    let by_status = data["statusCode"].as_u64().and_then(|status| refusal::of_status(status, None));
+    let by_name = || (text(&error["name"]) == "ProviderAuthError").then_some(AgentFault::Login);
+    let fault = by_status.or_else(by_name).or_else(|| refusal::of_error(message));
+    (fault.unwrap_or(AgentFault::Error), message.to_owned())
 }
 
 fn text(value: &Value) -> &str {

@@ -1,7 +1,7 @@
 //! Starting a child: the pipes, the supervisor, the job, the word that it runs.
 
 use super::errors::Errors;
-use super::pace::Pace;
+use super::pace::{self, Pace};
 use super::{Child, Ready, lost};
 use crate::system::process::lines::Lines;
 use crate::system::process::log::Log;
@@ -34,6 +34,7 @@ pub(in crate::system::process) fn spawn(
     let log = spec.log.as_deref().map(open_log).transpose()?;
     let (control, theirs) = UnixStream::pair().map_err(SpawnError::Supervisor)?;
     let (output, write_end) = io::pipe().map_err(SpawnError::Supervisor)?;
+    let room = make_room(&output);
     let (input, read_end) = open_input(&spec.stdin)?;
     let (errors, errors_end) = match &spec.stderr {
         Stderr::Null | Stderr::Merged => (None, None),
@@ -59,7 +60,7 @@ pub(in crate::system::process) fn spawn(
         pending: Vec::new(),
         errors,
         ready: Ready::UNKNOWN,
-        pace: Pace::new(Instant::now()),
+        pace: Pace::new(Instant::now(), room),
         grace: spec.grace,
         pid: 0,
         stopped: None,
@@ -70,6 +71,18 @@ pub(in crate::system::process) fn spawn(
     };
     child.begin(&job, errors_end, spec)?;
     Ok(child)
+}
+
+/// Asks for more room in a pipe; returns what it holds. A user with very many pipes gets no more.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn make_room(pipe: &io::PipeReader) -> usize {
+    let enlarged = rustix::pipe::fcntl_setpipe_size(pipe, pace::ROOM);
+    enlarged.or_else(|_| rustix::pipe::fcntl_getpipe_size(pipe)).unwrap_or(0)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn make_room(_pipe: &io::PipeReader) -> usize {
+    0
 }
 
 fn open_to_read(path: &Path) -> Result<Stdio, SpawnError> {
