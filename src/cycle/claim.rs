@@ -123,7 +123,7 @@ impl Cycle<'_> {
             Ok(()) => Ok(decided.claims),
             Err(LedgerError::Refused(_)) => Ok(Vec::new()),
             Err(LedgerError::Store(error)) => Err(error.into()),
-            Err(LedgerError::Ref { name, detail }) => {
+            Err(LedgerError::Ref { name, detail, .. }) => {
                 Err(CycleError::Unreachable(format!("{name}: {detail}")))
             }
         }
@@ -207,7 +207,7 @@ impl Cycle<'_> {
         match self.ledger.commit_alone(change) {
             Ok(()) | Err(LedgerError::Refused(_)) => Ok(()),
             Err(LedgerError::Store(error)) => Err(error.into()),
-            Err(LedgerError::Ref { name, detail }) => {
+            Err(LedgerError::Ref { name, detail, .. }) => {
                 Err(CycleError::Unreachable(format!("{name}: {detail}")))
             }
         }

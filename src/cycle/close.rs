@@ -1,12 +1,12 @@
 //! The end of an issue's work: its outcome recorded, its workspace put away, its story told.
 
 use super::claim::ClaimedIssue;
-use super::ledger::{LedgerError, RecordSeat};
+use super::ledger::{LedgerError, RecordSlot};
 use super::publish::HandedOver;
 use super::record::{Recorded, proof};
 use super::select::blank;
 use super::tried::Tried;
-use super::work::{Job, Seats, Worked};
+use super::work::{Job, Slots, Worked};
 use super::{Cycle, CycleError};
 use crate::model::progress::News;
 use crate::model::report::Dispatched;
@@ -44,23 +44,23 @@ impl Cycle<'_> {
         claimed: &ClaimedIssue,
         mut done: Concluded,
         job: Option<&Job<'_>>,
-        seats: &Seats<'_>,
+        slots: &Slots<'_>,
         begun: Duration,
     ) -> Worked {
         let mut trouble = None;
         std::thread::scope(|scope| {
             let removal = job.map(|job| {
                 let (outcome, job) = (done.outcome(), job);
-                scope.spawn(move || self.put_away_workspace(&seats.removal, job, outcome))
+                scope.spawn(move || self.put_away_workspace(&slots.removal, job, outcome))
             });
             let wip = done.kept.as_ref().and_then(|kept| self.wip_update(claimed, kept));
             let mut outcome = recorded(claimed, &done);
             outcome.refs.extend(wip);
-            let error = self.record(&seats.record, claimed, outcome, &done.tried).err();
+            let error = self.record(&slots.record, claimed, outcome, &done.tried).err();
             if let Some(Ok(Some(warning))) = removal.map(std::thread::ScopedJoinHandle::join) {
                 done.warnings.push(warning);
             }
-            trouble = error.and_then(|error| self.settle(claimed, &mut done, &seats.record, error));
+            trouble = error.and_then(|error| self.settle(claimed, &mut done, &slots.record, error));
         });
         let dispatched = self.dispatched(claimed, &done, begun);
         self.records.end(&claimed.issue, done.outcome());
@@ -80,21 +80,21 @@ impl Cycle<'_> {
         &self,
         claimed: &ClaimedIssue,
         done: &mut Concluded,
-        seat: &RecordSeat<'_>,
+        slot: &RecordSlot<'_>,
         error: LedgerError,
     ) -> Option<CycleError> {
         let key = &claimed.issue.identifier;
         match error {
-            LedgerError::Ref { name, detail } if done.pushed.is_none() => {
+            LedgerError::Ref { name, detail, .. } if done.pushed.is_none() => {
                 done.warnings
                     .push(format!("the unfinished work stays on this machine, {name} was refused: {detail}"));
-                let again = self.record(seat, claimed, recorded(claimed, done), &done.tried).err()?;
+                let again = self.record(slot, claimed, recorded(claimed, done), &done.tried).err()?;
                 Some(CycleError::Unreachable(format!(
                     "{key}: its outcome could not be written: {}",
                     words(&again)
                 )))
             }
-            LedgerError::Ref { name, detail } => {
+            LedgerError::Ref { name, detail, .. } => {
                 let error = format!(
                     "the remote's {name} is not the head that was pushed ({detail}): not called a success"
                 );
@@ -103,7 +103,7 @@ impl Cycle<'_> {
                 }
                 done.pushed = None;
                 done.record = self.after(claimed, &done.tried);
-                let again = self.record(seat, claimed, recorded(claimed, done), &done.tried).err()?;
+                let again = self.record(slot, claimed, recorded(claimed, done), &done.tried).err()?;
                 Some(CycleError::Unreachable(format!(
                     "{key}: its outcome could not be written: {}",
                     words(&again)
@@ -182,7 +182,7 @@ fn words(error: &LedgerError) -> String {
     match error {
         LedgerError::Refused(Refusal::ClaimLost) => "the claim is no longer this run's".to_owned(),
         LedgerError::Refused(Refusal::Nothing) => "there was nothing to write".to_owned(),
-        LedgerError::Ref { name, detail } => format!("{name}: {detail}"),
+        LedgerError::Ref { name, detail, .. } => format!("{name}: {detail}"),
         LedgerError::Store(error) => error.to_string(),
     }
 }

@@ -4,7 +4,7 @@
 use super::Cycle;
 use super::claim::ClaimedIssue;
 use super::close::Concluded;
-use super::gather::{Gather, Seat};
+use super::group_commit::{GroupCommit, Slot};
 use super::work::Job;
 use crate::gates::hooks::Hook;
 use crate::guards::Verdict;
@@ -18,8 +18,8 @@ use std::time::Duration;
 pub(super) const PATIENCE: Duration = Duration::from_millis(200);
 
 /// Local branches of removed workspaces, deleted in one call.
-pub(super) type Removals = Gather<BranchName, Result<(), WorkspaceError>>;
-pub(super) type RemovalSeat<'c> = Seat<'c, BranchName, Result<(), WorkspaceError>>;
+pub(super) type Removals = GroupCommit<BranchName, Result<(), WorkspaceError>>;
+pub(super) type RemovalSlot<'c> = Slot<'c, BranchName, Result<(), WorkspaceError>>;
 
 impl Cycle<'_> {
     /// A clean workspace, or one where an interrupted run stopped.
@@ -69,7 +69,7 @@ impl Cycle<'_> {
     /// Ends the workspace unless it is to be kept; tells what went wrong.
     pub(super) fn put_away_workspace(
         &self,
-        seat: &RemovalSeat<'_>,
+        slot: &RemovalSlot<'_>,
         job: &Job<'_>,
         outcome: Outcome,
     ) -> Option<String> {
@@ -82,13 +82,13 @@ impl Cycle<'_> {
             KeepWorkspace::Never => false,
         };
         if keep {
-            seat.give_up();
+            slot.give_up();
             return None;
         }
         let hook = self.run_hook(Hook::BeforeRemove, job, job.claimed.claim.attempt, &|| None).err();
         let removed = self.watch.time("remove workspace", Some(&job.issue().identifier), || {
             self.world.workspaces.remove(&job.workspace)?;
-            let forgotten = seat.call(job.workspace.branch().clone(), |branches| {
+            let forgotten = slot.call(job.workspace.branch().clone(), |branches| {
                 vec![self.world.workspaces.forget(&branches); branches.len()]
             });
             forgotten.unwrap_or(Ok(()))

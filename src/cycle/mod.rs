@@ -11,7 +11,7 @@ mod claim;
 mod close;
 mod context;
 mod evolve;
-mod gather;
+mod group_commit;
 mod hold;
 mod keep;
 mod ledger;
@@ -51,8 +51,8 @@ use crate::model::{Claim, CycleReport, IssueId, Outcome, RunId, Time};
 use crate::ports::{Agent, Clock, Forge, StateStore, StoreError, Tracker, TrackerError};
 use crate::workspace::{WorkspaceError, Workspaces};
 use chrono::TimeDelta;
-use gather::Gather;
-use ledger::Ledger;
+use group_commit::GroupCommit;
+use ledger::{Ledger, WriteLimit};
 use records::Records;
 use std::collections::HashSet;
 use std::fmt;
@@ -165,6 +165,7 @@ impl From<StoreError> for CycleError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Config(text) => Self::Config(text),
+            StoreError::Machine(_) => Self::Internal(error.to_string()),
             StoreError::Unreachable(_) | StoreError::Unreadable(_) => Self::Unreachable(error.to_string()),
         }
     }
@@ -210,7 +211,9 @@ pub fn run(
     let started_at = world.clock.now();
     let watch = Stopwatch::start(world.clock.as_ref());
     let ledger = watch.time("load state", None, || {
-        Ledger::open(world.store.as_ref(), world.clock.as_ref(), &settings.identity.run_id)
+        let deadline = settings.limits.deadline.map(|most| world.clock.monotonic().saturating_add(most));
+        let limit = WriteLimit { interrupt, deadline };
+        Ledger::open(world.store.as_ref(), world.clock.as_ref(), &settings.identity.run_id, limit)
     })?;
     let cycle = Cycle::new(world, settings, ledger, &watch, interrupt);
     let mut told = Told::default();
@@ -260,8 +263,8 @@ impl<'w> Cycle<'w> {
             interrupt,
             records: Records::new(world, settings),
             concluded: OnceLock::new(),
-            pushes: Gather::new(publish::PATIENCE),
-            removals: Gather::new(keep::PATIENCE),
+            pushes: GroupCommit::new(publish::PATIENCE),
+            removals: GroupCommit::new(keep::PATIENCE),
         }
     }
 

@@ -1,7 +1,7 @@
 //! The plan: what the next cycle would do with every candidate, by the very code that would do it.
 //! Changes nothing.
 
-use super::ledger::Ledger;
+use super::ledger::{Ledger, WriteLimit};
 use super::select::{Polled, Selection};
 use super::timings::Stopwatch;
 use super::{Cycle, CycleError, Interrupt, Request, Settings, World};
@@ -17,7 +17,8 @@ const MAX_SHOWN: usize = 500;
 pub fn plan(world: &World, settings: &Settings, request: &Request) -> Result<Plan, CycleError> {
     let watch = Stopwatch::start(world.clock.as_ref());
     let interrupt = Interrupt::default();
-    let ledger = Ledger::open(world.store.as_ref(), world.clock.as_ref(), &settings.identity.run_id)?;
+    let limit = WriteLimit { interrupt: &interrupt, deadline: None };
+    let ledger = Ledger::open(world.store.as_ref(), world.clock.as_ref(), &settings.identity.run_id, limit)?;
     let cycle = Cycle::new(world, settings, ledger, &watch, &interrupt);
     let request = Request { dry_run: true, ..request.clone() };
     match cycle.hold() {

@@ -3,7 +3,7 @@
 
 use super::Cycle;
 use super::claim::next_branch;
-use super::gather::{Gather, Seat};
+use super::group_commit::{GroupCommit, Slot};
 use crate::model::report::ReportedPullRequest;
 use crate::model::state::RecordedPullRequest;
 use crate::model::{BranchName, Issue, PullRequest, PullRequestDraft, PullRequestState, Sha, Time, Usage};
@@ -18,8 +18,8 @@ const MAX_BRANCHES: u32 = 9;
 pub(super) const PATIENCE: Duration = Duration::from_millis(60);
 
 /// Branches of several issues, pushed in one contact.
-pub(super) type Pushes = Gather<(BranchName, Sha), Result<Pushed, WorkspaceError>>;
-pub(super) type PushSeat<'c> = Seat<'c, (BranchName, Sha), Result<Pushed, WorkspaceError>>;
+pub(super) type Pushes = GroupCommit<(BranchName, Sha), Result<Pushed, WorkspaceError>>;
+pub(super) type PushSlot<'c> = Slot<'c, (BranchName, Sha), Result<Pushed, WorkspaceError>>;
 
 /// A pushed branch that is to become a pull request and a ticket in review.
 pub(super) struct Handover<'a> {
@@ -53,13 +53,13 @@ impl Cycle<'_> {
     /// never forced over: the next free name is taken.
     pub(super) fn push_branch(
         &self,
-        seat: &PushSeat<'_>,
+        slot: &PushSlot<'_>,
         branch: &BranchName,
         head: &Sha,
     ) -> Result<BranchName, String> {
         let mut name = branch.clone();
         for _ in 0..MAX_BRANCHES {
-            let pushed = seat.call((name.clone(), head.clone()), |branches| self.push_all(&branches));
+            let pushed = slot.call((name.clone(), head.clone()), |branches| self.push_all(&branches));
             match pushed.unwrap_or(Ok(Pushed::Collateral)).map_err(|error| error.to_string())? {
                 Pushed::Updated | Pushed::UpToDate => return Ok(name),
                 Pushed::Stale(_) | Pushed::Collateral => {

@@ -301,7 +301,7 @@ impl Cycle<'_> {
             Ok(()) => Ok(true),
             Err(LedgerError::Refused(_)) => Ok(false),
             Err(LedgerError::Store(error)) => Err(error.into()),
-            Err(LedgerError::Ref { name, detail }) => {
+            Err(LedgerError::Ref { name, detail, .. }) => {
                 tracing::warn!("{name} moved while it was being recovered: {detail}");
                 Ok(false)
             }

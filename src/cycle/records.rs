@@ -55,7 +55,7 @@ impl Cycle<'_> {
     pub(super) fn open_records(&self, queued: usize, at_once: usize) {
         let state = self.ledger.state();
         let live = state.claims.values().map(|claim| claim.run_id.as_str().to_owned()).collect();
-        self.records.open(queued, at_once, state.rate_limit, &live);
+        self.records.open(queued, at_once, state.rate_limit.clone(), &live);
     }
 }
 

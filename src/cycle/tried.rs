@@ -229,8 +229,14 @@ impl Cycle<'_> {
     /// All attempts that are remembered, of other cycles and of this one, oldest first.
     fn attempts_of(&self, job: &Job<'_>, earlier: &[Tried]) -> Vec<OutcomeRecord> {
         let issue = job.issue();
-        let mut all: Vec<OutcomeRecord> =
-            self.ledger.state().outcomes.into_iter().filter(|outcome| outcome.issue_id == issue.id).collect();
+        let mut all: Vec<OutcomeRecord> = self
+            .ledger
+            .state()
+            .outcomes
+            .iter()
+            .filter(|outcome| outcome.issue_id == issue.id)
+            .cloned()
+            .collect();
         all.extend(earlier.iter().map(|tried| {
             let run = &self.settings.identity.run_id;
             OutcomeRecord::of(&tried.attempt, &issue.identifier, &issue.id, run, self.now())

@@ -3,10 +3,10 @@
 
 use super::claim::ClaimedIssue;
 use super::close::Concluded;
-use super::keep::RemovalSeat;
-use super::ledger::RecordSeat;
+use super::keep::RemovalSlot;
+use super::ledger::RecordSlot;
 use super::plan::advice;
-use super::publish::{Handover, PushSeat};
+use super::publish::{Handover, PushSlot};
 use super::stop::Stops;
 use super::tried::{Plan, Tried};
 use super::{Cycle, CycleError};
@@ -28,17 +28,17 @@ pub(super) struct Worked {
 }
 
 /// The calls this issue is to make with those of others.
-pub(super) struct Seats<'c> {
-    push: PushSeat<'c>,
-    pub record: RecordSeat<'c>,
-    pub removal: RemovalSeat<'c>,
+pub(super) struct Slots<'c> {
+    push: PushSlot<'c>,
+    pub record: RecordSlot<'c>,
+    pub removal: RemovalSlot<'c>,
 }
 
 /// One issue at work.
 pub(super) struct Job<'c> {
     pub claimed: &'c ClaimedIssue,
     pub workspace: Workspace,
-    pub push: &'c PushSeat<'c>,
+    pub push: &'c PushSlot<'c>,
     /// This issue's folder among the run's files.
     pub dir: PathBuf,
 }
@@ -64,8 +64,8 @@ impl Cycle<'_> {
         let issue = &claimed.issue;
         let _span = tracing::info_span!("issue", issue = %issue.identifier).entered();
         let begun = self.watch.elapsed();
-        let seats =
-            Seats { push: self.pushes.seat(), record: self.ledger.seat(), removal: self.removals.seat() };
+        let slots =
+            Slots { push: self.pushes.slot(), record: self.ledger.slot(), removal: self.removals.slot() };
         self.tell(issue, News::Claimed { title: issue.title.clone() });
         let dir = self.settings.run_dir.join(safe_key(&issue.identifier));
         self.records.begin(issue, claimed.claim.attempt);
@@ -85,7 +85,7 @@ impl Cycle<'_> {
         let (worked, workspace) = match opened {
             Ok(workspace) => {
                 self.records.entered(issue, workspace.path());
-                let job = Job { claimed, workspace, push: &seats.push, dir: dir.clone() };
+                let job = Job { claimed, workspace, push: &slots.push, dir: dir.clone() };
                 let tried = self.attempts(&job, stops);
                 // What was hit or spent must be on record before the next one begins.
                 if !(self.settings.budget.is_daily() || tried.iter().any(Tried::is_limited)) {
@@ -94,14 +94,14 @@ impl Cycle<'_> {
                 (self.conclude(&job, tried, warnings), Some(job))
             }
             Err(error) => {
-                seats.push.give_up();
-                seats.removal.give_up();
+                slots.push.give_up();
+                slots.removal.give_up();
                 let tried =
                     Tried::without_agent(claimed.claim.attempt, Failure::Workspace, error.to_string());
                 (self.unpublished(claimed, vec![tried], warnings), None)
             }
         };
-        self.close(claimed, worked, workspace.as_ref(), &seats, begun)
+        self.close(claimed, worked, workspace.as_ref(), &slots, begun)
     }
 
     /// Attempts until one stands, or none may follow.
