@@ -226,6 +226,10 @@ pub fn run(
             turned => turned?,
         },
     }
+    if !request.dry_run && cycle.ledger.was_rewound() {
+        // From here on this state is the one to go on from.
+        cycle.ledger.acknowledge()?;
+    }
     Ok(cycle.report(started_at, told))
 }
 
