@@ -5,8 +5,10 @@ use crate::model::{
     AgentEvent, BranchName, Ending, Issue, IssueId, PullRequest, PullRequestDraft, Sha, State, StopReason,
     Time, Usage,
 };
+use std::any::Any;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Where tickets live.
@@ -257,6 +259,18 @@ pub trait StateStore: Send + Sync {
     /// The newest document, and what is on the remote beside it. Contacts the remote.
     fn load(&self) -> Result<Snapshot, StoreError>;
 
+    /// The newest document that any run of this machine has seen, where that is kept. Contacts
+    /// nobody.
+    fn newest_known(&self) -> Option<Snapshot> {
+        None
+    }
+
+    /// Queues behind the other runs of this machine that write; a run that does not get on is not
+    /// waited for. Only saves lost races: correct is a swap without it.
+    fn turn(&self) -> Turn {
+        Turn::default()
+    }
+
     /// Replaces the document that `base` showed by `next`, together with the ref updates: all of
     /// it or none.
     fn swap(
@@ -271,6 +285,9 @@ pub trait StateStore: Send + Sync {
 
     /// The same, with files for the folder of contexts beside the document, of which the last
     /// [`KEPT`](crate::model::capture::KEPT) by name stay.
+    ///
+    /// Where the remote cannot move several refs at once, the refs go first and the document
+    /// follows: a document never tells of a ref that was refused.
     fn swap_with(
         &self,
         base: &Snapshot,
@@ -279,6 +296,12 @@ pub trait StateStore: Send + Sync {
         refs: &[RefUpdate],
         contexts: &[KeptFile],
     ) -> Result<Snapshot, SwapError>;
+
+    /// Whether what was written as `version` is part of what the snapshot shows. Contacts nobody.
+    fn holds(&self, snapshot: &Snapshot, version: &str) -> Result<bool, StoreError>;
+
+    /// Takes a snapshot that was [`rewound`](Snapshot::rewound) for the state from now on.
+    fn acknowledge(&self, snapshot: &Snapshot) -> Result<(), StoreError>;
 
     /// The files of that version beside the document, in the order of their names, as far as they
     /// are wanted. Contacts nobody.
@@ -315,14 +338,26 @@ impl Folder {
     }
 }
 
+/// The right to write next among the runs of this machine, until dropped.
+#[derive(Default)]
+pub struct Turn {
+    /// Others of this machine wrote since this run looked.
+    pub others_wrote: bool,
+    /// What holds the others off.
+    pub held: Option<Box<dyn Any + Send>>,
+}
+
 /// A state and the version of it a swap builds on.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
-    pub state: State,
+    pub state: Arc<State>,
     /// The store's own mark of this version; `None` when there is no document yet.
     pub version: Option<String>,
     /// The remote's base branch, where loading the document told it too.
     pub base: Option<Sha>,
+    /// There was a document that this one does not follow: the store was deleted, replaced or set
+    /// back. What it says of open work is not to be relied on.
+    pub rewound: bool,
 }
 
 /// A branch or ref to move on the remote, or, when `expect` is `to`, to prove to be there.
@@ -344,11 +379,14 @@ pub enum StoreError {
     Unreadable(String),
     /// The configuration names something the remote does not have.
     Config(String),
+    /// This machine cannot do its part: git is missing or fails, the disk is full.
+    Machine(String),
 }
 
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Machine(text) => write!(f, "the state cannot be read or written on this machine: {text}"),
             Self::Unreachable(text) => write!(f, "git remote or state out of reach: {text}"),
             Self::Unreadable(text) => write!(f, "state unreadable, nothing was dispatched: {text}"),
             Self::Config(text) => f.write_str(text),
@@ -362,14 +400,24 @@ impl std::error::Error for StoreError {}
 pub enum SwapError {
     /// Another run wrote first: load, decide again, try again.
     Moved,
-    /// The store said no to the document itself: a race on its lock, or a rule of the remote.
+    /// The store said no to the document itself, in its own words: a race on its lock, or a rule of
+    /// the remote.
     Refused(String),
-    /// One of the refs is not as expected on the remote; the document was not written.
-    RefRefused {
-        name: String,
-        detail: String,
-    },
+    /// One of the refs cannot be moved; the document was not written.
+    RefRefused { name: String, kind: RefFault, detail: String },
+    /// No answer came: the document may have been written, as `version`.
+    Unanswered { version: String, fault: StoreError },
+    /// Nothing was written.
     Store(StoreError),
+}
+
+/// Why a ref cannot be moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefFault {
+    /// The remote has something else there than was expected.
+    Stale,
+    /// The remote does not want it: a rule, a hook, a permission.
+    Refused,
 }
 
 /// The time.

@@ -16,6 +16,7 @@ use crate::cycle::{self, Interrupt, Request};
 use crate::model::CycleReport;
 use crate::report::progress::Display;
 use crate::report::{human, json};
+use crate::system::git::GitStop;
 use crate::system::redact::Redactor;
 use anstyle::Style;
 use serde::Serialize;
@@ -56,7 +57,7 @@ fn play(global: &GlobalArgs, surrounding: Surrounding, place: &Place) -> Result<
     let display = Arc::new(terminal::progress(global));
     terminal::log(global, Arc::clone(&display), Redactor::new(&[]));
     let interrupt = Arc::new(Interrupt::default());
-    signals::watch(Arc::clone(&interrupt), Vec::new())
+    signals::watch(Arc::clone(&interrupt), Vec::new(), GitStop::default())
         .map_err(|error| Failure::new(FAULT, format!("signals cannot be watched: {error}")))?;
     let world = World::create(place.path(), &surrounding.exe)?;
     let stage = Stage { global, surrounding, display, interrupt, world: &world };

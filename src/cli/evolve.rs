@@ -82,7 +82,7 @@ fn ask(
     let shown = Arc::clone(&display);
     let wired = wire(config, surrounding, Box::new(move |progress| shown.show(&progress)))?;
     let interrupt = Arc::new(Interrupt::default());
-    signals::watch(Arc::clone(&interrupt), wired.clients)
+    signals::watch(Arc::clone(&interrupt), wired.clients, wired.git)
         .map_err(|error| Failure::new(FAULT, format!("signals cannot be watched: {error}")))?;
     let asked = cycle::evolve(&wired.world, &wired.settings, evolving, &interrupt);
     display.close();

@@ -13,6 +13,7 @@ use crate::system::redact::Redactor;
 use serde::Serialize;
 use std::io::Write;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 /// The state and what is kept beside it, as they are on the remote now.
 pub(super) struct Kept {
@@ -32,7 +33,7 @@ impl Kept {
         let store = open_store(config)?;
         let snapshot = store.load().map_err(CycleError::from)?;
         let files = store.kept(&snapshot, folder, &|_| true).map_err(CycleError::from)?;
-        Ok(Self { state: snapshot.state, files, redactor: Redactor::new(secrets) })
+        Ok(Self { state: Arc::unwrap_or_clone(snapshot.state), files, redactor: Redactor::new(secrets) })
     }
 
     /// The captures, oldest first; those that cannot be read are told and left out.

@@ -10,6 +10,7 @@ use crate::model::{State, safe_key};
 use crate::system::git::Repository;
 use crate::system::host;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A ticket's folder among the files of one run.
 pub(super) struct IssueFolder {
@@ -47,7 +48,7 @@ pub(super) fn config(global: &GlobalArgs, surrounding: &Surrounding) -> Result<C
 pub(super) fn state(config: &Config) -> Result<State, Failure> {
     let store = wire::open_store(config)?;
     let snapshot = store.load().map_err(|error| Failure::from(crate::cycle::CycleError::from(error)))?;
-    Ok(snapshot.state)
+    Ok(Arc::unwrap_or_clone(snapshot.state))
 }
 
 /// The ticket's folder of the newest run that has `file` in it, or any folder where `file` is

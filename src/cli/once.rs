@@ -42,7 +42,7 @@ fn run_cycle(
     let shown = Arc::clone(&display);
     let wired = wire(&config, surrounding, Box::new(move |progress| shown.show(&progress)))?;
     let interrupt = Arc::new(Interrupt::default());
-    signals::watch(Arc::clone(&interrupt), wired.clients)
+    signals::watch(Arc::clone(&interrupt), wired.clients, wired.git)
         .map_err(|error| Failure::new(FAULT, format!("signals cannot be watched: {error}")))?;
     let request = Request { issues: args.issues.clone(), force: args.force, dry_run: args.dry_run };
     let ran = cycle::run(&wired.world, &wired.settings, &request, &interrupt);

@@ -2,12 +2,17 @@
 //! Agents end with it either way: their supervisors see their pipe close.
 
 use crate::cycle::Interrupt;
+use crate::system::git::GitStop;
 use crate::system::http::HttpClient;
 use std::sync::Arc;
 
 /// Watches for signals until the process ends.
 #[cfg(unix)]
-pub(super) fn watch(interrupt: Arc<Interrupt>, clients: Vec<Arc<HttpClient>>) -> std::io::Result<()> {
+pub(super) fn watch(
+    interrupt: Arc<Interrupt>,
+    clients: Vec<Arc<HttpClient>>,
+    git: GitStop,
+) -> std::io::Result<()> {
     use signal_hook::consts::{SIGINT, SIGTERM};
     let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
@@ -21,12 +26,13 @@ pub(super) fn watch(interrupt: Arc<Interrupt>, clients: Vec<Arc<HttpClient>>) ->
             );
             // Whoever waits for an answer now need not wait for it any longer.
             clients.iter().for_each(|client| client.interrupt());
+            git.stop();
         }
     })?;
     Ok(())
 }
 
 #[cfg(not(unix))]
-pub(super) fn watch(_: Arc<Interrupt>, _: Vec<Arc<HttpClient>>) -> std::io::Result<()> {
+pub(super) fn watch(_: Arc<Interrupt>, _: Vec<Arc<HttpClient>>, _: GitStop) -> std::io::Result<()> {
     Ok(())
 }

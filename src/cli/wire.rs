@@ -23,7 +23,7 @@ use crate::model::settings::{ModelRules, StateStoreKind};
 use crate::model::{BranchName, Claim, Progress, RunId, Secret};
 use crate::policy::environment::{CLAUDE_LOGIN, CODEX_LOGIN, OPENCODE_LOGIN, credentials};
 use crate::ports::{Agent, Clock, Forge, StateStore, Tracker};
-use crate::system::git::{Credential, GitError, GitErrorKind, Remote, Repository, remote_url};
+use crate::system::git::{Credential, GitError, GitErrorKind, GitStop, Remote, Repository, remote_url};
 use crate::system::host;
 use crate::system::http::{HttpClient, HttpOptions, is_loopback, same_host};
 use crate::system::process::{Sandbox, Supervisor};
@@ -66,6 +66,7 @@ pub(super) struct Wired {
     pub world: World,
     pub settings: Settings,
     pub clients: Vec<Arc<HttpClient>>,
+    pub git: GitStop,
 }
 
 /// Opens the repository and the remote, and puts the configured adapters together. Contacts
@@ -116,7 +117,7 @@ pub(super) fn wire(
         is_alive: Box::new(move |claim| lives(claim, &host)),
         progress,
     };
-    Ok(Wired { world, settings, clients })
+    Ok(Wired { world, settings, clients, git: repository.stop().clone() })
 }
 
 /// Everything that must not be shown: what Conductor holds itself, and what the environment holds

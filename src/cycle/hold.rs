@@ -41,7 +41,7 @@ impl Cycle<'_> {
         };
         self.ledger.commit_alone(change).map_err(|error| match error {
             LedgerError::Store(error) => error.into(),
-            LedgerError::Ref { name, detail } => CycleError::Unreachable(format!("{name}: {detail}")),
+            LedgerError::Ref { name, detail, .. } => CycleError::Unreachable(format!("{name}: {detail}")),
             LedgerError::Refused(_) => CycleError::Internal("the state could not note a limit".to_owned()),
         })?;
         let why = format!("tracker rate limit: {detail}");

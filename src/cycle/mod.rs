@@ -11,11 +11,17 @@ mod deferral;
 mod deliver;
 mod dispatch;
 mod evolve;
+<<<<<<< HEAD
 mod faults;
 mod follow;
 mod gather;
 mod intake;
 mod judge;
+=======
+mod group_commit;
+mod hold;
+mod keep;
+>>>>>>> store
 mod ledger;
 mod model_choice;
 mod outages;
@@ -56,10 +62,20 @@ use crate::model::{Claim, CycleReport, IssueId, Outcome, RunId, Time};
 use crate::ports::{Agent, Clock, Forge, StateStore, StoreError, Tracker, TrackerError};
 use crate::workspace::{WorkspaceError, Workspaces};
 use chrono::TimeDelta;
+<<<<<<< HEAD
 use gather::Gather;
 >>>>>>> agents
 use ledger::Ledger;
 use run::Run;
+=======
+use group_commit::GroupCommit;
+use ledger::{Ledger, WriteLimit};
+use records::Records;
+use std::collections::HashSet;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+>>>>>>> store
 use timings::Stopwatch;
 
 <<<<<<< HEAD
@@ -169,6 +185,7 @@ impl From<StoreError> for CycleError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Config(text) => Self::Config(text),
+            StoreError::Machine(_) => Self::Internal(error.to_string()),
             StoreError::Unreachable(_) | StoreError::Unreadable(_) => Self::Unreachable(error.to_string()),
         }
     }
@@ -215,7 +232,9 @@ pub fn run(
     let started_at = world.clock.now();
     let watch = Stopwatch::start(world.clock.as_ref());
     let ledger = watch.time("load state", None, || {
-        Ledger::open(world.store.as_ref(), world.clock.as_ref(), &settings.identity.run_id)
+        let deadline = settings.limits.deadline.map(|most| world.clock.monotonic().saturating_add(most));
+        let limit = WriteLimit { interrupt, deadline };
+        Ledger::open(world.store.as_ref(), world.clock.as_ref(), &settings.identity.run_id, limit)
     })?;
     let run = Run::new(world, settings, ledger, &watch, interrupt);
     name_damage(&run);
@@ -231,7 +250,15 @@ pub fn run(
             turned => turned?,
         }
     }
+<<<<<<< HEAD
     Ok(report(&run, started_at, told))
+=======
+    if !request.dry_run && cycle.ledger.was_rewound() {
+        // From here on this state is the one to go on from.
+        cycle.ledger.acknowledge()?;
+    }
+    Ok(cycle.report(started_at, told))
+>>>>>>> store
 }
 
 /// What the report will say.
@@ -253,10 +280,32 @@ impl Told {
     }
 }
 
+<<<<<<< HEAD
 /// Records nobody can read are named in every run until a person has seen to them.
 fn name_damage(run: &Run<'_>) {
     for damaged in &run.ledger.state().damaged {
         tracing::warn!("state: {}; see `conductor state verify`", run.redact(&damaged.sentence()));
+=======
+impl<'w> Cycle<'w> {
+    fn new(
+        world: &'w World,
+        settings: &'w Settings,
+        ledger: Ledger<'w>,
+        watch: &'w Stopwatch<'w>,
+        interrupt: &'w Interrupt,
+    ) -> Self {
+        Self {
+            world,
+            settings,
+            ledger,
+            watch,
+            interrupt,
+            records: Records::new(world, settings),
+            concluded: OnceLock::new(),
+            pushes: GroupCommit::new(publish::PATIENCE),
+            removals: GroupCommit::new(keep::PATIENCE),
+        }
+>>>>>>> store
     }
 }
 

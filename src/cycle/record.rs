@@ -3,7 +3,7 @@
 
 use super::Cycle;
 use super::claim::ClaimedIssue;
-use super::ledger::{Change, Entry, LedgerError, RecordSeat};
+use super::ledger::{Change, Entry, LedgerError, RecordSlot};
 use super::tried::Tried;
 use crate::model::{Attempt, BranchName, Conclusion, IssueRecord, Outcome, Sha, State, Time};
 use crate::policy::rate_limit;
@@ -30,7 +30,7 @@ impl Cycle<'_> {
     /// Ends the claim in its outcome.
     pub(super) fn record(
         &self,
-        seat: &RecordSeat<'_>,
+        slot: &RecordSlot<'_>,
         claimed: &ClaimedIssue,
         recorded: Recorded,
         tried: &[Tried],
@@ -58,7 +58,7 @@ impl Cycle<'_> {
         };
         let change = Change { what, refs: recorded.refs, decide: Box::new(decide) };
         let entry = Entry { change, contexts: self.contexts(claimed, tried) };
-        self.watch.time("record", Some(&claimed.issue.identifier), || self.ledger.commit(seat, entry))
+        self.watch.time("record", Some(&claimed.issue.identifier), || self.ledger.commit(slot, entry))
     }
 }
 

@@ -198,3 +198,21 @@ impl State {
         self.issues.get(id).cloned().unwrap_or_else(|| IssueRecord::new(identifier, Stage::Claimed))
     }
 }
+
+/// What stands for words that a host did not take.
+const WITHHELD: &str = "the words were left out: the remote refused them";
+
+impl State {
+    /// The same without what programs and people said: for a host that refuses the document.
+    pub fn without_free_text(&self) -> Self {
+        let mut state = self.clone();
+        let withhold = |text: &mut Option<String>| {
+            if let Some(text) = text {
+                WITHHELD.clone_into(text);
+            }
+        };
+        state.issues.values_mut().for_each(|record| withhold(&mut record.blocked_reason));
+        state.outcomes.iter_mut().for_each(|outcome| withhold(&mut outcome.error_tail));
+        state
+    }
+}

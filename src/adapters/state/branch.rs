@@ -1,15 +1,18 @@
 //! The state document on an orphan branch of the remote, written with git plumbing and a leased
 //! push. No checkout, index or working tree is touched.
 
+use super::clean::Cleaner;
 use super::history::monthly_lines;
+use super::publish::Publisher;
+use super::queue::Queue;
+use super::{push_of, store_error};
 use crate::model::capture::KEPT;
-use crate::model::{BranchName, Sha, State};
-use crate::ports::{Folder, KeptFile, RefUpdate, Snapshot, StateStore, StoreError, SwapError};
+use crate::model::{BranchName, OutcomeRecord, Sha, State};
+use crate::ports::{Folder, KeptFile, RefUpdate, Snapshot, StateStore, StoreError, SwapError, Turn};
 use crate::system::git::{
-    CommitAuthor, Entry, FetchSpec, GitError, GitErrorKind, Object, RefPush, RefResult, Remote, Repository,
-    parse_tree,
+    CommitAuthor, Entry, FetchSpec, GitError, GitErrorKind, Object, RefPush, Remote, Repository, parse_tree,
 };
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 const HISTORY: &str = Folder::History.name();
 const CONTEXT: &str = Folder::Context.name();
@@ -18,6 +21,9 @@ pub struct BranchStore {
     repository: Repository,
     remote: Remote,
     options: BranchStoreOptions,
+    publisher: Publisher,
+    queue: Queue,
+    cleaner: Cleaner,
     /// The root of the version read or written last: what else is on the branch.
     root: Mutex<Option<(String, Vec<Entry>)>>,
     /// The folder of contexts read or written last, by its tree.
@@ -36,10 +42,42 @@ pub struct BranchStoreOptions {
 
 impl BranchStore {
     pub fn new(repository: Repository, remote: Remote, options: BranchStoreOptions) -> Self {
-        Self { repository, remote, options, root: Mutex::new(None), contexts: Mutex::new(None) }
+        Self {
+            publisher: Publisher::new(remote.clone()),
+            queue: Queue::new(&repository, &remote, &options.branch),
+            cleaner: Cleaner::default(),
+            repository,
+            remote,
+            options,
+            root: Mutex::new(None),
+            contexts: Mutex::new(None),
+        }
     }
 
-    fn read(&self) -> Result<Snapshot, StoreError> {
+    /// Base and state in one contact. A clone that was cut off and has never seen the state gets
+    /// its newest commit alone.
+    fn fetch(&self) -> Result<(), StoreError> {
+        let base = [FetchSpec::Branch(self.options.base.clone())];
+        let state = FetchSpec::Optional(self.options.branch.clone());
+        if self.repository.is_shallow() && !self.has_seen_state() {
+            match self.remote.fetch_with_newest(&base, &state) {
+                Err(error) if error.kind == GitErrorKind::Unreachable => {
+                    tracing::debug!("the state cannot be fetched without its past: {error}");
+                }
+                fetched => return fetched.map_err(|error| self.explain(error)),
+            }
+        }
+        let [base] = base;
+        self.remote.fetch(&[base, state]).map_err(|error| self.explain(error))
+    }
+
+    fn has_seen_state(&self) -> bool {
+        let name = self.remote.tracking_ref(&self.options.branch);
+        self.repository.refs(&name).is_ok_and(|refs| refs.contains_key(&name))
+    }
+
+    /// The document as it was fetched last, and the commit this machine saw last before that.
+    fn read(&self) -> Result<(Snapshot, Option<Sha>), StoreError> {
         let name = self.remote.tracking_ref(&self.options.branch);
         let wanted = [
             self.remote.tracking_ref(&self.options.base),
@@ -47,13 +85,15 @@ impl BranchStore {
             format!("{name}^{{tree}}"),
             format!("{name}:{}", self.options.file),
             format!("{name}:{CONTEXT}"),
+            self.remote.seen_ref(&self.options.branch),
         ];
-        let objects = self.repository.objects(&wanted).map_err(unreachable)?;
-        let [base, commit, tree, document, contexts] = <[Option<Object>; 5]>::try_from(objects)
-            .map_err(|_| StoreError::Unreachable("git answered for another number of objects".to_owned()))?;
-        let base = base.map(|base| base.id);
+        let objects = self.repository.objects(&wanted).map_err(store_error)?;
+        let [base, commit, tree, document, contexts, seen] = <[Option<Object>; 6]>::try_from(objects)
+            .map_err(|_| StoreError::Machine("git answered for another number of objects".to_owned()))?;
+        let (base, seen) = (base.map(|base| base.id), seen.map(|seen| seen.id));
         let Some((commit, tree)) = commit.zip(tree) else {
-            return Ok(Snapshot { state: State::empty(), version: None, base });
+            let state = Arc::new(State::empty());
+            return Ok((Snapshot { state, version: None, base, rewound: false }, seen));
         };
         let described = |detail: String| {
             StoreError::Unreadable(format!(
@@ -64,13 +104,37 @@ impl BranchStore {
             ))
         };
         let document = document.ok_or_else(|| described("the file is missing".to_owned()))?;
-        let state = State::parse(&document.data).map_err(described)?;
+        let state = Arc::new(State::parse(&document.data).map_err(described)?);
         let version = commit.id.to_string();
-        self.remember(&version, parse_tree(&tree).map_err(unreachable)?);
+        self.remember(&version, parse_tree(&tree).map_err(store_error)?);
         if let Some(contexts) = contexts.filter(|object| object.kind == "tree") {
-            self.remember_contexts(&contexts.id, parse_tree(&contexts).map_err(unreachable)?);
+            self.remember_contexts(&contexts.id, parse_tree(&contexts).map_err(store_error)?);
         }
-        Ok(Snapshot { state, version: Some(version), base })
+        Ok((Snapshot { state, version: Some(version), base, rewound: false }, seen))
+    }
+
+    /// Whether the snapshot goes on from what was seen before.
+    fn follows(&self, snapshot: &Snapshot, seen: Option<&Sha>) -> Result<bool, StoreError> {
+        match (seen, &snapshot.version) {
+            (None, _) => Ok(true),
+            (Some(_), None) => Ok(false),
+            (Some(seen), Some(version)) => {
+                self.repository.is_ancestor(seen, &Sha::new(version.as_str())).map_err(store_error)
+            }
+        }
+    }
+
+    /// Remembers what was seen, for the next run and for those beside this one. What cannot be
+    /// remembered stops nobody.
+    fn note_seen(&self, version: &str) {
+        let commit = Sha::new(version);
+        let updates = [
+            (self.remote.tracking_ref(&self.options.branch), commit.clone()),
+            (self.remote.seen_ref(&self.options.branch), commit),
+        ];
+        if let Err(error) = self.repository.update_refs(&updates) {
+            tracing::warn!("the state last seen cannot be noted: {error}");
+        }
     }
 
     fn remember(&self, version: &str, root: Vec<Entry>) {
@@ -137,16 +201,15 @@ impl BranchStore {
     fn write(
         &self,
         base: Option<&str>,
-        next: &State,
+        next: &Document,
         message: &str,
         contexts: &[KeptFile],
     ) -> Result<(Sha, Vec<Entry>), GitError> {
-        let (document, surplus) = next.compacted(self.options.keep_outcomes);
+        let Document { text: document, surplus, .. } = next;
         let mut root = self.root_of(base)?;
-        for (month, lines) in monthly_lines(&surplus) {
+        for (month, lines) in monthly_lines(surplus) {
             self.append_history(&mut root, &format!("{month}.jsonl"), &lines)?;
         }
-        let document = document.to_json();
         let mut contents = vec![document.as_bytes()];
         contents.extend(contexts.iter().map(|file| file.content.as_slice()));
         let mut blobs = self.repository.write_blobs(&contents)?.into_iter();
@@ -156,7 +219,7 @@ impl BranchStore {
         self.add_contexts(&mut root, contexts, blobs.collect())?;
         let tree = self.repository.write_tree(&root)?;
         let parents: Vec<Sha> = base.map(Sha::new).into_iter().collect();
-        let commit = self.repository.write_commit(&tree, &parents, message, &author())?;
+        let commit = self.repository.write_commit(&tree, &parents, &self.cleaner.text(message), &author())?;
         Ok((commit, root))
     }
 
@@ -198,8 +261,8 @@ impl BranchStore {
 
     /// Why the fetch failed: asks once more what branches there are, as git's words are not read.
     fn explain(&self, error: GitError) -> StoreError {
-        if error.kind != GitErrorKind::Failed {
-            return unreachable(error);
+        if error.kind != GitErrorKind::Unreachable {
+            return store_error(error);
         }
         match self.remote.branches() {
             Ok(branches) if !branches.contains_key(&self.options.base) => {
@@ -216,17 +279,47 @@ impl BranchStore {
                     self.options.base
                 ))
             }
-            _ => unreachable(error),
+            _ => store_error(error),
         }
     }
 }
 
 impl StateStore for BranchStore {
     fn load(&self) -> Result<Snapshot, StoreError> {
-        let specs =
-            [FetchSpec::Branch(self.options.base.clone()), FetchSpec::Optional(self.options.branch.clone())];
-        self.remote.fetch(&specs).map_err(|error| self.explain(error))?;
-        self.read()
+        self.queue.note_look();
+        self.fetch()?;
+        let (mut snapshot, seen) = self.read()?;
+        if !self.follows(&snapshot, seen.as_ref())? {
+            // A run beside this one may have written after this fetch: what was seen by now is on the
+            // remote now.
+            self.fetch()?;
+            snapshot = self.read()?.0;
+            snapshot.rewound = !self.follows(&snapshot, seen.as_ref())?;
+        }
+        match &snapshot.version {
+            Some(version) if !snapshot.rewound => {
+                if seen.is_none_or(|seen| seen.as_str() != version) {
+                    self.note_seen(version);
+                }
+            }
+            _ if snapshot.rewound => tracing::warn!(
+                "branch {} no longer holds the state this machine saw last; that is kept as {}",
+                self.options.branch,
+                self.remote.seen_ref(&self.options.branch)
+            ),
+            _ => {}
+        }
+        Ok(snapshot)
+    }
+
+    fn newest_known(&self) -> Option<Snapshot> {
+        let (mut snapshot, seen) = self.read().ok()?;
+        snapshot.rewound = !self.follows(&snapshot, seen.as_ref()).ok()?;
+        Some(snapshot).filter(|snapshot| snapshot.version.is_some())
+    }
+
+    fn turn(&self) -> Turn {
+        self.queue.turn()
     }
 
     fn swap_with(
@@ -237,20 +330,38 @@ impl StateStore for BranchStore {
         refs: &[RefUpdate],
         contexts: &[KeptFile],
     ) -> Result<Snapshot, SwapError> {
-        let failed = |error| SwapError::Store(unreachable(error));
-        let (commit, root) = self.write(base.version.as_deref(), next, message, contexts).map_err(failed)?;
-        let mut pushes = vec![RefPush {
+        let failed = |error| SwapError::Store(store_error(error));
+        let document = Document::of(next, self.options.keep_outcomes, &self.cleaner);
+        let (commit, root) =
+            self.write(base.version.as_deref(), &document, message, contexts).map_err(failed)?;
+        let state = RefPush {
             name: self.options.branch.full_ref(),
             to: Some(commit.clone()),
             expect: base.version.as_deref().map(Sha::new),
-        }];
-        pushes.extend(refs.iter().map(push_of));
-        let results = self.remote.push(&pushes, pushes.len() > 1).map_err(failed)?;
-        judge(&pushes, &results)?;
+        };
+        let refs: Vec<RefPush> = refs.iter().map(push_of).collect();
+        self.publisher.publish(&state, &refs)?;
         let version = commit.to_string();
         self.remember(&version, root);
-        let state = next.compacted(self.options.keep_outcomes).0;
-        Ok(Snapshot { state, version: Some(version), base: base.base.clone() })
+        self.note_seen(&version);
+        self.queue.note_progress();
+        Ok(Snapshot {
+            state: Arc::new(document.state),
+            version: Some(version),
+            base: base.base.clone(),
+            rewound: false,
+        })
+    }
+
+    fn holds(&self, snapshot: &Snapshot, version: &str) -> Result<bool, StoreError> {
+        let Some(shown) = &snapshot.version else { return Ok(false) };
+        self.repository.is_ancestor(&Sha::new(version), &Sha::new(shown.as_str())).map_err(store_error)
+    }
+
+    fn acknowledge(&self, snapshot: &Snapshot) -> Result<(), StoreError> {
+        let seen = self.remote.seen_ref(&self.options.branch);
+        let version = snapshot.version.as_deref().map(Sha::new);
+        self.repository.update_ref(&seen, version.as_ref()).map_err(store_error)
     }
 
     fn kept(
@@ -273,36 +384,24 @@ impl StateStore for BranchStore {
                 .filter_map(|(entry, blob)| Some(KeptFile { name: entry.name, content: blob?.data }))
                 .collect())
         };
-        read().map_err(unreachable)
+        read().map_err(store_error)
     }
 }
 
-/// The state's ref comes first. A refusal that names another ref than ours is that ref's.
-fn judge(pushes: &[RefPush], results: &[RefResult]) -> Result<(), SwapError> {
-    let mut told = pushes.iter().zip(results);
-    let state = told.next().map(|(_, result)| result);
-    match state {
-        Some(RefResult::Stale(_)) => return Err(SwapError::Moved),
-        Some(RefResult::Refused(detail)) => return Err(SwapError::Refused(detail.clone())),
-        _ => {}
-    }
-    for (push, result) in told {
-        if let RefResult::Stale(detail) | RefResult::Refused(detail) = result {
-            return Err(SwapError::RefRefused { name: push.name.clone(), detail: detail.clone() });
-        }
-    }
-    match state {
-        Some(RefResult::Collateral) => Err(SwapError::Refused("the remote took none of the refs".to_owned())),
-        _ => Ok(()),
-    }
+/// What is stored of a state: compacted, and without anything a host could refuse.
+struct Document {
+    state: State,
+    text: String,
+    /// Outcomes that leave the document for the history.
+    surplus: Vec<OutcomeRecord>,
 }
 
-pub(super) fn push_of(update: &RefUpdate) -> RefPush {
-    RefPush { name: update.name.clone(), to: update.to.clone(), expect: update.expect.clone() }
-}
-
-pub(super) fn unreachable(error: GitError) -> StoreError {
-    StoreError::Unreachable(error.to_string())
+impl Document {
+    fn of(next: &State, keep_outcomes: usize, cleaner: &Cleaner) -> Self {
+        let next = cleaner.state(next);
+        let (state, surplus) = next.compacted(keep_outcomes);
+        Self { text: state.to_json(), state, surplus }
+    }
 }
 
 fn put(entries: &mut Vec<Entry>, mode: &str, name: &str, id: Sha) {

@@ -1,34 +1,47 @@
 //! The state document in a plain file, for one machine: a lock beside it, a temporary file,
-//! fsync, rename. Refs that go with a change are pushed first; the file is written when they are
-//! there.
+//! fsync of file and folder, rename. Refs that go with a change are pushed first; the file is
+//! written when they are there. A file that is torn or gone is told, never taken for empty.
 
-use super::branch::{push_of, unreachable};
+use super::clean::Cleaner;
 use super::history::monthly_lines;
+use super::publish::Publisher;
+use super::push_of;
 use crate::model::State;
 use crate::model::capture::KEPT;
 use crate::model::ids::short_hash;
 use crate::ports::{Folder, KeptFile, RefUpdate, Snapshot, StateStore, StoreError, SwapError};
-use crate::system::git::{RefResult, Remote};
+use crate::system::git::{GitErrorKind, GitStop, Remote, lock_file};
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Writers hold the lock as long as a push takes.
+const LOCK_PATIENCE: Duration = Duration::from_secs(660);
 
 pub struct FileStore {
     path: PathBuf,
-    remote: Remote,
+    publisher: Publisher,
+    stop: GitStop,
+    cleaner: Cleaner,
     keep_outcomes: usize,
 }
 
 impl FileStore {
     pub fn new(path: PathBuf, remote: Remote, keep_outcomes: usize) -> Self {
-        Self { path, remote, keep_outcomes }
+        let stop = remote.stop().clone();
+        Self { path, publisher: Publisher::new(remote), stop, cleaner: Cleaner::default(), keep_outcomes }
     }
 
     fn read(&self) -> Result<Snapshot, StoreError> {
         let text = match std::fs::read(&self.path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Ok(Snapshot { state: State::empty(), version: None, base: None });
+                // Every document has left this mark.
+                let rewound = self.mark().exists();
+                let state = Arc::new(State::empty());
+                return Ok(Snapshot { state, version: None, base: None, rewound });
             }
             Err(error) => return Err(self.out_of_reach(&error)),
         };
@@ -39,38 +52,42 @@ impl FileStore {
             ))
         })?;
         let version = Some(short_hash(&String::from_utf8_lossy(&text)));
-        Ok(Snapshot { state, version, base: None })
+        Ok(Snapshot { state: Arc::new(state), version, base: None, rewound: false })
+    }
+
+    /// There when a document has been written.
+    fn mark(&self) -> PathBuf {
+        self.path.with_added_extension("written")
     }
 
     fn lock(&self) -> Result<File, StoreError> {
-        let path = self.path.with_added_extension("lock");
-        let open = || File::options().create(true).append(true).open(&path);
-        let file = open()
-            .or_else(|_| {
-                std::fs::create_dir_all(folder(&path))?;
-                open()
-            })
-            .map_err(|error| self.out_of_reach(&error))?;
-        file.lock().map_err(|error| self.out_of_reach(&error))?;
-        Ok(file)
+        lock_file(&self.path.with_added_extension("lock"), LOCK_PATIENCE, &self.stop).map_err(|error| {
+            match error.kind {
+                GitErrorKind::Stopped => StoreError::Unreachable(error.to_string()),
+                _ => StoreError::Unreachable(error.detail),
+            }
+        })
     }
 
     fn write(&self, next: &State) -> std::io::Result<(State, String)> {
-        let (document, surplus) = next.compacted(self.keep_outcomes);
+        let (document, surplus) = self.cleaner.state(next).compacted(self.keep_outcomes);
+        let folder = folder(&self.path);
         for (month, lines) in monthly_lines(&surplus) {
-            let history = folder(&self.path).join("history");
+            let history = folder.join("history");
             std::fs::create_dir_all(&history)?;
             let mut file =
                 File::options().create(true).append(true).open(history.join(format!("{month}.jsonl")))?;
             file.write_all(lines.as_bytes())?;
             file.sync_data()?;
+            sync(&history)?;
         }
         let text = document.to_json();
-        let mut temporary = tempfile::Builder::new().prefix(".state-").tempfile_in(folder(&self.path))?;
+        let mut temporary = tempfile::Builder::new().prefix(".state-").tempfile_in(folder)?;
         temporary.write_all(text.as_bytes())?;
         temporary.as_file().sync_all()?;
         temporary.persist(&self.path)?;
-        File::open(folder(&self.path))?.sync_all()?;
+        sync(folder)?;
+        File::options().create(true).append(true).open(self.mark())?;
         Ok((document, short_hash(&text)))
     }
 
@@ -82,8 +99,11 @@ impl FileStore {
         let contexts = folder(&self.path).join(Folder::Context.name());
         std::fs::create_dir_all(&contexts)?;
         for file in files {
-            std::fs::write(contexts.join(&file.name), &file.content)?;
+            let mut kept = File::create(contexts.join(&file.name))?;
+            kept.write_all(&file.content)?;
+            kept.sync_data()?;
         }
+        sync(&contexts)?;
         let names = names_in(&contexts)?;
         for name in names.iter().take(names.len().saturating_sub(KEPT)) {
             std::fs::remove_file(contexts.join(name))?;
@@ -113,20 +133,26 @@ impl StateStore for FileStore {
         if self.read().map_err(SwapError::Store)?.version != base.version {
             return Err(SwapError::Moved);
         }
-        if !refs.is_empty() {
-            let pushes: Vec<_> = refs.iter().map(push_of).collect();
-            let results =
-                self.remote.push(&pushes, true).map_err(|error| SwapError::Store(unreachable(error)))?;
-            for (push, result) in pushes.iter().zip(&results) {
-                if let RefResult::Stale(detail) | RefResult::Refused(detail) = result {
-                    return Err(SwapError::RefRefused { name: push.name.clone(), detail: detail.clone() });
-                }
-            }
-        }
+        let pushes: Vec<_> = refs.iter().map(push_of).collect();
+        self.publisher.push_refs(&pushes)?;
         self.add_contexts(contexts).map_err(|error| SwapError::Store(self.out_of_reach(&error)))?;
         let (state, version) =
             self.write(next).map_err(|error| SwapError::Store(self.out_of_reach(&error)))?;
-        Ok(Snapshot { state, version: Some(version), base: None })
+        Ok(Snapshot { state: Arc::new(state), version: Some(version), base: None, rewound: false })
+    }
+
+    fn holds(&self, snapshot: &Snapshot, version: &str) -> Result<bool, StoreError> {
+        Ok(snapshot.version.as_deref() == Some(version))
+    }
+
+    fn acknowledge(&self, snapshot: &Snapshot) -> Result<(), StoreError> {
+        if snapshot.version.is_some() {
+            return Ok(());
+        }
+        match std::fs::remove_file(self.mark()) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(self.out_of_reach(&error)),
+            _ => Ok(()),
+        }
     }
 
     fn kept(
@@ -157,6 +183,11 @@ fn names_in(folder: &Path) -> std::io::Result<Vec<String>> {
     }
     names.sort_unstable();
     Ok(names)
+}
+
+/// A name is on the disk when its folder is.
+fn sync(folder: &Path) -> std::io::Result<()> {
+    File::open(folder)?.sync_all()
 }
 
 fn folder(path: &Path) -> &Path {

@@ -115,7 +115,7 @@ impl Repository {
         let output = call.output()?;
         // Exit code 1 with nothing said: nothing was found.
         if !output.success && !output.stderr.is_empty() {
-            return Err(protocol("grep", super::last_words(&output.stderr)));
+            return Err(protocol("grep", super::words::all_words(&output.stderr)));
         }
         let prefix = format!("{at}:");
         let hits = output.stdout.split(|byte| *byte == b'\n').filter_map(|hit| {

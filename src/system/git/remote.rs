@@ -1,11 +1,13 @@
 //! The remote: fetch, list, push. Credentials travel in the environment of the one call that needs
 //! them, never in argv, a URL or a file.
 
-use super::{Call, GitError, GitErrorKind, Repository, protocol};
+use super::words::{HostWords, all_words, remote_lines};
+use super::{Call, GitError, GitErrorKind, GitStop, Repository, protocol, ssh};
 use crate::model::{BranchName, Secret, Sha, safe_key};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 /// A remote of a repository, with what it takes to talk to it.
 #[derive(Debug, Clone)]
@@ -14,6 +16,8 @@ pub struct Remote {
     name: String,
     url: String,
     credential: Option<Credential>,
+    /// The command for SSH, looked up before the first contact.
+    ssh_command: Arc<OnceLock<Option<String>>>,
 }
 
 /// Basic authentication for an HTTP remote.
@@ -48,9 +52,9 @@ pub enum RefResult {
     /// The remote has it so already.
     UpToDate,
     /// The remote's value is not the expected one.
-    Stale(String),
+    Stale(HostWords),
     /// The remote refused this ref: a hook, a protected branch, a race.
-    Refused(String),
+    Refused(HostWords),
     /// Another ref of the same atomic push was refused.
     Collateral,
 }
@@ -70,12 +74,23 @@ pub fn remote_url(dir: &Path, name: &str) -> Result<String, GitError> {
 impl Remote {
     /// `name` is a remote of the repository or a URL, `url` what [`remote_url`] says of it.
     pub fn new(repository: &Repository, name: &str, url: String) -> Self {
-        Self { repository: repository.clone(), name: name.to_owned(), url, credential: None }
+        Self {
+            repository: repository.clone(),
+            name: name.to_owned(),
+            url,
+            credential: None,
+            ssh_command: Arc::default(),
+        }
     }
 
     pub fn with_credential(mut self, credential: Credential) -> Self {
         self.credential = Some(credential);
         self
+    }
+
+    /// Ends the calls of the remote's repository.
+    pub fn stop(&self) -> &GitStop {
+        self.repository.stop()
     }
 
     /// The URL after git's own rewriting. May hold a credential somebody put there: not for logs.
@@ -93,20 +108,45 @@ impl Remote {
         format!("refs/conductor/remote/{}/{branch}", safe_key(&self.name))
     }
 
+    /// Where the commit of this branch that was seen last is kept.
+    pub fn seen_ref(&self, branch: &BranchName) -> String {
+        format!("refs/conductor/state-seen/{}/{branch}", safe_key(&self.name))
+    }
+
     /// Fetches in one contact, into refs of our own; nothing else of the checkout is touched.
     pub fn fetch(&self, specs: &[FetchSpec]) -> Result<(), GitError> {
-        let refspecs = specs.iter().map(|spec| {
-            let (branch, star) = match spec {
-                FetchSpec::Branch(branch) => (branch, ""),
-                FetchSpec::Optional(branch) => (branch, "*"),
-            };
-            format!("+refs/heads/{branch}{star}:{}{star}", self.tracking_ref(branch))
+        self.fetch_into(specs.iter().map(|spec| self.refspec(spec)).collect())
+    }
+
+    /// Fetches the branches in one contact, and beside it the newest commit alone of another: its
+    /// past may be long, and a clone that was cut off did not want any.
+    pub fn fetch_with_newest(&self, specs: &[FetchSpec], newest: &FetchSpec) -> Result<(), GitError> {
+        let whole = specs.iter().map(|spec| self.refspec(spec)).collect();
+        let alone = vec![self.refspec(newest)];
+        let _lock = self.repository.lock()?;
+        let lost = || Err(protocol("fetch", "it was given up half-way"));
+        let (first, second) = std::thread::scope(|scope| {
+            let beside = scope.spawn(|| self.fetch_now(alone, &["--depth=1"]));
+            (self.fetch_now(whole, &[]), beside.join().unwrap_or_else(|_| lost()))
         });
-        self.fetch_into(refspecs.collect())
+        first.and(second)
+    }
+
+    fn refspec(&self, spec: &FetchSpec) -> String {
+        let (branch, star) = match spec {
+            FetchSpec::Branch(branch) => (branch, ""),
+            FetchSpec::Optional(branch) => (branch, "*"),
+        };
+        format!("+refs/heads/{branch}{star}:{}{star}", self.tracking_ref(branch))
     }
 
     /// The one way of fetching: into refs of our own, under the lock, nothing else touched.
     fn fetch_into(&self, refspecs: Vec<String>) -> Result<(), GitError> {
+        let _lock = self.repository.lock()?;
+        self.repository.past_stale_locks(|| self.fetch_now(refspecs.clone(), &[]))
+    }
+
+    fn fetch_now(&self, refspecs: Vec<String>, options: &[&str]) -> Result<(), GitError> {
         let mut args: Vec<String> = [
             "fetch",
             "--quiet",
@@ -115,14 +155,46 @@ impl Remote {
             "--prune",
             "--no-auto-maintenance",
             "--no-recurse-submodules",
-            "--",
-            &self.name,
         ]
         .map(str::to_owned)
         .into();
+        args.extend(options.iter().map(|option| (*option).to_owned()));
+        args.extend(["--".to_owned(), self.name.clone()]);
         args.extend(refspecs);
-        let _lock = self.repository.lock()?;
-        self.authorized(self.repository.contact(args)).done()
+        self.contact(args).done().map_err(|error| self.with_remedy(error))
+    }
+
+    /// A call that talks to the remote, with what it takes to log in and without questions.
+    fn contact<S: Into<std::ffi::OsString>>(&self, args: impl IntoIterator<Item = S>) -> Call {
+        let call = self.repository.contact(args);
+        let command = self.ssh_command.get_or_init(|| {
+            ssh::is_ssh(&self.url).then(|| ssh::unattended(self.own_ssh_command().as_deref())).flatten()
+        });
+        match command {
+            Some(command) => call.env("GIT_SSH_COMMAND", command),
+            None => self.authorized(call),
+        }
+    }
+
+    /// What the user wants to be used for SSH, in git's own order.
+    fn own_ssh_command(&self) -> Option<String> {
+        let variable = |name| std::env::var(name).ok();
+        variable("GIT_SSH_COMMAND")
+            .or_else(|| self.repository.config("core.sshCommand").ok().flatten())
+            .or_else(|| variable("GIT_SSH"))
+    }
+
+    /// What a person can do about a contact that failed as a whole.
+    fn with_remedy(&self, mut error: GitError) -> GitError {
+        if error.kind == GitErrorKind::Unreachable {
+            let next = if ssh::is_ssh(&self.url) {
+                ssh::remedy(&self.name)
+            } else {
+                format!("next: `git ls-remote {}` shows whether the remote answers", self.name)
+            };
+            error.detail = format!("{}; {next}", error.detail);
+        }
+        error
     }
 
     /// Fetches one ref of any name, if it is there, and tells what it is.
@@ -136,16 +208,15 @@ impl Remote {
     /// What the remote has under that name now.
     pub fn lookup(&self, name: &str) -> Result<Option<Sha>, GitError> {
         let args = ["ls-remote", "--quiet", "--refs", "--", &self.name, name];
-        let text = self.authorized(self.repository.contact(args)).text()?;
+        let text = self.contact(args).text().map_err(|error| self.with_remedy(error))?;
         let mut found = text.lines().filter_map(|line| line.split_once('\t'));
         Ok(found.find(|(_, found)| *found == name).map(|(sha, _)| Sha::new(sha)))
     }
 
     /// The branches of the remote, as it has them now.
     pub fn branches(&self) -> Result<HashMap<BranchName, Sha>, GitError> {
-        let text = self
-            .authorized(self.repository.contact(["ls-remote", "--quiet", "--heads", "--", &self.name]))
-            .text()?;
+        let listing = self.contact(["ls-remote", "--quiet", "--heads", "--", &self.name]);
+        let text = listing.text().map_err(|error| self.with_remedy(error))?;
         Ok(text
             .lines()
             .filter_map(|line| line.split_once('\t'))
@@ -182,20 +253,19 @@ impl Remote {
         for update in refs {
             args.push(format!("{}:{}", update.to.as_ref().map_or("", Sha::as_str), update.name));
         }
-        let output = self.authorized(self.repository.contact(args)).output()?;
+        let output = self.contact(args).output()?;
         let report = output.text();
-        let told = parse_push(&report);
-        let missing = || GitError {
-            kind: GitErrorKind::Failed,
-            what: "push".to_owned(),
-            detail: super::last_words(&output.stderr),
+        let told = parse_push(&report, &remote_lines(&output.stderr));
+        let whole = || {
+            let detail = all_words(&output.stderr);
+            self.with_remedy(GitError { kind: GitErrorKind::Unreachable, what: "push".to_owned(), detail })
         };
         let results = refs
             .iter()
-            .map(|update| told.get(update.name.as_str()).cloned().ok_or_else(missing))
+            .map(|update| told.get(update.name.as_str()).cloned().ok_or_else(whole))
             .collect::<Result<Vec<_>, _>>()?;
         if !output.success && results.iter().all(RefResult::is_ok) {
-            return Err(protocol("push", super::last_words(&output.stderr)));
+            return Err(whole());
         }
         Ok(results)
     }
@@ -220,16 +290,17 @@ impl Remote {
 }
 
 /// `git push --porcelain`: `<flag>\t<from>:<to>\t<summary>`.
-fn parse_push(text: &str) -> HashMap<&str, RefResult> {
+fn parse_push<'t>(text: &'t str, remote: &[String]) -> HashMap<&'t str, RefResult> {
     text.lines()
         .filter_map(|line| {
             let mut fields = line.splitn(3, '\t');
             let (flag, refs, summary) = (fields.next()?, fields.next()?, fields.next()?);
             let (_, name) = refs.split_once(':')?;
+            let words = || HostWords::new(summary, remote);
             let result = match flag {
                 "!" if summary.contains("(atomic") => RefResult::Collateral,
-                "!" if summary.starts_with("[rejected]") => RefResult::Stale(summary.to_owned()),
-                "!" => RefResult::Refused(summary.to_owned()),
+                "!" if summary.starts_with("[rejected]") => RefResult::Stale(words()),
+                "!" => RefResult::Refused(words()),
                 "=" => RefResult::UpToDate,
                 _ => RefResult::Updated,
             };
@@ -247,10 +318,12 @@ mod tests {
         let text = "To /origin.git\n*\tabc:refs/heads/a\t[new branch]\n!\tdef:refs/heads/b\t[rejected] (stale info)\n\
                     !\tdef:refs/heads/c\t[remote rejected] (pre-receive hook declined)\n=\tx:refs/heads/d\t[up to date]\n\
                     !\tdef:refs/heads/e\t[rejected] (atomic push failed)\nDone\n";
-        let told = parse_push(text);
+        let said = ["only signed commits".to_owned()];
+        let told = parse_push(text, &said);
         assert_eq!(told["refs/heads/a"], RefResult::Updated);
         assert!(matches!(told["refs/heads/b"], RefResult::Stale(_)));
-        assert!(matches!(told["refs/heads/c"], RefResult::Refused(_)));
+        let words = HostWords::new("[remote rejected] (pre-receive hook declined)", &said);
+        assert_eq!(told["refs/heads/c"], RefResult::Refused(words));
         assert_eq!(told["refs/heads/d"], RefResult::UpToDate);
         assert_eq!(told["refs/heads/e"], RefResult::Collateral);
     }

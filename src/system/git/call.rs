@@ -1,0 +1,311 @@
+//! One call of the git program: put together, run in a process group of its own, waited for within
+//! its time limit and until the run is told to stop, and ended with its whole group.
+
+use super::error::{GitError, GitErrorKind};
+use super::stop::GitStop;
+use super::words::all_words;
+use crate::model::secret::is_sensitive;
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+pub(super) const LOCAL_TIMEOUT: Duration = Duration::from_secs(300);
+pub(super) const REMOTE_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// Between two looks at whether a call in flight must end.
+const LOOK: Duration = Duration::from_millis(40);
+/// Between SIGTERM, on which git removes its lock files, and SIGKILL.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Variables that would point our own calls somewhere else, or make them ask.
+const CLEARED: &[&str] = &[
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_NAMESPACE",
+    "GIT_PREFIX",
+    "GIT_CONFIG_COUNT",
+    "GIT_CONFIG_PARAMETERS",
+    "GIT_TRACE",
+    "GIT_EXTERNAL_DIFF",
+];
+
+/// Configuration of every call: agents can write the repository's hooks and settings, ours never
+/// run them, and nothing is tidied up behind our back.
+const OWN_CONFIG: &[&str] = &[
+    "-c",
+    "core.hooksPath=/dev/null",
+    "-c",
+    "core.fsmonitor=false",
+    "-c",
+    "gc.auto=0",
+    "-c",
+    "maintenance.auto=false",
+    // Runs beside each other in one repository: a lock on a ref is short, but a tenth of a second
+    // is shorter on a busy machine.
+    "-c",
+    "core.filesRefLockTimeout=10000",
+    "-c",
+    "core.packedRefsTimeout=10000",
+];
+
+/// One call of git, being put together.
+pub(super) struct Call {
+    dir: PathBuf,
+    args: Vec<OsString>,
+    env: Vec<(String, OsString)>,
+    stdin: Option<Vec<u8>>,
+    pub(super) timeout: Duration,
+    /// May log in: what the user's own configuration needs for that is left to it.
+    pub(super) is_remote: bool,
+    pub(super) stop: GitStop,
+}
+
+/// What a call printed, whatever its exit code.
+pub(super) struct Output {
+    pub success: bool,
+    pub stdout: Vec<u8>,
+    pub stderr: Vec<u8>,
+}
+
+impl Output {
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).into_owned()
+    }
+}
+
+impl Call {
+    pub fn new<I, S>(dir: &Path, args: I) -> Self
+    where
+        I: IntoIterator<Item = S>,
+        S: Into<OsString>,
+    {
+        Self {
+            dir: dir.to_owned(),
+            args: args.into_iter().map(Into::into).collect(),
+            env: Vec::new(),
+            stdin: None,
+            timeout: LOCAL_TIMEOUT,
+            is_remote: false,
+            stop: GitStop::default(),
+        }
+    }
+
+    pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.env.push((name.to_owned(), value.as_ref().to_owned()));
+        self
+    }
+
+    pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
+        self.args.push(arg.as_ref().to_owned());
+        self
+    }
+
+    pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.stdin = Some(bytes.into());
+        self
+    }
+
+    /// The subcommand, for messages; arguments may hold text from outside.
+    fn what(&self) -> String {
+        self.args
+            .iter()
+            .map(|arg| arg.to_string_lossy())
+            .find(|arg| !arg.starts_with('-'))
+            .map_or_else(String::new, |name| name.into_owned())
+    }
+
+    fn fails(&self, kind: GitErrorKind, detail: impl Into<String>) -> GitError {
+        GitError { kind, what: self.what(), detail: detail.into() }
+    }
+
+    pub fn output(self) -> Result<Output, GitError> {
+        self.run(None)
+    }
+
+    /// Runs it with standard output in an unnamed file: for answers that may be too large for
+    /// memory.
+    pub fn spooled(self) -> Result<(File, Output), GitError> {
+        let refused = self.fails(GitErrorKind::Failed, "");
+        let io = |error: std::io::Error| GitError { detail: error.to_string(), ..refused.clone() };
+        let spool = tempfile::tempfile().map_err(io)?;
+        let output = self.run(Some(spool.try_clone().map_err(io)?))?;
+        if output.success {
+            return Ok((spool, output));
+        }
+        Err(GitError { detail: all_words(&output.stderr), ..refused })
+    }
+
+    fn run(mut self, stdout: Option<File>) -> Result<Output, GitError> {
+        let Some(limit) = self.stop.allowance(self.timeout, self.is_remote) else {
+            return Err(self.fails(GitErrorKind::Stopped, ""));
+        };
+        let begun = Instant::now();
+        let input = self.stdin.take();
+        let running = self
+            .expression(stdout, input)
+            .start()
+            .map_err(|error| self.fails(GitErrorKind::NoGit, error.to_string()))?;
+        let failed = |error: std::io::Error| self.fails(GitErrorKind::Failed, error.to_string());
+        let kind = loop {
+            let left = limit.saturating_sub(begun.elapsed());
+            if running.wait_timeout(left.min(LOOK)).map_err(failed)?.is_some() {
+                let std::process::Output { status, stdout, stderr } =
+                    running.into_output().map_err(failed)?;
+                return Ok(Output { success: status.success(), stdout, stderr });
+            }
+            if self.stop.ends(begun, self.is_remote) {
+                break GitErrorKind::Stopped;
+            }
+            if left.is_zero() {
+                break GitErrorKind::TimedOut;
+            }
+        };
+        end(&running);
+        if self.is_remote && kind == GitErrorKind::TimedOut {
+            self.stop.note_hang();
+        }
+        Err(self.fails(kind, format!("gave no answer within {}", humantime::format_duration(limit))))
+    }
+
+    fn expression(&self, stdout: Option<File>, input: Option<Vec<u8>>) -> duct::Expression {
+        let session = session_program().filter(|_| self.is_remote);
+        let mut args: Vec<OsString> = session.iter().map(|_| program().as_os_str().to_owned()).collect();
+        args.extend(OWN_CONFIG.iter().map(OsString::from));
+        args.extend(self.args.iter().cloned());
+        let mut call =
+            duct::cmd(session.unwrap_or(program()), args).dir(&self.dir).stderr_capture().unchecked();
+        call = match stdout {
+            Some(file) => call.stdout_file(file),
+            None => call.stdout_capture(),
+        };
+        // With duct what is said first of a variable stands: the call's own come before what is cleared.
+        for (name, value) in &self.env {
+            call = call.env(name, value);
+        }
+        for name in CLEARED {
+            call = call.env_remove(name);
+        }
+        if !self.is_remote {
+            // An agent beside this call may write a filter or another program into the configuration.
+            for name in credentials() {
+                call = call.env_remove(name);
+            }
+        }
+        call = call.env("LC_ALL", "C").env("GIT_TERMINAL_PROMPT", "0").env("GIT_OPTIONAL_LOCKS", "0");
+        call = call.env("SSH_ASKPASS_REQUIRE", "never");
+        if session.is_none() {
+            call = call.before_spawn(|command| {
+                own_group(command);
+                Ok(())
+            });
+        }
+        match input {
+            Some(bytes) => call.stdin_bytes(bytes),
+            None => call.stdin_null(),
+        }
+    }
+
+    pub fn success(self) -> Result<Output, GitError> {
+        let kind = if self.is_remote { GitErrorKind::Unreachable } else { GitErrorKind::Failed };
+        let failed = self.fails(kind, "");
+        let output = self.output()?;
+        if output.success {
+            return Ok(output);
+        }
+        Err(GitError { detail: all_words(&output.stderr), ..failed })
+    }
+
+    pub fn text(self) -> Result<String, GitError> {
+        Ok(self.success()?.text())
+    }
+
+    pub fn done(self) -> Result<(), GitError> {
+        self.success().map(drop)
+    }
+}
+
+/// Ends the call's group: politely, so that git removes its lock files, then for certain.
+fn end(running: &duct::Handle) {
+    signal_groups(running, Ending::Ask);
+    // An error tells nothing that would change what follows.
+    if let Ok(Some(_)) = running.wait_timeout(GRACE) {
+        return;
+    }
+    signal_groups(running, Ending::Kill);
+    let _reaped = running.wait_timeout(GRACE);
+}
+
+/// The variables that hold credentials; the environment does not change.
+fn credentials() -> &'static [OsString] {
+    static NAMES: OnceLock<Vec<OsString>> = OnceLock::new();
+    NAMES.get_or_init(|| {
+        let names = std::env::vars_os().map(|(name, _)| name);
+        names.filter(|name| is_sensitive(&name.to_string_lossy().to_ascii_uppercase())).collect()
+    })
+}
+
+/// Where git is, looked up once. A bare name would be looked up anew by every child, and the
+/// standard library then copies this whole process for each of them.
+fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| in_path("git").unwrap_or_else(|| PathBuf::from("git")))
+}
+
+/// The program that takes a contact out of the terminal's reach, where there is a terminal: what
+/// logs in could ask a question on it and wait for ever. It becomes what it starts.
+fn session_program() -> Option<&'static Path> {
+    static PROGRAM: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let find = || File::open("/dev/tty").ok().and_then(|_| in_path("setsid"));
+    PROGRAM.get_or_init(find).as_deref()
+}
+
+fn in_path(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).map(|folder| folder.join(name)).find(|place| place.is_file());
+    found.filter(|place| place.is_absolute())
+}
+
+#[derive(Clone, Copy)]
+enum Ending {
+    Ask,
+    Kill,
+}
+
+#[cfg(unix)]
+fn own_group(command: &mut std::process::Command) {
+    use std::os::unix::process::CommandExt;
+    // A Ctrl-C at the terminal must not end a push half-way: Conductor decides that.
+    command.process_group(0);
+}
+
+#[cfg(not(unix))]
+fn own_group(_: &mut std::process::Command) {}
+
+#[cfg(unix)]
+fn signal_groups(running: &duct::Handle, ending: Ending) {
+    use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+    let signal = match ending {
+        Ending::Ask => Signal::TERM,
+        Ending::Kill => Signal::KILL,
+    };
+    for pid in running.pids() {
+        let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { continue };
+        // Gone already is as good; without a group of its own yet, it is alone.
+        if kill_process_group(pid, signal).is_err() {
+            let _ = kill_process(pid, signal);
+        }
+    }
+}
+
+#[cfg(not(unix))]
+fn signal_groups(running: &duct::Handle, ending: Ending) {
+    if let Ending::Kill = ending {
+        let _ = running.kill();
+    }
+}
