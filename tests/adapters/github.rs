@@ -370,7 +370,7 @@ fn a_failed_create_is_looked_after_and_tried_once_more() {
     let before = github.writes().len();
     let error = forge.ensure_pull_request(&draft("ENG-2")).unwrap_err();
     assert!(
-        matches!(&error, ForgeError::Unreachable(text) if text.ends_with("HTTP 502: Unicorn!")),
+        matches!(&error, ForgeError::Unreachable { detail, .. } if detail.ends_with("HTTP 502: Unicorn!")),
         "{error}"
     );
     assert_eq!(github.writes().len() - before, 2);

@@ -292,7 +292,7 @@ fn a_page_of_html_is_tried_again_and_then_reported_readably() {
     assert_eq!(active(&tracker).len(), 1, "the third try");
     linear.server().inject(3, Reply::html(502, page), |_| true);
     let error = tracker.candidates(&[]).unwrap_err();
-    assert_eq!(error, TrackerError::Unreachable("HTTP 502: 502 Bad Gateway".to_owned()));
+    assert_eq!(error, TrackerError::unreachable("HTTP 502: 502 Bad Gateway"));
     assert_eq!(tracker.requests(), 6, "tries are counted");
 }
 
@@ -328,7 +328,7 @@ fn nobody_there_is_unreachable_and_a_foreign_plain_address_a_configuration_error
     let endpoint = linear.endpoint();
     let gone = tracker(&linear);
     drop(linear);
-    assert!(matches!(gone.candidates(&[]).unwrap_err(), TrackerError::Unreachable(_)), "{endpoint}");
+    assert!(matches!(gone.candidates(&[]).unwrap_err(), TrackerError::Unreachable { .. }), "{endpoint}");
 
     let linear = FakeLinear::start();
     let plain =
