@@ -11,7 +11,7 @@ use conductor::system::http::{HttpClient, HttpOptions};
 use std::sync::Arc;
 use std::time::Duration;
 
-fn rules() -> TrackerRules {
+pub fn rules() -> TrackerRules {
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
     TrackerRules {
         active_states: words(&["Todo"]),
@@ -25,7 +25,7 @@ fn rules() -> TrackerRules {
     }
 }
 
-fn options(linear: &FakeLinear) -> LinearOptions {
+pub fn options(linear: &FakeLinear) -> LinearOptions {
     let http = HttpOptions { retry_base: Duration::from_millis(1), ..HttpOptions::default() };
     LinearOptions {
         endpoint: linear.endpoint(),
@@ -37,32 +37,32 @@ fn options(linear: &FakeLinear) -> LinearOptions {
     }
 }
 
-fn tracker(linear: &FakeLinear) -> Linear {
+pub fn tracker(linear: &FakeLinear) -> Linear {
     Linear::new(options(linear))
 }
 
-fn tracker_with(linear: &FakeLinear, change: impl FnOnce(&mut LinearOptions)) -> Linear {
+pub fn tracker_with(linear: &FakeLinear, change: impl FnOnce(&mut LinearOptions)) -> Linear {
     let mut options = options(linear);
     change(&mut options);
     Linear::new(options)
 }
 
-fn active(tracker: &Linear) -> Vec<Issue> {
+pub fn active(tracker: &Linear) -> Vec<Issue> {
     tracker.candidates(&[]).unwrap().active
 }
 
-fn names(issues: &[Issue]) -> Vec<&str> {
+pub fn names(issues: &[Issue]) -> Vec<&str> {
     let mut names: Vec<&str> = issues.iter().map(|issue| issue.identifier.as_str()).collect();
     names.sort_by_key(|name| (name.len(), *name));
     names
 }
 
-fn ids(linear: &FakeLinear, names: &[String]) -> Vec<IssueId> {
+pub fn ids(linear: &FakeLinear, names: &[String]) -> Vec<IssueId> {
     let world = linear.world();
     names.iter().map(|name| IssueId::new(&world.issue(name).id)).collect()
 }
 
-fn link(url: &str) -> Link {
+pub fn link(url: &str) -> Link {
     Link { url: url.to_owned(), title: "Pull request #17".to_owned(), body: "See **#17**.".to_owned() }
 }
 

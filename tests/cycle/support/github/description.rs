@@ -117,6 +117,8 @@ pub fn repository(full_name: &str) -> Value {
     let mut repository: Value =
         serde_json::from_str(&example.replace("octocat/Hello-World", full_name)).unwrap();
     repository["name"] = json!(full_name.split('/').next_back());
+    // Required by the schema, missing in the example.
+    repository["language"] = Value::Null;
     repository
 }
 

@@ -321,6 +321,12 @@ impl World {
         id
     }
 
+    /// One more label of that name, as each team may have one.
+    pub fn add_label_of_another_team(&mut self, name: &str) {
+        let id = self.next_id();
+        self.labels.push(Named { id, name: name.to_owned() });
+    }
+
     pub fn project(&mut self, name: &str) -> Id {
         if let Some(project) = self.projects.iter().find(|project| project.name == name) {
             return project.id.clone();
