@@ -1,166 +1,26 @@
 //! The traits the cycle speaks to, and the errors whose variants drive a choice: retry, skip,
 //! release, stop. Each has at least two implementations in `adapters`.
 
-use crate::model::{
-    AgentEvent, BranchName, Ending, Issue, IssueId, PullRequest, PullRequestDraft, Sha, State, StopReason,
-    Time, Usage,
+mod failure;
+mod forge;
+mod tracker;
+
+pub use failure::Cause;
+pub use forge::{Ensured, Forge, ForgeError};
+pub use tracker::{
+    Candidates, Link, STATUS_MARKER, TicketComment, TicketFault, TicketUpdate, TicketUpdated, Tracker,
+    TrackerError,
 };
+<<<<<<< HEAD
 use std::any::Any;
+=======
+
+use crate::model::{AgentEvent, Ending, Sha, State, StopReason, Time, Usage};
+>>>>>>> ports
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// Where tickets live.
-pub trait Tracker: Send + Sync {
-    /// All tickets in the configured active states, every page, light (no description), plus the
-    /// refreshed tickets of `also`, whatever their state. One request when everything fits a page.
-    ///
-    /// Checks on the way that team, states and required labels of the configuration exist:
-    /// [`TrackerError::Config`] otherwise.
-    fn candidates(&self, also: &[IssueId]) -> Result<Candidates, TrackerError>;
-
-    /// These tickets as they are now, with details, archived ones included. Missing ones are
-    /// missing from the answer. One request per batch.
-    fn refresh(&self, ids: &[IssueId]) -> Result<Vec<Issue>, TrackerError>;
-
-    /// The ticket people call that (`eng-42` finds `ENG-42`), with details.
-    fn find(&self, identifier: &str) -> Result<Option<Issue>, TrackerError>;
-
-    /// Moves a ticket to the state of that name among its own team's states; returns the ticket's
-    /// new time of change. A ticket that is there already is left alone.
-    fn move_to(&self, issue: &Issue, state: &str) -> Result<Option<Time>, TrackerError>;
-
-    /// Ties a pull request to the ticket (attachment or comment), once per URL; returns the
-    /// ticket's new time of change where it is known.
-    fn link(&self, issue: &Issue, link: &Link) -> Result<Option<Time>, TrackerError>;
-
-    /// Requests made so far.
-    fn requests(&self) -> u64;
-}
-
-/// What [`Tracker::candidates`] found.
-#[derive(Debug, Clone, Default)]
-pub struct Candidates {
-    pub active: Vec<Issue>,
-    /// The tickets asked for by id; missing ones are missing.
-    pub also: Vec<Issue>,
-    /// Tickets that are there and cannot be understood; they do not stop the others.
-    pub faults: Vec<TicketFault>,
-}
-
-/// A ticket nobody can work on until it is put right.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TicketFault {
-    pub identifier: String,
-    /// File, line and what is wrong.
-    pub detail: String,
-}
-
-/// What ties a pull request to a ticket.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Link {
-    pub url: String,
-    pub title: String,
-    /// Markdown for trackers that comment.
-    pub body: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TrackerError {
-    /// Not reached, or a 5xx to the last try.
-    Unreachable(String),
-    /// The credential was refused.
-    Unauthorized(String),
-    /// The request allowance is used up.
-    RateLimited { until: Option<Time>, detail: String },
-    /// A team, state or label of the configuration does not exist; names those that do.
-    Config(String),
-    /// The ticket is gone.
-    NotFound(String),
-    /// An answer that cannot be believed.
-    Protocol(String),
-}
-
-impl fmt::Display for TrackerError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unreachable(text) => write!(f, "tracker unreachable: {text}"),
-            Self::Unauthorized(text) => write!(f, "tracker refused the credential: {text}"),
-            Self::RateLimited { until: Some(until), detail } => {
-                write!(f, "tracker rate limit until {}: {detail}", until.to_rfc3339())
-            }
-            Self::RateLimited { until: None, detail } => write!(f, "tracker rate limit: {detail}"),
-            Self::Config(text) => f.write_str(text),
-            Self::NotFound(text) => write!(f, "not found in the tracker: {text}"),
-            Self::Protocol(text) => write!(f, "tracker gave an unexpected answer: {text}"),
-        }
-    }
-}
-
-impl std::error::Error for TrackerError {}
-
-/// Where pull requests live.
-pub trait Forge: Send + Sync {
-    /// Every pull request from that branch of this repository, in any state, newest first.
-    fn find(&self, head: &BranchName) -> Result<Vec<PullRequest>, ForgeError>;
-
-    /// Opens the pull request, or finds the open one the forge says is there already.
-    fn ensure_pull_request(&self, draft: &PullRequestDraft) -> Result<Ensured, ForgeError>;
-
-    /// Whether the CI run with that page is over; `None` when this forge cannot tell.
-    fn is_run_over(&self, page: &str) -> Result<Option<bool>, ForgeError>;
-
-    /// Where a person can open the pull request by hand.
-    fn compare_url(&self, base: &str, head: &BranchName) -> Option<String>;
-
-    /// Requests made so far.
-    fn requests(&self) -> u64;
-}
-
-/// A pull request that exists now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ensured {
-    pub pull_request: PullRequest,
-    /// Opened by this call, rather than found.
-    pub created: bool,
-    /// What was asked for and not granted (reviewers, labels, draft).
-    pub warnings: Vec<String>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ForgeError {
-    /// Not reached, or a 5xx to the last try.
-    Unreachable(String),
-    /// The credential was refused.
-    Unauthorized(String),
-    /// This credential may not open pull requests here.
-    Forbidden(String),
-    /// The request allowance is used up.
-    RateLimited { until: Option<Time>, detail: String },
-    /// The forge understood and refused: nothing between the branches, head gone, …
-    Refused(String),
-    /// An answer that cannot be believed.
-    Protocol(String),
-}
-
-impl fmt::Display for ForgeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unreachable(text) => write!(f, "forge unreachable: {text}"),
-            Self::Unauthorized(text) => write!(f, "forge refused the credential: {text}"),
-            Self::Forbidden(text) => write!(f, "forge does not allow it: {text}"),
-            Self::RateLimited { until: Some(until), detail } => {
-                write!(f, "forge rate limit until {}: {detail}", until.to_rfc3339())
-            }
-            Self::RateLimited { until: None, detail } => write!(f, "forge rate limit: {detail}"),
-            Self::Refused(text) => write!(f, "forge refused: {text}"),
-            Self::Protocol(text) => write!(f, "forge gave an unexpected answer: {text}"),
-        }
-    }
-}
-
-impl std::error::Error for ForgeError {}
 
 /// A kind of coding agent.
 pub trait Agent: Send + Sync {

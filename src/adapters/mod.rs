@@ -2,6 +2,7 @@
 
 pub mod agent;
 pub mod clock;
+mod fingerprint;
 pub mod forge;
 pub mod state;
 pub mod tracker;

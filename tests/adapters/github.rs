@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 
-const TOKEN: &str = "ghs_hunter2hunter2";
+pub const TOKEN: &str = "ghs_hunter2hunter2";
 const NOW: &str = "2026-11-22T10:00:00Z";
 
 pub struct FixedClock;
@@ -99,7 +99,7 @@ pub fn draft(issue: &str) -> PullRequestDraft {
     }
 }
 
-fn options(api_url: &str) -> GitHubOptions {
+pub fn options(api_url: &str) -> GitHubOptions {
     let http = HttpOptions { retry_base: Duration::from_millis(5), ..HttpOptions::default() };
     GitHubOptions {
         api_url: api_url.to_owned(),
@@ -114,14 +114,14 @@ fn options(api_url: &str) -> GitHubOptions {
     }
 }
 
-struct Scene {
-    origin: Origin,
-    github: FakeGitHub,
-    forge: GitHub,
+pub struct Scene {
+    pub origin: Origin,
+    pub github: FakeGitHub,
+    pub forge: GitHub,
 }
 
 /// A GitHub whose repository has `main` and `conductor/ENG-1`, `conductor/ENG-2`.
-fn scene() -> Scene {
+pub fn scene() -> Scene {
     let origin = origin(&["conductor/ENG-1", "conductor/ENG-2"]);
     let github = FakeGitHub::start(&origin.bare(), "acme/app", TOKEN);
     let forge = GitHub::new(options(&github.api_url()));
@@ -129,7 +129,7 @@ fn scene() -> Scene {
 }
 
 #[test]
-fn a_pull_request_is_opened_with_labels_and_reviewers_in_three_requests() {
+fn a_pull_request_is_looked_for_opened_labelled_and_reviewed_in_four_requests() {
     let Scene { origin, github, forge } = scene();
     let mut wanted = draft("ENG-1");
     wanted.labels = vec!["bug".to_owned(), "conductor".to_owned()];
@@ -144,7 +144,7 @@ fn a_pull_request_is_opened_with_labels_and_reviewers_in_three_requests() {
     assert_eq!((there.title.as_str(), there.body.as_str()), ("Fix ENG-1", "What was done.\n"));
     assert_eq!((there.labels, there.reviewers), (wanted.labels, vec!["alice".to_owned()]));
     assert_eq!(there.team_reviewers, ["core"]);
-    assert_eq!((forge.requests(), github.rest_requests()), (3, 3));
+    assert_eq!((forge.requests(), github.rest_requests()), (4, 4));
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn a_pull_request_that_is_there_already_is_adopted() {
 
     let before = github.rest_requests();
     assert_eq!(forge.ensure_pull_request(&wanted).unwrap().pull_request.number, number);
-    assert_eq!(github.rest_requests() - before, 2, "asked for, found; nothing more to do");
+    assert_eq!(github.rest_requests() - before, 1, "found; nothing more to do");
 }
 
 #[test]
@@ -216,7 +216,7 @@ fn a_token_that_may_not_open_pull_requests_is_told_apart() {
         matches!(&error, ForgeError::Forbidden(text) if text.contains("not permitted to create")),
         "{error}"
     );
-    assert_eq!(github.rest_requests(), 1);
+    assert_eq!(github.rest_requests(), 2, "looked for, refused");
     assert_eq!(
         forge.compare_url("main", &BranchName::new("conductor/ENG-1")),
         Some(format!("{}/acme/app/compare/main...conductor/ENG-1?expand=1", github.api_url()))
@@ -370,7 +370,7 @@ fn a_failed_create_is_looked_after_and_tried_once_more() {
     let before = github.writes().len();
     let error = forge.ensure_pull_request(&draft("ENG-2")).unwrap_err();
     assert!(
-        matches!(&error, ForgeError::Unreachable(text) if text.ends_with("HTTP 502: Unicorn!")),
+        matches!(&error, ForgeError::Unreachable { detail, .. } if detail.ends_with("HTTP 502: Unicorn!")),
         "{error}"
     );
     assert_eq!(github.writes().len() - before, 2);
@@ -461,9 +461,9 @@ fn an_enterprise_server_is_spoken_to_at_its_base() {
 fn a_renamed_repository_is_followed_with_the_token() {
     let Scene { github, origin: _origin, .. } = scene();
     let forge = GitHub::new(GitHubOptions { name: "old".to_owned(), ..options(&github.api_url()) });
-    let moved = Reply::json(307, &json!({})).with_header("location", "/repos/acme/app/pulls");
-    github.server().inject(1, moved, |request| request.path().starts_with("/repos/acme/old/"));
+    github.set(|rules| rules.former_names = vec!["acme/old".to_owned()]);
     assert!(forge.ensure_pull_request(&draft("ENG-1")).unwrap().created);
-    assert_eq!(forge.requests(), 2);
+    assert_eq!(forge.requests(), 4, "looked for and asked for, each in two steps");
     assert_eq!(github.server().count(is_write), 2);
+    assert_eq!(github.pulls().len(), 1);
 }

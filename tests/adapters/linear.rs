@@ -11,7 +11,7 @@ use conductor::system::http::{HttpClient, HttpOptions};
 use std::sync::Arc;
 use std::time::Duration;
 
-fn rules() -> TrackerRules {
+pub fn rules() -> TrackerRules {
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
     TrackerRules {
         active_states: words(&["Todo"]),
@@ -25,7 +25,7 @@ fn rules() -> TrackerRules {
     }
 }
 
-fn options(linear: &FakeLinear) -> LinearOptions {
+pub fn options(linear: &FakeLinear) -> LinearOptions {
     let http = HttpOptions { retry_base: Duration::from_millis(1), ..HttpOptions::default() };
     LinearOptions {
         endpoint: linear.endpoint(),
@@ -37,32 +37,32 @@ fn options(linear: &FakeLinear) -> LinearOptions {
     }
 }
 
-fn tracker(linear: &FakeLinear) -> Linear {
+pub fn tracker(linear: &FakeLinear) -> Linear {
     Linear::new(options(linear))
 }
 
-fn tracker_with(linear: &FakeLinear, change: impl FnOnce(&mut LinearOptions)) -> Linear {
+pub fn tracker_with(linear: &FakeLinear, change: impl FnOnce(&mut LinearOptions)) -> Linear {
     let mut options = options(linear);
     change(&mut options);
     Linear::new(options)
 }
 
-fn active(tracker: &Linear) -> Vec<Issue> {
+pub fn active(tracker: &Linear) -> Vec<Issue> {
     tracker.candidates(&[]).unwrap().active
 }
 
-fn names(issues: &[Issue]) -> Vec<&str> {
+pub fn names(issues: &[Issue]) -> Vec<&str> {
     let mut names: Vec<&str> = issues.iter().map(|issue| issue.identifier.as_str()).collect();
     names.sort_by_key(|name| (name.len(), *name));
     names
 }
 
-fn ids(linear: &FakeLinear, names: &[String]) -> Vec<IssueId> {
+pub fn ids(linear: &FakeLinear, names: &[String]) -> Vec<IssueId> {
     let world = linear.world();
     names.iter().map(|name| IssueId::new(&world.issue(name).id)).collect()
 }
 
-fn link(url: &str) -> Link {
+pub fn link(url: &str) -> Link {
     Link { url: url.to_owned(), title: "Pull request #17".to_owned(), body: "See **#17**.".to_owned() }
 }
 
@@ -292,7 +292,7 @@ fn a_page_of_html_is_tried_again_and_then_reported_readably() {
     assert_eq!(active(&tracker).len(), 1, "the third try");
     linear.server().inject(3, Reply::html(502, page), |_| true);
     let error = tracker.candidates(&[]).unwrap_err();
-    assert_eq!(error, TrackerError::Unreachable("HTTP 502: 502 Bad Gateway".to_owned()));
+    assert_eq!(error, TrackerError::unreachable("HTTP 502: 502 Bad Gateway"));
     assert_eq!(tracker.requests(), 6, "tries are counted");
 }
 
@@ -328,7 +328,7 @@ fn nobody_there_is_unreachable_and_a_foreign_plain_address_a_configuration_error
     let endpoint = linear.endpoint();
     let gone = tracker(&linear);
     drop(linear);
-    assert!(matches!(gone.candidates(&[]).unwrap_err(), TrackerError::Unreachable(_)), "{endpoint}");
+    assert!(matches!(gone.candidates(&[]).unwrap_err(), TrackerError::Unreachable { .. }), "{endpoint}");
 
     let linear = FakeLinear::start();
     let plain =

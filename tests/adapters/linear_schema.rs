@@ -12,7 +12,7 @@ use graphql_parser::schema;
 use std::collections::BTreeSet;
 
 /// What the documents and the fake speak of; fields that lead elsewhere are left out of the cut.
-const TYPES: [&str; 46] = [
+const TYPES: [&str; 47] = [
     "Attachment",
     "AttachmentPayload",
     "Comment",
@@ -36,6 +36,7 @@ const TYPES: [&str; 46] = [
     "PaginationOrderBy",
     "AttachmentCreateInput",
     "CommentCreateInput",
+    "CommentUpdateInput",
     "IssueUpdateInput",
     "SLADayCountType",
     "CommentFilter",
@@ -62,9 +63,10 @@ const TYPES: [&str; 46] = [
 ];
 
 /// Of `Query` and `Mutation` only these.
-const ROOTS: [&str; 10] = [
+const ROOTS: [&str; 11] = [
     "attachmentCreate",
     "commentCreate",
+    "commentUpdate",
     "issue",
     "issueLabels",
     "issueUpdate",

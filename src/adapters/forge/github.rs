@@ -1,15 +1,17 @@
 //! Pull requests on GitHub, over REST.
 //!
-//! Owns how one pull request comes about: asked for once, found again when GitHub says it is there
-//! or does not say what became of it, labelled, reviewers asked. Never adopts a pull request from
-//! another repository, and never fails over a label or a reviewer once it exists.
+//! Owns how one pull request comes about: looked for, asked for, found again when GitHub says it is
+//! there or does not say what became of it, labelled, reviewers asked. Never adopts a pull request
+//! from another repository, and never fails over a label or a reviewer once it exists.
 
+mod access;
 mod remote;
 mod wire;
 
 pub use remote::{RemoteRepository, parse_full_name, parse_remote, web_url};
 
 use super::text;
+use crate::adapters::fingerprint::fingerprint;
 use crate::model::{BranchName, PullRequest, PullRequestDraft, Secret};
 use crate::ports::{Clock, Ensured, Forge, ForgeError};
 use crate::system::http::{
@@ -77,7 +79,10 @@ impl GitHub {
         Self { options, pace: Pace::default(), slowed: AtomicBool::new(false) }
     }
 
-    /// Created, or the open one that is there; the draft is given up when GitHub will not have it.
+    /// The open one that is there, or a new one; the draft is given up when GitHub will not have it.
+    ///
+    /// Looked for first: GitHub refuses a second one into the same base only, and a person may have
+    /// given the one that is there another base.
     fn open(
         &self,
         draft: &PullRequestDraft,
@@ -85,6 +90,9 @@ impl GitHub {
     ) -> Result<(WirePull, bool), ForgeError> {
         let what = format!("open a pull request for {}", draft.head);
         let _turn = self.turn(!is_loopback(&self.options.api_url), &what)?;
+        if let Some(pull) = self.open_one(draft)? {
+            return Ok((pull, false));
+        }
         let mut as_draft = draft.draft;
         let mut second_try = true;
         loop {
@@ -101,7 +109,7 @@ impl GitHub {
             if let Some(pull) = self.open_one(draft)? {
                 return Ok((pull, false));
             }
-            if !matches!(error, ForgeError::Unreachable(_)) || !second_try {
+            if !matches!(error, ForgeError::Unreachable { .. }) || !second_try {
                 return Err(error);
             }
             second_try = false;
@@ -131,6 +139,7 @@ impl GitHub {
             };
         }
         match response.status {
+            422 if wire::is_forbidden(&response) => Err(self.refused_write(&response, what)),
             422 => {
                 let text = wire::refusal(&response);
                 // There is no other sign than the words.
@@ -138,7 +147,7 @@ impl GitHub {
                 Ok(if about_draft { Asked::DraftRefused(text) } else { Asked::Refused(text) })
             }
             500.. => Ok(Asked::Unknown(self.refused(&response, what))),
-            _ => Err(self.refused(&response, what)),
+            _ => Err(self.refused_write(&response, what)),
         }
     }
 
@@ -160,13 +169,9 @@ impl GitHub {
         );
         let mut found = Vec::new();
         for _ in 0..MAX_PAGES {
-            let response = self.limited(&self.authorised(Request::get(&url)), &what)?;
-            let response = response.map_err(|error| wire::unreached(&error, &what))?;
+            let response = self.get(&url, &what)?;
             if !response.is_success() {
-                return Err(match self.refused(&response, &what) {
-                    ForgeError::Forbidden(text) => ForgeError::Unauthorized(text),
-                    error => error,
-                });
+                return Err(self.refused(&response, &what));
             }
             let page: Vec<WirePull> = wire::parsed(&response, &what)?;
             found.extend(page.into_iter().filter(|pull| pull.comes_from(head)));
@@ -228,7 +233,7 @@ impl GitHub {
         let _turn = self.turn(false, what)?;
         let request = self.post(url, body)?.repeatable();
         let response = self.limited(&request, what)?.map_err(|error| wire::unreached(&error, what))?;
-        if response.is_success() { Ok(()) } else { Err(self.refused(&response, what)) }
+        if response.is_success() { Ok(()) } else { Err(self.refused_write(&response, what)) }
     }
 
     fn turn(&self, spaced: bool, what: &str) -> Result<Turn<'_>, ForgeError> {
@@ -264,13 +269,32 @@ impl GitHub {
         }
     }
 
+    fn get(&self, url: &str, what: &str) -> Result<Response, ForgeError> {
+        self.limited(&self.authorised(Request::get(url)), what)?
+            .map_err(|error| wire::unreached(&error, what))
+    }
+
     fn refused(&self, response: &Response, what: &str) -> ForgeError {
-        wire::classified(response, what, &format!("{}/{}", self.options.owner, self.options.name))
+        wire::classified(response, what, &self.full_name())
+    }
+
+    /// A write that is answered with "not found" is one that this token may not make, here where
+    /// the repository was read before.
+    fn refused_write(&self, response: &Response, what: &str) -> ForgeError {
+        wire::classified_write(response, what, &self.full_name())
+    }
+
+    fn full_name(&self) -> String {
+        format!("{}/{}", self.options.owner, self.options.name)
     }
 
     fn url(&self, rest: &str) -> String {
-        let GitHubOptions { api_url, owner, name, .. } = &self.options;
-        format!("{api_url}/repos/{}/{}/{rest}", encode_query(owner), encode_query(name))
+        let GitHubOptions { owner, name, .. } = &self.options;
+        format!("{}/{rest}", self.repository_url(owner, name))
+    }
+
+    fn repository_url(&self, owner: &str, name: &str) -> String {
+        format!("{}/repos/{}/{}", self.options.api_url, encode_query(owner), encode_query(name))
     }
 
     fn post(&self, url: &str, body: &impl Serialize) -> Result<Request, ForgeError> {
@@ -301,12 +325,20 @@ impl Forge for GitHub {
         Ok(Ensured { pull_request: pull.to_model(), created, warnings })
     }
 
+    fn check_access(&self, remote: Option<&str>) -> Result<(), ForgeError> {
+        access::check(self, remote)
+    }
+
+    fn credential(&self) -> Option<String> {
+        let GitHubOptions { token, api_url, .. } = &self.options;
+        Some(fingerprint(token, &[api_url, &self.full_name()]))
+    }
+
     fn is_run_over(&self, page: &str) -> Result<Option<bool>, ForgeError> {
         let Some(path) = run_path(page, &self.options.web_url) else { return Ok(None) };
         let what = format!("look at the run {page}");
         let url = format!("{}/repos/{path}", self.options.api_url);
-        let response = self.limited(&self.authorised(Request::get(&url)), &what)?;
-        let response = response.map_err(|error| wire::unreached(&error, &what))?;
+        let response = self.get(&url, &what)?;
         match response.status {
             200..300 => {
                 let run: WireRun = wire::parsed(&response, &what)?;

@@ -40,7 +40,7 @@ impl LocalForge {
 
     /// Every pull request, newest first.
     fn all(&self) -> Result<Vec<PullRequest>, ForgeError> {
-        let mut numbers = self.numbers().map_err(|error| unreachable(&self.folder, &error))?;
+        let mut numbers = self.numbers().map_err(|error| failed(&self.folder, &error))?;
         numbers.sort_unstable_by(|a, b| b.cmp(a));
         numbers.into_iter().map(|number| self.read(number)).collect()
     }
@@ -62,7 +62,7 @@ impl LocalForge {
 
     fn read(&self, number: u64) -> Result<PullRequest, ForgeError> {
         let path = self.path(number);
-        let text = fs::read_to_string(&path).map_err(|error| unreachable(&path, &error))?;
+        let text = fs::read_to_string(&path).map_err(|error| failed(&path, &error))?;
         let malformed = |what: &dyn Display| ForgeError::Protocol(format!("{}: {what}", path.display()));
         let front = front_matter(&text).ok_or_else(|| malformed(&"no front matter between two --- lines"))?;
         let front: Front = serde_yaml::from_str(front).map_err(|error| malformed(&error))?;
@@ -146,16 +146,31 @@ impl Forge for LocalForge {
     }
 
     fn ensure_pull_request(&self, draft: &PullRequestDraft) -> Result<Ensured, ForgeError> {
-        let _lock = self.lock().map_err(|error| unreachable(&self.folder, &error))?;
+        let _lock = self.lock().map_err(|error| failed(&self.folder, &error))?;
         let open = self.find(&draft.head)?.into_iter().find(|pull| pull.state == PullRequestState::Open);
         let (pull_request, created) = match open {
             Some(pull) => (pull, false),
             None => {
-                let number = self.write_new(draft).map_err(|error| unreachable(&self.folder, &error))?;
+                let number = self.write_new(draft).map_err(|error| failed(&self.folder, &error))?;
                 (self.read(number)?, true)
             }
         };
         Ok(Ensured { pull_request, created, warnings: Vec::new() })
+    }
+
+    /// Writes where the pull requests are or will be written, and leaves nothing behind.
+    fn check_access(&self, _remote: Option<&str>) -> Result<(), ForgeError> {
+        // As given: an empty or relative path has no ancestor but the working directory.
+        let mut folders = self.folder.ancestors().map(|folder| match folder.as_os_str().is_empty() {
+            true => Path::new("."),
+            false => folder,
+        });
+        let there = folders.find(|folder| folder.exists()).unwrap_or(&self.folder);
+        tempfile::tempfile_in(there).map(drop).map_err(|error| failed(there, &error))
+    }
+
+    fn credential(&self) -> Option<String> {
+        None
     }
 
     /// There is no such page.
@@ -173,8 +188,18 @@ impl Forge for LocalForge {
     }
 }
 
-fn unreachable(path: &Path, error: &io::Error) -> ForgeError {
-    ForgeError::Unreachable(format!("{}: {error}", path.display()))
+/// A folder that may not be written to is for its owner to open; a full disk is not.
+fn failed(path: &Path, error: &io::Error) -> ForgeError {
+    let detail = format!("{}: {error}", path.display());
+    match error.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            ForgeError::Forbidden(format!("{detail}; give this user the right to write to the folder"))
+        }
+        kind => {
+            let cause = error.raw_os_error().map_or_else(|| kind.into(), io::Error::from_raw_os_error);
+            ForgeError::unreached(detail, cause)
+        }
+    }
 }
 
 /// From the first line up to the closing `---`, so that line numbers in errors are the file's.

@@ -1,5 +1,6 @@
 //! An answer, and what its headers ask for: waiting, paging, going elsewhere.
 
+use crate::model::text;
 use std::time::Duration;
 use ureq::http::HeaderMap;
 
@@ -74,11 +75,10 @@ impl Response {
 
     /// Status and the gist of the body in one line, for messages.
     pub fn gist(&self) -> String {
-        let text = String::from_utf8_lossy(&self.body);
-        let text = if self.is_html() { html_title(&text).unwrap_or("an HTML page") } else { &text };
-        let words = text.split(|c: char| c.is_whitespace() || c.is_control());
-        let line = words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
-        let line: String = line.chars().take(SHOWN_BODY).collect();
+        let body = String::from_utf8_lossy(&self.body);
+        let shown = if self.is_html() { html_title(&body).unwrap_or("an HTML page") } else { &body };
+        let line = text::one_line(shown);
+        let line = text::cut(&line, SHOWN_BODY);
         if line.is_empty() {
             format!("HTTP {}", self.status)
         } else {

@@ -3,6 +3,14 @@
 //!
 //! Every REST call and every answer is held against GitHub's own description; what does not match
 //! fails the test when the fake is dropped.
+//!
+//! ```text
+//! github.set(|rules| rules.forbid_create = true);   // a lasting state: see `Rules`
+//! github.set(|rules| rules.sso = true);
+//! github.set(|rules| rules.down = true);
+//! github.server().damage(1, Damage::Lost, is_create);   // one answer: see `Damage`
+//! github.server().received().iter().map(name_of)    // what came: "POST pulls", "git push", …
+//! ```
 
 mod description;
 mod smart_http;
@@ -40,11 +48,31 @@ pub struct Pull {
     pub fork: Option<String>,
 }
 
+/// A repository beside the fake's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repository {
+    /// `owner/name`
+    pub full_name: String,
+    pub id: u64,
+    /// It is a fork of the fake's own.
+    pub is_fork: bool,
+}
+
 /// How this GitHub is set up; the default says yes to everything.
 #[derive(Debug, Clone)]
 pub struct Rules {
     /// "Allow GitHub Actions to create pull requests" is off.
     pub forbid_create: bool,
+    /// The token may read and not write: what a fine-grained or an App token is told.
+    pub read_only: bool,
+    /// The organization wants single sign-on, and the token has none.
+    pub sso: bool,
+    /// REST answers 502 with a page of HTML; git works.
+    pub down: bool,
+    /// Names the repository had before.
+    pub former_names: Vec<String>,
+    /// Other repositories, which have no pull requests.
+    pub others: Vec<Repository>,
     pub drafts_supported: bool,
     /// Who opens the pull requests, and so cannot review them.
     pub author: String,
@@ -67,6 +95,11 @@ impl Default for Rules {
     fn default() -> Self {
         Self {
             forbid_create: false,
+            read_only: false,
+            sso: false,
+            down: false,
+            former_names: Vec::new(),
+            others: Vec::new(),
             drafts_supported: true,
             author: "conductor-bot".to_owned(),
             collaborators: Vec::new(),
@@ -224,6 +257,21 @@ pub fn is_write(request: &Received) -> bool {
     is_rest(request) && request.method != "GET"
 }
 
+/// What the request is for, without the repository's name and numbers: `POST pulls`,
+/// `POST issues/N/labels`, `git fetch`, `git push`.
+pub fn name_of(request: &Received) -> String {
+    let path = rest_path(request);
+    if !is_rest(request) {
+        let service = request.query_value("service").unwrap_or_default();
+        let is_push = path.ends_with("git-receive-pack") || service == "git-receive-pack";
+        let step = if path.ends_with("/info/refs") { " refs" } else { "" };
+        return format!("git {}{step}", if is_push { "push" } else { "fetch" });
+    }
+    let is_number = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let parts = path.split('/').skip(4).map(|part| if is_number(&part) { "N" } else { part });
+    format!("{} {}", request.method, parts.collect::<Vec<_>>().join("/")).trim_end().to_owned()
+}
+
 /// The request that opens a pull request.
 pub fn is_create(request: &Received) -> bool {
     is_write(request) && request.path().ends_with("/pulls")
@@ -239,7 +287,10 @@ fn answer(world: &Mutex<World>, request: &Received) -> Reply {
         let reply = world.rest(request);
         let description = Description::get();
         let mut violations = description.check_request(request, rest_path(request));
-        violations.extend(description.check_reply(request, rest_path(request), &reply));
+        // Redirects and a proxy's pages are described nowhere.
+        if matches!(reply.status(), 200..300 | 400..500) {
+            violations.extend(description.check_reply(request, rest_path(request), &reply));
+        }
         world.violations.extend(violations);
         return reply;
     }

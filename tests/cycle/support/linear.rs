@@ -1,6 +1,16 @@
 //! A Linear with behaviour: it parses each GraphQL document, refuses what Linear's schema does not
 //! have or what costs too much, and answers from a world of teams, states, tickets, labels,
 //! relations, attachments and comments that tests may change at any moment.
+//!
+//! As in the real one a mutation's fields are carried out one after the other; one that fails
+//! leaves what was done before it, stops those after it, and takes all data of the answer.
+//!
+//! ```text
+//! linear.set(|rules| rules.read_only = true);      // a lasting state: see `Rules`
+//! linear.fail_field("attachmentCreate", 1, "no");   // one field of a mutation
+//! linear.server().damage(1, Damage::Lost, |r| name_of(r) == "Update");   // one answer: see `Damage`
+//! linear.operations()                               // what came, in order
+//! ```
 
 mod execute;
 mod rows;
@@ -31,6 +41,29 @@ pub struct Request {
     pub complexity: f64,
 }
 
+/// How this Linear is set up; the default says yes to everything.
+#[derive(Debug, Clone, Default)]
+pub struct Rules {
+    /// The key has the scope `read` only.
+    pub read_only: bool,
+    /// The key was revoked.
+    pub revoked: bool,
+    /// Mutations this key's scopes do not reach: `attachmentCreate`.
+    pub forbidden_fields: Vec<&'static str>,
+    /// Answers 502 with a page of HTML.
+    pub down: bool,
+    /// A failed field is null beside the data of the others, which are carried out: not as Linear's
+    /// schema has it now, and as GraphQL may.
+    pub keeps_data: bool,
+}
+
+/// A mutation's field that is refused.
+struct FieldFault {
+    field: String,
+    left: usize,
+    message: String,
+}
+
 type Hook = Box<dyn FnMut(&mut World, &Value) + Send>;
 
 struct Inner {
@@ -42,6 +75,8 @@ struct Inner {
     /// Operation → an error to put beside its data.
     errors: Vec<(String, String)>,
     without_cursors: bool,
+    rules: Rules,
+    field_faults: Vec<FieldFault>,
 }
 
 pub struct FakeLinear {
@@ -75,6 +110,8 @@ impl FakeLinear {
             allowance: None,
             errors: Vec::new(),
             without_cursors: false,
+            rules: Rules::default(),
+            field_faults: Vec::new(),
         }));
         let server = Server::start({
             let inner = Arc::clone(&inner);
@@ -110,6 +147,22 @@ impl FakeLinear {
         self.requests().into_iter().map(|request| request.operation).collect()
     }
 
+    pub fn set(&self, change: impl FnOnce(&mut Rules)) {
+        change(&mut lock(&self.inner).rules);
+    }
+
+    /// The next `times` uses of that mutation are refused with that message, of all the fields of
+    /// their requests only they.
+    pub fn fail_field(&self, field: &str, times: usize, message: &str) {
+        let (field, message) = (field.to_owned(), message.to_owned());
+        lock(&self.inner).field_faults.push(FieldFault { field, left: times, message });
+    }
+
+    /// HTTP requests that reached the fake, understood or not.
+    pub fn http_requests(&self) -> usize {
+        self.server.count(|_| true)
+    }
+
     /// Before each request of that operation is carried out, with its variables.
     pub fn before(&self, operation: &str, hook: impl FnMut(&mut World, &Value) + Send + 'static) {
         lock(&self.inner).hooks.push((operation.to_owned(), Box::new(hook)));
@@ -135,6 +188,12 @@ impl Inner {
     fn answer(&mut self, request: &Received) -> Reply {
         if request.method != "POST" || request.path() != "/graphql" {
             return Reply::text(404, "Not Found");
+        }
+        if self.rules.down {
+            return Reply::html(502, "<html><head><title>502 Bad Gateway</title></head></html>");
+        }
+        if self.rules.revoked {
+            return refused();
         }
         if let Err(reply) = authenticated(request) {
             return reply;
@@ -194,6 +253,7 @@ impl Inner {
         }
         let mut execution =
             execute::Execution::new(&mut self.world, &document, variables, self.without_cursors);
+        execution.allow(&self.rules, &mut self.field_faults);
         *complexity = execution.complexity(&selection).ceil();
         if let Some(request) = self.requests.last_mut() {
             request.complexity = *complexity;
@@ -202,7 +262,12 @@ impl Inner {
             return Fault::new(400, "INPUT_ERROR", "Query too complex").reply();
         }
         let error = self.errors.iter().find(|(name, _)| *name == operation).map(|(_, message)| message);
-        match (execution.run(selection), error) {
+        let result = execution.run(selection);
+        let beside: Vec<Value> = execution.failed.iter().map(Fault::error).collect();
+        match (result, error) {
+            (Ok(data), None) if !beside.is_empty() => {
+                Reply::json(200, &json!({ "data": data, "errors": beside }))
+            }
             (Ok(data), None) => Reply::json(200, &json!({ "data": data })),
             (Ok(data), Some(message)) => Reply::json(
                 200,
@@ -211,6 +276,15 @@ impl Inner {
             (Err(fault), _) => fault.reply(),
         }
     }
+}
+
+/// The operation a request is for.
+pub fn name_of(request: &Received) -> String {
+    request.json()["operationName"].as_str().unwrap_or_default().to_owned()
+}
+
+pub fn is_mutation(request: &Received) -> bool {
+    request.json()["query"].as_str().is_some_and(|query| query.trim_start().starts_with("mutation"))
 }
 
 fn schema() -> &'static Schema {

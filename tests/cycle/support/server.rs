@@ -1,8 +1,15 @@
 //! A small HTTP/1.1 server on loopback: threads, keep-alive, both kinds of request body. What it
-//! answers is a closure's business; it records every request and can be told to misbehave.
+//! answers is a closure's business; it records every request and can be told to damage answers.
 //!
 //! Dropping it closes every connection and joins every thread.
 
+// Named in full: other tests include this file by its path.
+#[path = "server/damage.rs"]
+mod damage;
+
+pub use damage::Damage;
+
+use damage::Plan;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -72,6 +79,10 @@ pub enum Reply {
     Hang,
     /// The connection is closed without a word.
     Drop,
+    /// The connection is reset.
+    Reset,
+    /// Half of that answer, then the connection is closed.
+    Truncated(Box<Reply>),
     /// The same, later.
     After(Duration, Box<Reply>),
 }
@@ -97,8 +108,10 @@ impl Reply {
     pub fn with_header(mut self, name: &str, value: impl Into<String>) -> Self {
         match &mut self {
             Self::Answer { headers, .. } => headers.push((name.to_owned(), value.into())),
-            Self::After(_, reply) => **reply = reply.as_ref().clone().with_header(name, value),
-            Self::Hang | Self::Drop => {}
+            Self::After(_, reply) | Self::Truncated(reply) => {
+                **reply = reply.as_ref().clone().with_header(name, value);
+            }
+            Self::Hang | Self::Drop | Self::Reset => {}
         }
         self
     }
@@ -110,28 +123,18 @@ impl Reply {
     pub fn status(&self) -> u16 {
         match self {
             Self::Answer { status, .. } => *status,
-            Self::After(_, reply) => reply.status(),
-            Self::Hang | Self::Drop => 0,
+            Self::After(_, reply) | Self::Truncated(reply) => reply.status(),
+            Self::Hang | Self::Drop | Self::Reset => 0,
         }
     }
 }
 
 type Handler = dyn Fn(&Received) -> Reply + Send + Sync;
-type Matcher = dyn Fn(&Received) -> bool + Send + Sync;
-
-struct Fault {
-    when: Box<Matcher>,
-    left: usize,
-    reply: Reply,
-    /// The request is acted on all the same; only its answer is replaced.
-    acted_on: bool,
-}
-
 struct Shared {
     handler: Box<Handler>,
     received: Mutex<Vec<Received>>,
     arrived: Condvar,
-    faults: Mutex<Vec<Fault>>,
+    plans: Mutex<Vec<Plan>>,
     connections: Mutex<HashMap<u64, TcpStream>>,
     opened: AtomicU64,
     stopping: AtomicBool,
@@ -151,7 +154,7 @@ impl Server {
             handler: Box::new(handler),
             received: Mutex::default(),
             arrived: Condvar::new(),
-            faults: Mutex::default(),
+            plans: Mutex::default(),
             connections: Mutex::default(),
             opened: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
@@ -201,14 +204,48 @@ impl Server {
         reply: Reply,
         when: impl Fn(&Received) -> bool + Send + Sync + 'static,
     ) {
-        let fault = Fault { when: Box::new(when), left: times, reply, acted_on: false };
-        lock(&self.shared.faults).push(fault);
+        self.plan(0, times, Damage::Instead(reply), when);
     }
 
     /// The next `times` requests that match are acted on, and their answers get lost on the way.
     pub fn lose_answers(&self, times: usize, when: impl Fn(&Received) -> bool + Send + Sync + 'static) {
-        let fault = Fault { when: Box::new(when), left: times, reply: Reply::Drop, acted_on: true };
-        lock(&self.shared.faults).push(fault);
+        self.plan(0, times, Damage::Lost, when);
+    }
+
+    /// The `nth` request from now on that matches is damaged; the first is 1.
+    pub fn damage(
+        &self,
+        nth: usize,
+        damage: Damage,
+        when: impl Fn(&Received) -> bool + Send + Sync + 'static,
+    ) {
+        assert!(nth > 0, "requests are counted from 1");
+        self.plan(nth - 1, 1, damage, when);
+    }
+
+    /// Every request that matches is damaged, until [`Server::repair`].
+    pub fn damage_all(&self, damage: Damage, when: impl Fn(&Received) -> bool + Send + Sync + 'static) {
+        self.plan(0, usize::MAX, damage, when);
+    }
+
+    /// Nothing is damaged from now on.
+    pub fn repair(&self) {
+        lock(&self.shared.plans).clear();
+    }
+
+    /// Damages that have not happened yet.
+    pub fn pending(&self) -> usize {
+        lock(&self.shared.plans).iter().filter(|plan| plan.times > 0).count()
+    }
+
+    fn plan(
+        &self,
+        skip: usize,
+        times: usize,
+        damage: Damage,
+        when: impl Fn(&Received) -> bool + Send + Sync + 'static,
+    ) {
+        lock(&self.shared.plans).push(Plan { when: Box::new(when), skip, times, damage });
     }
 }
 
@@ -235,9 +272,12 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
         let shared = Arc::clone(shared);
         workers.push(std::thread::spawn(move || {
             // An error here is a client that went away, which is its right.
-            drop(serve(&stream, &shared));
-            drop(stream.shutdown(Shutdown::Both));
+            let end = serve(&stream, &shared).unwrap_or(Next::Close);
             lock(&shared.connections).remove(&number);
+            match end {
+                Next::Reset => reset(stream),
+                _ => drop(stream.shutdown(Shutdown::Both)),
+            }
         }));
     }
     for stream in lock(&shared.connections).values() {
@@ -248,64 +288,79 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
     }
 }
 
-fn serve(stream: &TcpStream, shared: &Shared) -> std::io::Result<()> {
+/// What becomes of a connection after an answer.
+enum Next {
+    Read,
+    Close,
+    Reset,
+}
+
+fn serve(stream: &TcpStream, shared: &Shared) -> std::io::Result<Next> {
     stream.set_nodelay(true)?;
     let mut reader = BufReader::new(stream);
     while let Some(request) = read_request(&mut reader, stream)? {
         let last = request.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
         let no_body = request.method == "HEAD";
-        let fault = injected(shared, &request);
+        let damage = damage::due(&mut lock(&shared.plans), &request);
         lock(&shared.received).push(request.clone());
         shared.arrived.notify_all();
-        let reply = match fault {
-            Some((reply, false)) => reply,
-            Some((reply, true)) => {
-                (shared.handler)(&request);
-                reply
-            }
+        let reply = match damage {
+            Some(damage) => damage.apply(|| (shared.handler)(&request)),
             None => (shared.handler)(&request),
         };
-        if !perform(reply, stream, no_body)? || last {
-            break;
+        match perform(reply, stream, no_body)? {
+            Next::Read if !last => {}
+            Next::Reset => return Ok(Next::Reset),
+            _ => break,
         }
     }
-    Ok(())
+    Ok(Next::Close)
 }
 
-fn injected(shared: &Shared, request: &Received) -> Option<(Reply, bool)> {
-    let mut faults = lock(&shared.faults);
-    let position = faults.iter().position(|fault| fault.left > 0 && (fault.when)(request))?;
-    let fault = &mut faults[position];
-    fault.left -= 1;
-    Some((fault.reply.clone(), fault.acted_on))
+/// Closed so that the client gets a reset rather than an end.
+fn reset(stream: TcpStream) {
+    #[cfg(unix)]
+    rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO)).expect("linger of a socket");
+    drop(stream);
 }
 
-/// False when the connection is done.
-fn perform(reply: Reply, mut stream: &TcpStream, no_body: bool) -> std::io::Result<bool> {
+fn perform(reply: Reply, mut stream: &TcpStream, no_body: bool) -> std::io::Result<Next> {
     match reply {
         Reply::Answer { status, headers, body } => {
-            let mut out = format!("HTTP/1.1 {status} {}\r\n", reason(status));
-            for (name, value) in &headers {
-                out.push_str(&format!("{name}: {value}\r\n"));
+            stream.write_all(&wire(status, &headers, &body, no_body))?;
+            Ok(Next::Read)
+        }
+        Reply::Truncated(reply) => {
+            if let Reply::Answer { status, headers, body } = *reply {
+                let whole = wire(status, &headers, &body, no_body);
+                stream.write_all(&whole[..whole.len() - body.len().div_ceil(2)])?;
             }
-            out.push_str(&format!("content-length: {}\r\n\r\n", body.len()));
-            let mut out = out.into_bytes();
-            if !no_body {
-                out.extend_from_slice(&body);
-            }
-            stream.write_all(&out)?;
-            Ok(true)
+            Ok(Next::Close)
         }
         Reply::Hang => {
             stream.read_exact(&mut [0; 1])?;
-            Ok(false)
+            Ok(Next::Close)
         }
-        Reply::Drop => Ok(false),
+        Reply::Drop => Ok(Next::Close),
+        Reply::Reset => Ok(Next::Reset),
         Reply::After(delay, reply) => {
             std::thread::sleep(delay);
             perform(*reply, stream, no_body)
         }
     }
+}
+
+fn wire(status: u16, headers: &[(String, String)], body: &[u8], no_body: bool) -> Vec<u8> {
+    let mut out = format!("HTTP/1.1 {status} {}\r\n", reason(status));
+    for (name, value) in headers {
+        out.push_str(&format!("{name}: {value}\r\n"));
+    }
+    out.push_str(&format!("content-length: {}\r\n\r\n", body.len()));
+    let mut out = out.into_bytes();
+    if !no_body {
+        out.extend_from_slice(body);
+    }
+    out
 }
 
 fn read_request(reader: &mut BufReader<&TcpStream>, stream: &TcpStream) -> std::io::Result<Option<Received>> {
@@ -399,6 +454,7 @@ fn reason(status: u16) -> &'static str {
         401 => "Unauthorized",
         403 => "Forbidden",
         404 => "Not Found",
+        409 => "Conflict",
         422 => "Unprocessable Entity",
         429 => "Too Many Requests",
         500 => "Internal Server Error",

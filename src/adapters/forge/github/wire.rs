@@ -1,10 +1,14 @@
 //! GitHub's JSON: what is sent, what comes back, and what a refusal means.
 
+use crate::model::text::{cut, one_line};
 use crate::model::{BranchName, PullRequest, PullRequestState, Sha, Time};
 use crate::ports::ForgeError;
 use crate::system::http::{HttpError, Response, epoch_seconds};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
+
+/// Characters of a refusal told in a message.
+const SHOWN: usize = 500;
 
 /// What GitHub asks to wait at least when it limits and names no time.
 const UNNAMED_WAIT: Duration = Duration::from_secs(60);
@@ -47,6 +51,16 @@ pub(super) struct WirePull {
     pub requested_reviewers: Option<Vec<WireUser>>,
     #[serde(default)]
     pub requested_teams: Option<Vec<WireTeam>>,
+}
+
+/// A repository by itself.
+#[derive(Debug, Deserialize)]
+pub(super) struct WireWholeRepository {
+    pub id: u64,
+    pub full_name: String,
+    /// What it is a fork of.
+    #[serde(default)]
+    pub parent: Option<WireRepository>,
 }
 
 /// One side of a pull request.
@@ -136,7 +150,12 @@ pub(super) fn refusal(response: &Response) -> String {
         (false, true) => refusal.message,
         (_, false) => parts.join("; "),
     };
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(500).collect()
+    shown(&text)
+}
+
+/// Text of GitHub's for a message: one line, bounded, nothing that steers a terminal.
+pub(super) fn shown(text: &str) -> String {
+    cut(&one_line(text), SHOWN).into_owned()
 }
 
 /// How long GitHub wants to be left alone; `None` when the answer is no rate limit.
@@ -157,30 +176,72 @@ pub(super) fn rate_limit(response: &Response, now: Time) -> Option<Duration> {
     limited.then_some(UNNAMED_WAIT)
 }
 
+/// Whether GitHub says that it is not allowed, whatever the status: the switch of Actions and the
+/// rights of a token are told by words.
+pub(super) fn is_forbidden(response: &Response) -> bool {
+    const WORDS: [&str; 3] = ["is not permitted to", "resource not accessible by", "must have admin rights"];
+    let text = refusal(response).to_lowercase();
+    WORDS.iter().any(|words| text.contains(words))
+}
+
 /// An answer that is no success, as the cycle needs to know it. `what` was attempted.
 pub(super) fn classified(response: &Response, what: &str, repository: &str) -> ForgeError {
     let text = refusal(response);
     match response.status {
         401 => ForgeError::Unauthorized(format!("{what}: {text}; check forge.token")),
-        403 => ForgeError::Forbidden(format!("{what}: {text}")),
+        403 => ForgeError::Forbidden(format!("{what}: {text}; {}", remedy(response, &text, repository))),
         404 => ForgeError::Unauthorized(format!(
             "{what}: {repository} was not found; if it exists, it is private and the token has no access to it \
              (check forge.repository and forge.token)"
         )),
-        500.. => ForgeError::Unreachable(format!("{what}: {}", response.gist())),
+        500.. => ForgeError::unreachable(format!("{what}: {}", response.gist())),
         400..500 => ForgeError::Refused(format!("{what}: {text}")),
         _ => ForgeError::Protocol(format!("{what}: {}", response.gist())),
     }
 }
 
+/// The same for a write.
+pub(super) fn classified_write(response: &Response, what: &str, repository: &str) -> ForgeError {
+    match response.status {
+        404 => ForgeError::Forbidden(format!(
+            "{what}: {}; {repository} does not exist, or the token may not write to it \
+             (check forge.repository and the permissions of forge.token)",
+            refusal(response)
+        )),
+        _ if response.status < 500 && is_forbidden(response) => {
+            let text = refusal(response);
+            ForgeError::Forbidden(format!("{what}: {text}; {}", remedy(response, &text, repository)))
+        }
+        _ => classified(response, what, repository),
+    }
+}
+
+/// What to do about a refusal.
+fn remedy(response: &Response, text: &str, repository: &str) -> String {
+    let owner = repository.split('/').next().unwrap_or(repository);
+    // <https://docs.github.com/rest/authentication/authenticating-to-the-rest-api>
+    if response.header("x-github-sso").is_some() {
+        return format!(
+            "authorize forge.token for single sign-on to {owner} in GitHub's settings of the token"
+        );
+    }
+    if text.contains("GitHub Actions is not permitted") {
+        return format!(
+            "allow GitHub Actions to create pull requests in the settings of {owner} and of {repository}, \
+             or give forge.token another token"
+        );
+    }
+    format!("give forge.token the permissions `contents: write` and `pull-requests: write` for {repository}")
+}
+
 pub(super) fn unreached(error: &HttpError, what: &str) -> ForgeError {
-    ForgeError::Unreachable(format!("{what}: {error}"))
+    ForgeError::unreached(format!("{what}: {error}"), error.clone())
 }
 
 /// The answer's JSON.
 pub(super) fn parsed<T: for<'de> Deserialize<'de>>(response: &Response, what: &str) -> Result<T, ForgeError> {
     if response.is_html() {
-        return Err(ForgeError::Unreachable(format!("{what}: {}", response.gist())));
+        return Err(ForgeError::unreachable(format!("{what}: {}", response.gist())));
     }
     serde_json::from_slice(&response.body)
         .map_err(|error| ForgeError::Protocol(format!("{what}: {error}: {}", response.gist())))

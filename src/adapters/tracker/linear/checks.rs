@@ -2,13 +2,13 @@
 //! together with those that are.
 
 use super::transport::Transport;
-use super::wire::{LabelsData, Named, ProjectsData, State, Team, TeamsData};
-use super::{documents, pages};
+use super::wire::{LabelsData, Named, Page, ProjectsData, State, Team, TeamsData};
+use super::{documents, filters, pages};
 use crate::adapters::tracker::one_line;
 use crate::model::issue::same_name;
 use crate::model::settings::TrackerRules;
 use crate::ports::TrackerError;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Names listed in a refusal; of more, those nearest to the wanted one.
 const LISTED: usize = 20;
@@ -47,17 +47,29 @@ pub fn project(transport: &Transport, configured: &str, found: &[Named]) -> Resu
     Err(missing("tracker.project", "project", configured, &names_of(&projects)))
 }
 
-pub fn labels(transport: &Transport, required: &[String], found: &[Named]) -> Result<(), TrackerError> {
-    let Some(unknown) =
-        required.iter().find(|wanted| !found.iter().any(|label| same_name(&label.name, wanted)))
-    else {
+/// Every team may have a label of one name, so that the first page of the required ones need not
+/// hold them all.
+pub fn labels(transport: &Transport, required: &[String], first: Page<Named>) -> Result<(), TrackerError> {
+    let is_there = |found: &[Named], wanted: &str| found.iter().any(|label| same_name(&label.name, wanted));
+    let unknown = |found: &[Named]| required.iter().find(|wanted| !is_there(found, wanted));
+    if unknown(&first.nodes).is_none() {
         return Ok(());
-    };
-    let labels: LabelsData = transport.run(&documents::LABELS, &json!({}))?;
-    let labels = pages::all(labels.labels, |after| {
-        transport.run::<LabelsData>(&documents::LABELS, &json!({ "after": after })).map(|data| data.labels)
-    })?;
+    }
+    let filter = filters::any_name(required);
+    let found = pages::all(first, |after| labels_page(transport, Some(&filter), Some(after)))?;
+    let Some(unknown) = unknown(&found) else { return Ok(()) };
+    let first = labels_page(transport, None, None)?;
+    let labels = pages::all(first, |after| labels_page(transport, None, Some(after)))?;
     Err(missing("tracker.required_labels", "label", unknown, &names_of(&labels)))
+}
+
+fn labels_page(
+    transport: &Transport,
+    filter: Option<&Value>,
+    after: Option<&str>,
+) -> Result<Page<Named>, TrackerError> {
+    let variables = json!({ "labels": filter, "after": after });
+    transport.run::<LabelsData>(&documents::LABELS, &variables).map(|data| data.labels)
 }
 
 /// The states tickets are taken from and moved to. Those that only end a ticket need not be there:

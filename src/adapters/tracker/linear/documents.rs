@@ -31,6 +31,10 @@ pub fn documents() -> &'static [Document] {
         MOVE,
         LINK,
         COMMENT,
+        UPDATE,
+        STATUS_COMMENT,
+        CHANGE_TIME,
+        WRITE_ACCESS,
     ]
 }
 
@@ -75,7 +79,7 @@ pub const CANDIDATES: Document = Document {
   $also: [ID!], $withAlso: Boolean!) {
   teams(filter: $team, first: 50) { nodes { id key name } pageInfo { hasNextPage endCursor } }
   workflowStates(filter: $states, first: 250) { nodes { id name team { id } } pageInfo { hasNextPage endCursor } }
-  issueLabels(filter: $labels, first: 50) @include(if: $withLabels) { nodes { name } }
+  issueLabels(filter: $labels, first: 50) @include(if: $withLabels) { nodes { name } pageInfo { hasNextPage endCursor } }
   projects(filter: $project, first: 1) @include(if: $withProject) { nodes { name } }
   issues(filter: $issues, first: 80) { nodes { ...LightIssue } pageInfo { hasNextPage endCursor } }
   also: issues(filter: { id: { in: $also } }, first: 30, includeArchived: true) @include(if: $withAlso) {
@@ -173,11 +177,12 @@ pub const TEAMS: Document = Document {
 ",
 };
 
-/// All labels, to name them in a refusal.
+/// Labels: further ones of the required names, which every team may have one of; all of them, to
+/// name them in a refusal.
 pub const LABELS: Document = Document {
     name: "Labels",
-    text: "query Labels($after: String) {
-  issueLabels(first: 250, after: $after) { nodes { name } pageInfo { hasNextPage endCursor } }
+    text: "query Labels($labels: IssueLabelFilter, $after: String) {
+  issueLabels(filter: $labels, first: 250, after: $after) { nodes { name } pageInfo { hasNextPage endCursor } }
 }
 ",
 };
@@ -218,6 +223,56 @@ pub const COMMENT: Document = Document {
     name: "Comment",
     text: "mutation Comment($comment: CommentCreateInput!) {
   commentCreate(input: $comment) { success comment { issue { updatedAt } } }
+}
+",
+};
+
+/// Everything one step says about a ticket. Linear carries the fields out one after the other and
+/// stops at the first that fails; what is asked for again is there already, or has an id of ours.
+pub const UPDATE: Document = Document {
+    name: "Update",
+    text: "mutation Update($issue: String!, $withMove: Boolean!, $state: String,
+  $withLink: Boolean!, $url: String!, $title: String!,
+  $withCreate: Boolean!, $withEdit: Boolean!, $comment: String!, $body: String!) {
+  move: issueUpdate(id: $issue, input: { stateId: $state }) @include(if: $withMove) {
+    success issue { updatedAt }
+  }
+  link: attachmentCreate(input: { issueId: $issue, url: $url, title: $title }) @include(if: $withLink) {
+    success attachment { issue { updatedAt } }
+  }
+  create: commentCreate(input: { id: $comment, issueId: $issue, body: $body }) @include(if: $withCreate) {
+    success comment { id issue { updatedAt } }
+  }
+  edit: commentUpdate(id: $comment, input: { body: $body }) @include(if: $withEdit) {
+    success comment { id issue { updatedAt } }
+  }
+}
+",
+};
+
+/// The status comment of a ticket, by its id or its marker.
+pub const STATUS_COMMENT: Document = Document {
+    name: "StatusComment",
+    text: "query StatusComment($issue: String!, $comments: CommentFilter) {
+  issue(id: $issue) { updatedAt comments(filter: $comments, first: 1) { nodes { id } } }
+}
+",
+};
+
+/// When the ticket was last changed.
+pub const CHANGE_TIME: Document = Document {
+    name: "ChangeTime",
+    text: "query ChangeTime($issue: String!) { issue(id: $issue) { updatedAt } }
+",
+};
+
+/// A write to a ticket that cannot exist. A key that may not write is refused as such, any other
+/// because of the ticket. Attachments want the whole `write` scope, which covers moves and
+/// comments; those have narrower scopes too.
+pub const WRITE_ACCESS: Document = Document {
+    name: "WriteAccess",
+    text: "mutation WriteAccess($issue: String!, $url: String!, $title: String!) {
+  attachmentCreate(input: { issueId: $issue, url: $url, title: $title }) { success }
 }
 ",
 };

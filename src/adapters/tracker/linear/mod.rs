@@ -9,23 +9,26 @@ pub mod documents;
 mod filters;
 mod pages;
 mod transport;
+mod update;
 mod wire;
 
 use crate::model::issue::same_name;
 use crate::model::settings::TrackerRules;
 use crate::model::{Issue, IssueId, Secret, Time};
-use crate::ports::{Candidates, Link, Tracker, TrackerError};
+use crate::ports::{Candidates, Link, TicketUpdate, TicketUpdated, Tracker, TrackerError};
 use crate::system::http::HttpClient;
 use documents::{BATCH, BATCH_BESIDE};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use transport::Transport;
 use wire::{
-    CandidatesData, CommentData, Few, IssueData, IssuesData, LinkData, MoveData, Page, State, StatesData,
-    WireIssue,
+    CandidatesData, CommentData, Few, IssueData, IssuesData, LinkData, Listed, MoveData, Page, State,
+    StatesData, WireIssue,
 };
+
+/// The id of no ticket: of the right form, and not from Linear's generator.
+const NO_ISSUE: &str = "00000000-0000-4000-8000-000000000000";
 
 pub struct LinearOptions {
     pub endpoint: String,
@@ -65,8 +68,8 @@ impl Linear {
         if let (Some(configured), Some(found)) = (&self.project, &data.projects) {
             checks::project(&self.transport, configured, &found.nodes)?;
         }
-        if let Some(found) = &data.labels {
-            checks::labels(&self.transport, &self.rules.required_labels, &found.nodes)?;
+        if let Some(found) = data.labels.take() {
+            checks::labels(&self.transport, &self.rules.required_labels, found)?;
         }
         let first = std::mem::replace(&mut data.states, Page::empty());
         let mut states = pages::all(first, |after| self.states_page(states_filter, Some(after)))?;
@@ -132,28 +135,35 @@ impl Tracker for Linear {
 
         let active = pages::all(data.issues, |after| {
             let variables = json!({ "issues": issues, "after": after });
-            let data: IssuesData<Page<WireIssue>> = self.transport.run(&documents::ISSUES, &variables)?;
+            let data: IssuesData<Page<Listed>> = self.transport.run(&documents::ISSUES, &variables)?;
             Ok(data.issues)
         })?;
         let mut also = data.also.map_or_else(Vec::new, |also| also.nodes);
         for ids in later.chunks(BATCH) {
-            let data: IssuesData<Few<WireIssue>> =
+            let data: IssuesData<Few<Listed>> =
                 self.transport.run(&documents::SOME_ISSUES, &json!({ "ids": ids }))?;
             also.extend(data.issues.nodes);
         }
-        Ok(Candidates {
-            active: pages::issues(&self.transport, active)?,
-            also: pages::issues(&self.transport, also)?,
-            faults: Vec::new(),
-        })
+        let active = pages::issues(&self.transport, active)?;
+        let also = pages::issues(&self.transport, also)?;
+        let mut faults = active.faults;
+        // A ticket may stand in both lists.
+        faults.extend(also.faults);
+        faults.sort_by(|a, b| a.identifier.cmp(&b.identifier));
+        faults.dedup();
+        Ok(Candidates { active: active.issues, also: also.issues, faults })
     }
 
     fn refresh(&self, ids: &[IssueId]) -> Result<Vec<Issue>, TrackerError> {
         let mut issues = Vec::new();
         for ids in ids.chunks(BATCH) {
-            let data: IssuesData<Few<WireIssue>> =
+            let data: IssuesData<Few<Listed>> =
                 self.transport.run(&documents::REFRESH, &json!({ "ids": ids }))?;
-            issues.extend(pages::issues(&self.transport, data.issues.nodes)?);
+            let tickets = pages::issues(&self.transport, data.issues.nodes)?;
+            for fault in tickets.faults {
+                tracing::warn!(issue = %fault.identifier, "{}", fault.detail);
+            }
+            issues.extend(tickets.issues);
         }
         Ok(issues)
     }
@@ -165,6 +175,24 @@ impl Tracker for Linear {
             Err(TrackerError::NotFound(_)) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    fn update(&self, issue: &Issue, update: &TicketUpdate) -> Result<TicketUpdated, TrackerError> {
+        update::update(self, issue, update)
+    }
+
+    fn check_access(&self) -> Result<(), TrackerError> {
+        let variables = json!({
+            "issue": NO_ISSUE, "url": "https://example.invalid/conductor", "title": "Conductor: may this key write?",
+        });
+        let fields = self.transport.run_fields(&documents::WRITE_ACCESS, &variables)?;
+        let refused = fields.errors.into_iter().map(|(_, error)| error);
+        // Any other error means that the key got as far as the ticket that is not there.
+        refused.filter(|error| matches!(error, TrackerError::Forbidden(_))).map(Err).next().unwrap_or(Ok(()))
+    }
+
+    fn credential(&self) -> Option<String> {
+        Some(self.transport.fingerprint(self.team.as_deref().unwrap_or_default()))
     }
 
     fn move_to(&self, issue: &Issue, state: &str) -> Result<Option<Time>, TrackerError> {
@@ -207,13 +235,5 @@ impl Tracker for Linear {
 
 /// An id of the form Linear wants (UUID, version 4), the same for the same ticket and URL.
 fn comment_id(issue: &Issue, link: &Link) -> String {
-    let digest = Sha256::digest(format!("conductor comment\n{}\n{}", issue.id, link.url));
-    let hex: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    let variant = match digest[8] >> 6 {
-        0 => '8',
-        1 => '9',
-        2 => 'a',
-        _ => 'b',
-    };
-    format!("{}-{}-4{}-{variant}{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..32])
+    update::uuid_of(&format!("conductor comment\n{}\n{}", issue.id, link.url))
 }

@@ -2,9 +2,9 @@
 
 use super::documents;
 use super::transport::Transport;
-use super::wire::{IssueData, Lists, Named, Page, Relation, WireIssue};
+use super::wire::{IssueData, Listed, Lists, Named, Page, Relation, WireIssue};
 use crate::model::Issue;
-use crate::ports::TrackerError;
+use crate::ports::{TicketFault, TrackerError};
 use serde_json::json;
 
 /// Everything from that page on; `fetch` gets the page after a cursor.
@@ -25,8 +25,33 @@ pub fn all<T>(
     Ok(nodes)
 }
 
-pub fn issues(transport: &Transport, found: Vec<WireIssue>) -> Result<Vec<Issue>, TrackerError> {
-    found.into_iter().map(|wire| issue(transport, wire)).collect()
+/// Tickets with everything that belongs to them, and those that cannot be understood.
+#[derive(Default)]
+pub struct Tickets {
+    pub issues: Vec<Issue>,
+    pub faults: Vec<TicketFault>,
+}
+
+/// A ticket that cannot be read, or that went away meanwhile, does not stop the others.
+pub fn issues(transport: &Transport, found: Vec<Listed>) -> Result<Tickets, TrackerError> {
+    let mut tickets = Tickets::default();
+    for Listed(read) in found {
+        let wire = match read {
+            Ok(wire) => wire,
+            Err(fault) => {
+                tickets.faults.push(fault);
+                continue;
+            }
+        };
+        let identifier = wire.identifier().to_owned();
+        match issue(transport, wire) {
+            Ok(issue) => tickets.issues.push(issue),
+            Err(TrackerError::NotFound(_)) => {}
+            Err(TrackerError::Protocol(detail)) => tickets.faults.push(TicketFault { identifier, detail }),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(tickets)
 }
 
 /// The ticket with all its labels and blockers; costs a request only when they did not fit.

@@ -1,8 +1,11 @@
 //! What Linear answers, and how it becomes our words.
 
+use crate::adapters::tracker::one_line;
 use crate::model::{Blocker, Issue, IssueId, Person, Priority, StateKind, TicketState, Time};
-use crate::ports::TrackerError;
+use crate::ports::{TicketFault, TrackerError};
 use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
 
 /// A page of a list.
 #[derive(Deserialize)]
@@ -49,10 +52,10 @@ pub struct CandidatesData {
     #[serde(rename = "workflowStates")]
     pub states: Page<State>,
     #[serde(rename = "issueLabels")]
-    pub labels: Option<Few<Named>>,
+    pub labels: Option<Page<Named>>,
     pub projects: Option<Few<Named>>,
-    pub issues: Page<WireIssue>,
-    pub also: Option<Few<WireIssue>>,
+    pub issues: Page<Listed>,
+    pub also: Option<Few<Listed>>,
 }
 
 #[derive(Deserialize)]
@@ -146,6 +149,42 @@ pub struct Changed {
     pub updated_at: Time,
 }
 
+/// What is left of any part of an update that was carried out.
+#[derive(Deserialize)]
+pub struct Written {
+    pub success: bool,
+    issue: Option<Changed>,
+    attachment: Option<On>,
+    pub comment: Option<WrittenComment>,
+}
+
+#[derive(Deserialize)]
+pub struct WrittenComment {
+    pub id: String,
+    issue: Option<Changed>,
+}
+
+#[derive(Deserialize)]
+struct On {
+    issue: Option<Changed>,
+}
+
+impl Written {
+    pub fn changed_at(&self) -> Option<Time> {
+        let attachment = self.attachment.as_ref().and_then(|on| on.issue.as_ref());
+        let comment = self.comment.as_ref().and_then(|comment| comment.issue.as_ref());
+        self.issue.as_ref().or(attachment).or(comment).map(|issue| issue.updated_at)
+    }
+}
+
+/// A ticket with the comments that were looked for.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Commented {
+    pub updated_at: Time,
+    pub comments: Few<Id>,
+}
+
 #[derive(Deserialize)]
 pub struct Team {
     pub id: String,
@@ -169,6 +208,35 @@ pub struct Id {
 #[derive(Deserialize)]
 pub struct Named {
     pub name: String,
+}
+
+/// A ticket in a list, or what keeps it from being understood: the others are.
+pub struct Listed(pub Result<WireIssue, TicketFault>);
+
+impl<'de> Deserialize<'de> for Listed {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let raw = Box::<RawValue>::deserialize(from)?;
+        Ok(Self(serde_json::from_str(raw.get()).map_err(|error| not_understood(&raw, &error))))
+    }
+}
+
+fn not_understood(raw: &RawValue, error: &serde_json::Error) -> TicketFault {
+    #[derive(Default, Deserialize)]
+    struct Names {
+        #[serde(default)]
+        identifier: Value,
+        #[serde(default)]
+        id: Value,
+    }
+    let names: Names = serde_json::from_str(raw.get()).unwrap_or_default();
+    let name = names.identifier.as_str().or(names.id.as_str());
+    let text = error.to_string();
+    // A place in a text nobody sees.
+    let what = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what);
+    TicketFault {
+        identifier: name.map_or_else(|| "(a ticket without a name)".to_owned(), one_line),
+        detail: format!("Linear's answer about it cannot be read: {}", one_line(what)),
+    }
 }
 
 #[derive(Deserialize)]
@@ -233,6 +301,10 @@ struct WireUser {
 }
 
 impl WireIssue {
+    pub fn identifier(&self) -> &str {
+        &self.identifier
+    }
+
     /// The ticket as far as it was read, and its two lists with what follows them.
     pub fn into_parts(self) -> (Issue, Page<Named>, Page<Relation>) {
         let issue = Issue {

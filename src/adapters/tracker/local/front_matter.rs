@@ -72,6 +72,11 @@ impl<'a> Document<'a> {
         &self.text[self.body..]
     }
 
+    /// How the lines of the file end.
+    pub fn newline(&self) -> &'static str {
+        self.newline
+    }
+
     fn front(&self) -> &'a str {
         &self.text[self.start..self.end]
     }

@@ -1,22 +1,23 @@
 //! Tickets as a folder of `KEY.md` files: YAML front matter, then the description.
 //!
-//! Owns reading the folder and changing one line of one file at a time. Writers of this program
-//! exclude each other by a lock on the folder itself, so nothing but tickets lies in it. Refuses to
-//! follow symbolic links, and to rewrite what it could not read back.
+//! Owns reading the folder, and changing single lines and the status comment of one file at a time.
+//! Writers of this program exclude each other by a lock on the folder itself, so nothing but
+//! tickets lies in it. Refuses to follow symbolic links, and to rewrite what it could not read back.
 
 mod front_matter;
+mod status;
 mod ticket;
 
 use crate::model::issue::same_name;
 use crate::model::settings::TrackerRules;
 use crate::model::{Blocker, Issue, IssueId, StateKind, TicketState, Time};
-use crate::ports::{Candidates, Link, TicketFault, Tracker, TrackerError};
+use crate::ports::{Candidates, Link, TicketFault, TicketUpdate, TicketUpdated, Tracker, TrackerError};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use ticket::{Change, Front, Ticket};
+use ticket::{Change, Front, Ticket, TicketFile};
 
 /// What a ticket named in `blocked_by` and not in the folder is called: it blocks, visibly.
 const MISSING: &str = "missing";
@@ -66,7 +67,7 @@ impl LocalTracker {
             io::ErrorKind::NotADirectory => {
                 TrackerError::Config(format!("tracker.path: {folder} is not a folder"))
             }
-            _ => TrackerError::Unreachable(format!("{folder}: {error}")),
+            _ => write_error(&self.folder, error),
         }
     }
 
@@ -88,32 +89,52 @@ impl LocalTracker {
         self.rules.active_states.first().map_or("Todo", String::as_str)
     }
 
-    /// Changes one key of a ticket's front matter, everything else staying as it is byte for byte.
-    /// `None` when it has that value already.
+    /// Changes one key of a ticket's front matter. `None` when it has that value already.
     fn set(&self, id: &IssueId, change: &Change<'_>) -> Result<Option<Time>, TrackerError> {
-        let key = id.as_str();
-        let path = self.path_of(key);
+        let path = self.path_of(id.as_str());
         let _lock = self.lock()?;
-        let file = match ticket::load(&path, key) {
-            Ok(Some(file)) if is_file_name(key) => file,
-            Ok(_) => return Err(TrackerError::NotFound(path.display().to_string())),
-            Err(fault) => return Err(TrackerError::Config(fault.detail)),
-        };
+        let file = self.load(id)?;
+        match self.changed(&path, &file.text, change)? {
+            Some(text) => self.replace(&path, &file.metadata, &text),
+            None => Ok(None),
+        }
+    }
+
+    fn load(&self, id: &IssueId) -> Result<TicketFile, TrackerError> {
+        let path = self.path_of(id.as_str());
+        match ticket::load(&path, id.as_str()) {
+            Ok(Some(file)) if is_file_name(id.as_str()) => Ok(file),
+            Ok(_) => Err(TrackerError::NotFound(path.display().to_string())),
+            Err(fault) => Err(TrackerError::Config(fault.detail)),
+        }
+    }
+
+    /// The text with that change, everything else staying as it is byte for byte. `None` when it is
+    /// made already.
+    fn changed(&self, path: &Path, text: &str, change: &Change<'_>) -> Result<Option<String>, TrackerError> {
         let refused = |what: &dyn fmt::Display| TrackerError::Config(format!("{}: {what}", path.display()));
-        let before = Front::read(&file.text).map_err(|fault| refused(&fault))?;
+        let before = Front::read(text).map_err(|fault| refused(&fault))?;
         if change.is_made(&before, self.default_state()) {
             return Ok(None);
         }
-        let text = change.apply(&file.text).map_err(|fault| refused(&fault))?;
+        let text = change.apply(text).map_err(|fault| refused(&fault))?;
         if Front::read(&text).is_ok_and(|after| after == change.on(&before)) {
-            let at = self.replace(&path, &file.metadata, &text);
-            return at.map_err(|e| TrackerError::Unreachable(format!("{}: {e}", path.display())));
+            return Ok(Some(text));
         }
         Err(refused(&format_args!("cannot be changed: write the front matter as one `key: value` a line")))
     }
 
     /// A reader sees the old text or the new one, whatever happens in between.
-    fn replace(&self, path: &Path, metadata: &fs::Metadata, text: &str) -> io::Result<Option<Time>> {
+    fn replace(
+        &self,
+        path: &Path,
+        metadata: &fs::Metadata,
+        text: &str,
+    ) -> Result<Option<Time>, TrackerError> {
+        self.try_replace(path, metadata, text).map_err(|error| write_error(path, &error))
+    }
+
+    fn try_replace(&self, path: &Path, metadata: &fs::Metadata, text: &str) -> io::Result<Option<Time>> {
         let mut file = tempfile::Builder::new().prefix(".").suffix(".tmp").tempfile_in(&self.folder)?;
         file.write_all(text.as_bytes())?;
         fs::set_permissions(file.path(), metadata.permissions())?;
@@ -174,6 +195,47 @@ impl Tracker for LocalTracker {
             Ok(None) => Ok(None),
             Err(fault) => Err(TrackerError::Config(fault.detail)),
         }
+    }
+
+    /// All parts in one write of the file.
+    fn update(&self, issue: &Issue, update: &TicketUpdate) -> Result<TicketUpdated, TrackerError> {
+        let path = self.path_of(issue.id.as_str());
+        let _lock = self.lock()?;
+        let file = self.load(&issue.id)?;
+        let mut text = file.text.clone();
+        let mut make = |change: Change<'_>| -> Result<(), TrackerError> {
+            if let Some(changed) = self.changed(&path, &text, &change)? {
+                text = changed;
+            }
+            Ok(())
+        };
+        let mut done = TicketUpdated {
+            moved: update.move_to.as_deref().map(|state| make(Change::State(state.trim()))),
+            linked: update.link.as_ref().map(|link| make(Change::PullRequest(&link.url))),
+            ..TicketUpdated::default()
+        };
+        if let Some(comment) = &update.comment {
+            done.commented = Some(match ticket::with_comment(&text, comment.text()) {
+                Ok(commented) => {
+                    text = commented;
+                    Ok(status::ID.to_owned())
+                }
+                Err(fault) => Err(TrackerError::Config(format!("{}: {fault}", path.display()))),
+            });
+        }
+        if text != file.text {
+            done.updated_at = self.replace(&path, &file.metadata, &text)?;
+        }
+        Ok(done)
+    }
+
+    /// Writes where tickets are written, and leaves nothing behind.
+    fn check_access(&self) -> Result<(), TrackerError> {
+        tempfile::tempfile_in(&self.folder).map(drop).map_err(|error| self.folder_error(&error))
+    }
+
+    fn credential(&self) -> Option<String> {
+        None
     }
 
     fn move_to(&self, issue: &Issue, state: &str) -> Result<Option<Time>, TrackerError> {
@@ -237,6 +299,20 @@ impl<'a> Shelf<'a> {
             Err(_) => TicketState { name: UNREADABLE.to_owned(), kind: StateKind::Unknown },
         };
         Blocker { identifier, state }
+    }
+}
+
+/// A folder that may not be written to is for its owner to open; a full disk is not.
+fn write_error(path: &Path, error: &io::Error) -> TrackerError {
+    let detail = format!("{}: {error}", path.display());
+    match error.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            TrackerError::Forbidden(format!("{detail}; give this user the right to write to the folder"))
+        }
+        kind => {
+            let cause = error.raw_os_error().map_or_else(|| kind.into(), io::Error::from_raw_os_error);
+            TrackerError::unreached(detail, cause)
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! change later. The refusal names the file and the line.
 
 use super::front_matter::{self, Document, Fault};
+use super::status;
 use crate::model::issue::same_name;
 use crate::model::{Blocker, Issue, IssueId, Person, Priority, TicketState, Time};
 use crate::ports::TicketFault;
@@ -72,6 +73,17 @@ impl Change<'_> {
     }
 }
 
+/// The file with that status comment below its front matter.
+pub fn with_comment(text: &str, comment: &str) -> Result<String, Fault> {
+    let document = front_matter::split(text)?;
+    let body = document.body();
+    let front = &text[..text.len() - body.len()];
+    // A file may end with the closing fence.
+    let newline = document.newline();
+    let fence = if front.ends_with('\n') { "" } else { newline };
+    Ok(format!("{front}{fence}{}", status::with(body, comment, newline)))
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ticket {
     pub key: String,
@@ -132,7 +144,7 @@ impl Ticket {
         Ok(Self {
             key: key.to_owned(),
             title: title.to_owned(),
-            description: document.body().trim().to_owned(),
+            description: status::without(document.body()).trim().to_owned(),
             state: front.state.as_deref().unwrap_or(default_state).trim().to_owned(),
             priority,
             labels: words(front.labels),

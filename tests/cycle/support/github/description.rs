@@ -111,6 +111,17 @@ pub fn pull_request(owner: &str, name: &str) -> Value {
     serde_json::from_str(&ours).unwrap()
 }
 
+/// GitHub's own example of a repository, under that name.
+pub fn repository(full_name: &str) -> Value {
+    let example = Description::get().document["examples"]["repository"].to_string();
+    let mut repository: Value =
+        serde_json::from_str(&example.replace("octocat/Hello-World", full_name)).unwrap();
+    repository["name"] = json!(full_name.split('/').next_back());
+    // Required by the schema, missing in the example.
+    repository["language"] = Value::Null;
+    repository
+}
+
 pub fn workflow_run(owner: &str, name: &str) -> Value {
     let example = Description::get().document["examples"]["workflow-run"].to_string();
     serde_json::from_str(&example.replace("octo-org/octo-repo", &format!("{owner}/{name}"))).unwrap()

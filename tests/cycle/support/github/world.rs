@@ -35,16 +35,29 @@ impl World {
         if token != Some(self.token.as_str()) {
             return refusal(401, "Bad credentials");
         }
+        if self.rules.down {
+            return Reply::html(502, "<html><head><title>Unicorn!</title></head></html>");
+        }
+        if self.rules.sso {
+            let message = "Resource protected by organization SAML enforcement. You must grant your OAuth token access to this organization.";
+            let url = format!("https://github.com/orgs/{}/sso?authorization_request=AZSCKtL4", self.owner);
+            return refusal(403, message).with_header("x-github-sso", format!("required; url={url}"));
+        }
         if let Some(limited) = self.limited(request) {
             return limited;
         }
-        let prefix = format!("/repos/{}/{}/", self.owner, self.name).to_lowercase();
         let path = rest_path(request);
-        if !path.to_lowercase().starts_with(&prefix) {
-            return refusal(404, "Not Found");
+        let parts: Vec<&str> = path.split('/').skip(2).collect();
+        let [owner, name, parts @ ..] = parts.as_slice() else { return refusal(404, "Not Found") };
+        let full_name = format!("{owner}/{name}");
+        if !full_name.eq_ignore_ascii_case(&format!("{}/{}", self.owner, self.name)) {
+            return self.elsewhere(request, &full_name, parts);
         }
-        let parts: Vec<&str> = path[prefix.len()..].split('/').collect();
-        let reply = match (request.method.as_str(), parts.as_slice()) {
+        if self.rules.read_only && is_write(request) {
+            return refusal(403, "Resource not accessible by personal access token");
+        }
+        let reply = match (request.method.as_str(), parts) {
+            ("GET", []) => self.repository(&full_name, REPOSITORY_ID, false),
             ("GET", ["pulls"]) => self.list(request),
             ("POST", ["pulls"]) => self.create(request),
             ("GET", ["actions", "runs", id]) => self.run(id),
@@ -58,6 +71,36 @@ impl World {
                 .with_header("x-ratelimit-reset", self.rules.reset.to_string()),
             None => reply,
         }
+    }
+
+    /// What has another name: the same repository by an older one, another one, or nothing.
+    fn elsewhere(&self, request: &Received, full_name: &str, parts: &[&str]) -> Reply {
+        if self.rules.former_names.iter().any(|former| former.eq_ignore_ascii_case(full_name)) {
+            let status = if request.method == "GET" { 301 } else { 307 };
+            let rest: String = parts.iter().map(|part| format!("/{part}")).collect();
+            let query = request.query_string();
+            let query = if query.is_empty() { String::new() } else { format!("?{query}") };
+            let location = format!("/repos/{}/{}{rest}{query}", self.owner, self.name);
+            return Reply::text(status, "").with_header("location", location);
+        }
+        let other = self.rules.others.iter().find(|other| other.full_name.eq_ignore_ascii_case(full_name));
+        match other {
+            Some(other) if parts.is_empty() => self.repository(&other.full_name, other.id, other.is_fork),
+            _ => refusal(404, "Not Found"),
+        }
+    }
+
+    fn repository(&self, full_name: &str, id: u64, is_fork: bool) -> Reply {
+        let mut wire = description::repository(full_name);
+        wire["id"] = json!(id);
+        wire["fork"] = json!(is_fork);
+        if is_fork {
+            let mut parent = description::pull_request(&self.owner, &self.name)["base"]["repo"].take();
+            parent["id"] = json!(REPOSITORY_ID);
+            wire["source"] = parent.clone();
+            wire["parent"] = parent;
+        }
+        Reply::json(200, &wire)
     }
 
     fn limited(&mut self, request: &Received) -> Option<Reply> {

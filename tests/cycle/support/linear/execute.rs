@@ -4,7 +4,7 @@
 use super::graphql::literal;
 use super::rows::{Node, Resolved};
 use super::world::{ME, World};
-use super::{Reply, Value, json};
+use super::{FieldFault, Reply, Rules, Value, json};
 use graphql_parser::query::{
     Definition, Directive, Document, Field, FragmentDefinition, Selection, SelectionSet,
 };
@@ -22,16 +22,28 @@ pub struct Fault {
     code: &'static str,
     message: String,
     friendly: Option<&'static str>,
+    /// The field of the operation that failed.
+    path: Option<String>,
 }
 
 impl Fault {
     pub fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), friendly: None }
+        Self { status, code, message: message.into(), friendly: None, path: None }
+    }
+
+    /// <https://github.com/linear/linear/issues/895>
+    fn missing_scope() -> Self {
+        Self::new(400, "FORBIDDEN", "Invalid scope: `write` required")
+    }
+
+    fn at(mut self, field: &str) -> Self {
+        self.path.get_or_insert_with(|| field.to_owned());
+        self
     }
 
     fn not_found(what: &str) -> Self {
         let friendly = Some("Could not find referenced entity.");
-        Self { status: 200, code: "INPUT_ERROR", message: format!("Entity not found: {what}"), friendly }
+        Self { friendly, ..Self::new(200, "INPUT_ERROR", format!("Entity not found: {what}")) }
     }
 
     fn input(message: impl Into<String>) -> Self {
@@ -39,12 +51,24 @@ impl Fault {
     }
 
     pub fn reply(&self) -> Reply {
-        let extensions = json!({
-            "code": self.code, "statusCode": self.status, "userError": true,
+        Reply::json(self.status, &json!({ "data": null, "errors": [self.error()] }))
+    }
+
+    pub fn error(&self) -> Value {
+        let is_forbidden = self.code == "FORBIDDEN";
+        let mut extensions = json!({
+            "code": self.code, "statusCode": if is_forbidden { 403 } else { self.status }, "userError": true,
             "userPresentableMessage": self.friendly.unwrap_or(&self.message),
+            "http": {"status": self.status},
         });
-        let error = json!({ "message": self.message, "extensions": extensions });
-        Reply::json(self.status, &json!({ "data": null, "errors": [error] }))
+        if is_forbidden {
+            extensions["type"] = json!("forbidden");
+        }
+        let mut error = json!({ "message": self.message, "extensions": extensions });
+        if let Some(field) = &self.path {
+            error["path"] = json!([field]);
+        }
+        error
     }
 }
 
@@ -60,6 +84,10 @@ pub struct Execution<'b> {
     fragments: HashMap<&'b str, &'b FragmentDefinition<'static, String>>,
     variables: &'b Value,
     without_cursors: bool,
+    rules: Rules,
+    field_faults: Option<&'b mut Vec<FieldFault>>,
+    /// Fields that failed beside others that did not.
+    pub failed: Vec<Fault>,
 }
 
 impl<'b> Execution<'b> {
@@ -73,7 +101,21 @@ impl<'b> Execution<'b> {
             Definition::Fragment(fragment) => Some((fragment.name.as_str(), fragment)),
             Definition::Operation(_) => None,
         });
-        Self { fragments: fragments.collect(), world, variables, without_cursors }
+        Self {
+            fragments: fragments.collect(),
+            world,
+            variables,
+            without_cursors,
+            rules: Rules::default(),
+            field_faults: None,
+            failed: Vec::new(),
+        }
+    }
+
+    /// What the key may do, and what fails in spite of it.
+    pub fn allow(&mut self, rules: &Rules, faults: &'b mut Vec<FieldFault>) {
+        self.rules = rules.clone();
+        self.field_faults = Some(faults);
     }
 
     pub fn run(&mut self, operation: Operation<'b>) -> Result<Value, Fault> {
@@ -132,7 +174,16 @@ impl<'b> Execution<'b> {
             match item {
                 Selection::Field(field) if self.is_included(&field.directives) => {
                     let name = field.alias.as_ref().unwrap_or(&field.name);
-                    let value = self.value(node, field)?;
+                    let value = match self.value(node, field) {
+                        Err(fault) if matches!(node, Node::Query | Node::Mutation) => {
+                            if !self.rules.keeps_data {
+                                return Err(fault.at(name));
+                            }
+                            self.failed.push(fault.at(name));
+                            Value::Null
+                        }
+                        value => value?,
+                    };
                     merge(into.entry(name.clone()).or_insert(Value::Null), value);
                 }
                 Selection::FragmentSpread(spread) if self.is_included(&spread.directives) => {
@@ -199,7 +250,23 @@ impl<'b> Execution<'b> {
         Ok(Node::Issue(at.expect("its place")))
     }
 
+    /// Scopes are looked at first, as Linear does: a key that may not write learns nothing else.
+    fn permit(&mut self, field: &str) -> Result<(), Fault> {
+        if self.rules.read_only || self.rules.forbidden_fields.contains(&field) {
+            return Err(Fault::missing_scope());
+        }
+        let faults = self.field_faults.iter_mut().flat_map(|faults| faults.iter_mut());
+        match faults.into_iter().find(|fault| fault.left > 0 && fault.field == field) {
+            Some(fault) => {
+                fault.left -= 1;
+                Err(Fault::new(200, "INTERNAL_SERVER_ERROR", &fault.message))
+            }
+            None => Ok(()),
+        }
+    }
+
     fn mutate(&mut self, field: &Field<'_, String>) -> Result<Node, Fault> {
+        self.permit(&field.name)?;
         let input = self.argument(field, "input");
         let text = |key: &str| input[key].as_str().unwrap_or_default().to_owned();
         match field.name.as_str() {
@@ -219,6 +286,16 @@ impl<'b> Execution<'b> {
                 let issue = self.world.issues[at].id.clone();
                 let at =
                     self.world.comment(input["id"].as_str(), &issue, &text("body")).map_err(Fault::input)?;
+                Ok(Node::Payload("comment", at))
+            }
+            "commentUpdate" => {
+                let id = self.argument(field, "id");
+                let at = self.world.comment_at(id.as_str().unwrap_or_default());
+                let at = at.ok_or_else(|| Fault::not_found("Comment"))?;
+                if self.world.comments[at].user != self.world.me() {
+                    return Err(Fault::new(400, "FORBIDDEN", "Only its author can edit a comment"));
+                }
+                self.world.edit_comment(at, &text("body"));
                 Ok(Node::Payload("comment", at))
             }
             other => Err(Fault::input(format!("this fake has no mutation {other}"))),

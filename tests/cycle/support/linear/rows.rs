@@ -31,7 +31,11 @@ pub enum Resolved {
 
 impl World {
     pub(super) fn is_archived(&self, node: Node) -> bool {
-        matches!(node, Node::Issue(at) if self.issues[at].archived_at.is_some())
+        match node {
+            Node::Issue(at) => self.issues[at].archived_at.is_some(),
+            Node::Comment(at) => self.comments[at].is_deleted,
+            _ => false,
+        }
     }
 
     pub(super) fn field(&self, node: Node, name: &str) -> Resolved {
@@ -70,6 +74,9 @@ impl World {
             (Node::Attachment(at), "issue") => One(self.issue_at(&world.attachments[at].issue)),
             (Node::Comment(at), "id") => Leaf(json!(world.comments[at].id)),
             (Node::Comment(at), "body") => Leaf(json!(world.comments[at].body)),
+            (Node::Comment(at), "user") => {
+                One(place(&world.users, &world.comments[at].user, |row| &row.id, Node::User))
+            }
             (Node::Comment(at), "issue") => One(self.issue_at(&world.comments[at].issue)),
             (node, name) => panic!("the fake Linear has no {name} of {node:?}; add it"),
         }
@@ -84,6 +91,7 @@ impl World {
         match name {
             "id" => Leaf(json!(issue.id)),
             "identifier" => Leaf(json!(issue.identifier)),
+            "title" if world.malformed.contains(&issue.identifier) => Leaf(Value::Null),
             "title" => Leaf(json!(issue.title)),
             "description" => Leaf(json!(issue.description)),
             "url" => Leaf(json!(format!("https://linear.app/fake/issue/{}", issue.identifier))),
@@ -170,6 +178,9 @@ impl World {
             "neq" => !is(wanted),
             "in" => each(wanted).any(is),
             "nin" => !each(wanted).any(is),
+            "startsWith" => {
+                value.as_str().zip(wanted.as_str()).is_some_and(|(value, start)| value.starts_with(start))
+            }
             "eqIgnoreCase" => lower(value) == lower(wanted),
             "neqIgnoreCase" => lower(value) != lower(wanted),
             "null" => value.is_null() == (*wanted == json!(true)),

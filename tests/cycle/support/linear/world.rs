@@ -76,6 +76,10 @@ pub struct Comment {
     pub id: Id,
     pub issue: Id,
     pub body: String,
+    /// Who wrote it.
+    pub user: Id,
+    /// Its id stays taken.
+    pub is_deleted: bool,
 }
 
 /// A ticket to add; labels, users and projects come into being by being named.
@@ -125,6 +129,8 @@ pub struct World {
     pub relations: Vec<Relation>,
     pub attachments: Vec<Attachment>,
     pub comments: Vec<Comment>,
+    /// Identifiers of tickets whose title is missing from answers.
+    pub malformed: Vec<String>,
 }
 
 /// Whose key it is.
@@ -154,6 +160,7 @@ impl World {
             relations: Vec::new(),
             attachments: Vec::new(),
             comments: Vec::new(),
+            malformed: Vec::new(),
         };
         world.user(ME);
         world.add_team("ENG", "Engineering");
@@ -283,7 +290,25 @@ impl World {
 
     pub fn comments_of(&self, name: &str) -> Vec<&str> {
         let id = &self.issue(name).id;
-        self.comments.iter().filter(|row| row.issue == *id).map(|row| row.body.as_str()).collect()
+        let of_issue = self.comments.iter().filter(|row| row.issue == *id && !row.is_deleted);
+        of_issue.map(|row| row.body.as_str()).collect()
+    }
+
+    /// What somebody writes below a ticket; returns the comment's id.
+    pub fn comment_by_hand(&mut self, name: &str, email: &str, body: &str) -> Id {
+        let (id, user, issue) = (self.next_id(), self.user(email), self.issue(name).id.clone());
+        let (body, is_deleted) = (body.to_owned(), false);
+        self.comments.push(Comment { id: id.clone(), issue: issue.clone(), body, user, is_deleted });
+        self.change(&issue);
+        id
+    }
+
+    /// Somebody deletes all comments of a ticket.
+    pub fn delete_comments(&mut self, name: &str) {
+        let issue = self.issue(name).id.clone();
+        for comment in self.comments.iter_mut().filter(|row| row.issue == issue) {
+            comment.is_deleted = true;
+        }
     }
 
     /// The label's id; it comes into being by being named.
@@ -294,6 +319,12 @@ impl World {
         let id = self.next_id();
         self.labels.push(Named { id: id.clone(), name: name.to_owned() });
         id
+    }
+
+    /// One more label of that name, as each team may have one.
+    pub fn add_label_of_another_team(&mut self, name: &str) {
+        let id = self.next_id();
+        self.labels.push(Named { id, name: name.to_owned() });
     }
 
     pub fn project(&mut self, name: &str) -> Id {
@@ -340,9 +371,20 @@ impl World {
             return Err("Entity Comment already exists".to_owned());
         }
         let id = id.map_or_else(|| self.next_id(), str::to_owned);
-        self.comments.push(Comment { id, issue: issue.to_owned(), body: body.to_owned() });
-        self.change(issue);
+        let (issue, body, user) = (issue.to_owned(), body.to_owned(), self.me().to_owned());
+        self.comments.push(Comment { id, issue: issue.clone(), body, user, is_deleted: false });
+        self.change(&issue);
         Ok(self.comments.len() - 1)
+    }
+
+    pub(super) fn comment_at(&self, id: &str) -> Option<usize> {
+        self.comments.iter().position(|row| row.id == id && !row.is_deleted)
+    }
+
+    pub(super) fn edit_comment(&mut self, at: usize, body: &str) {
+        self.comments[at].body = body.to_owned();
+        let issue = self.comments[at].issue.clone();
+        self.change(&issue);
     }
 
     fn team(&self, key: &str) -> Id {
