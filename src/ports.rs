@@ -11,12 +11,9 @@ pub use tracker::{
     Candidates, Link, STATUS_MARKER, TicketComment, TicketFault, TicketUpdate, TicketUpdated, Tracker,
     TrackerError,
 };
-<<<<<<< HEAD
 use std::any::Any;
-=======
 
 use crate::model::{AgentEvent, Ending, Sha, State, StopReason, Time, Usage};
->>>>>>> ports
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -25,13 +25,13 @@ pub struct Ledger<'w> {
     clock: &'w dyn Clock,
     writer: Writer,
     limit: WriteLimit<'w>,
-    group: GroupCommit<Entry<'static>, Written>,
+    group: GroupCommit<Entry<'w>, Written>,
     /// The state as it was read or written last.
     snapshot: Mutex<Snapshot>,
     was_rewound: AtomicBool,
 }
 
-pub(super) type RecordSlot<'l> = Slot<'l, Entry<'static>, Written>;
+pub(super) type RecordSlot<'l, 'w> = Slot<'l, Entry<'w>, Written>;
 
 impl<'w> Ledger<'w> {
     /// Loads the newest state. Contacts the remote.
@@ -94,7 +94,7 @@ impl<'w> Ledger<'w> {
     }
 
     /// Takes a slot in the next batch for a change to come.
-    pub fn slot(&self) -> RecordSlot<'_> {
+    pub fn slot(&self) -> RecordSlot<'_, 'w> {
         self.group.slot()
     }
 
@@ -112,7 +112,7 @@ impl<'w> Ledger<'w> {
 
     /// Commits a change, with those of other threads where they come together; returns when it is
     /// on the remote or cannot be.
-    pub fn commit(&self, slot: &RecordSlot<'_>, entry: Entry<'static>) -> Written {
+    pub fn commit(&self, slot: &RecordSlot<'_, 'w>, entry: Entry<'w>) -> Written {
         let written = slot.call(entry, |entries| self.commit_all(entries));
         written.unwrap_or(Err(LedgerError::Refused(Refusal::Nothing)))
     }

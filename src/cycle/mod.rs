@@ -11,17 +11,11 @@ mod deferral;
 mod deliver;
 mod dispatch;
 mod evolve;
-<<<<<<< HEAD
 mod faults;
 mod follow;
-mod gather;
+mod group_commit;
 mod intake;
 mod judge;
-=======
-mod group_commit;
-mod hold;
-mod keep;
->>>>>>> store
 mod ledger;
 mod model_choice;
 mod outages;
@@ -44,184 +38,14 @@ pub use plan::plan;
 pub use stop::Interrupt;
 pub use world::{CycleError, Fallback, Identity, Ran, Request, Settings, Surroundings, World};
 
-<<<<<<< HEAD
 use crate::model::report::{Advanced, CycleStatus, Dispatched, Recovered, Requests, SkipReason, Skipped};
 use crate::model::{CycleReport, Fault, FaultKind, Outcome, Time};
 use crate::policy::faults::{self as table, Exit};
 use intake::{access, poll, select};
-=======
-use crate::gates::commands::Commands;
-use crate::guards::Guards;
-use crate::model::progress::Progress;
-use crate::model::report::{CycleStatus, Dispatched, Recovered, Requests, Skipped};
-use crate::model::settings::{
-    AgentLimits, Backoff, Budget, KeepWorkspace, Limits, ModelRules, PreflightSettings, PullRequestSettings,
-    RateLimitSettings, Template, TrackerRules,
-};
-use crate::model::{Claim, CycleReport, IssueId, Outcome, RunId, Time};
-use crate::ports::{Agent, Clock, Forge, StateStore, StoreError, Tracker, TrackerError};
-use crate::workspace::{WorkspaceError, Workspaces};
-use chrono::TimeDelta;
-<<<<<<< HEAD
-use gather::Gather;
->>>>>>> agents
-use ledger::Ledger;
-use run::Run;
-=======
-use group_commit::GroupCommit;
 use ledger::{Ledger, WriteLimit};
-use records::Records;
-use std::collections::HashSet;
-use std::fmt;
-use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
->>>>>>> store
+use run::Run;
 use timings::Stopwatch;
 
-<<<<<<< HEAD
-=======
-/// Everything outside that a cycle touches.
-pub struct World {
-    pub tracker: Box<dyn Tracker>,
-    pub forge: Box<dyn Forge>,
-    pub agent: Box<dyn Agent>,
-    pub fallback: Option<Fallback>,
-    pub store: Box<dyn StateStore>,
-    pub clock: Arc<dyn Clock>,
-    pub workspaces: Workspaces,
-    pub commands: Commands,
-    pub guards: Guards,
-    /// Whether a claim's run still lives, as far as this host can tell beyond the lease.
-    pub is_alive: Box<dyn Fn(&Claim) -> bool + Send + Sync>,
-    pub progress: Box<dyn Fn(Progress) + Send + Sync>,
-}
-
-/// The agent that steps in when the first reports a limit.
-pub struct Fallback {
-    pub agent: Box<dyn Agent>,
-    pub model: Option<String>,
-    /// Its login variables.
-    pub login: &'static [&'static str],
-}
-
-/// Who this run is.
-#[derive(Debug, Clone)]
-pub struct Identity {
-    pub run_id: RunId,
-    pub host: String,
-    pub pid: u32,
-    pub pid_started: Option<String>,
-    pub ci_run_url: Option<String>,
-}
-
-/// The rules of this run.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    pub identity: Identity,
-    pub tracker: TrackerRules,
-    pub limits: Limits,
-    pub retry: Backoff,
-    pub rate_limit: RateLimitSettings,
-    pub agent: AgentLimits,
-    pub budget: Budget,
-    pub model: ModelRules,
-    pub preflight: PreflightSettings,
-    pub base_branch: String,
-    pub branch_prefix: String,
-    pub lease_skew: TimeDelta,
-    pub pull_request: PullRequestSettings,
-    /// Instead of the built-in prompt.
-    pub prompt: Option<Template>,
-    pub keep: KeepWorkspace,
-    pub surroundings: Surroundings,
-    /// Where this run's logs go: one folder per issue.
-    pub run_dir: PathBuf,
-}
-
-/// What one invocation asks for.
-#[derive(Debug, Clone, Default)]
-pub struct Request {
-    /// Only these issues, by the names people use; all when empty.
-    pub issues: Vec<String>,
-    /// An operator's word: states, labels, backoff and blocks are set aside.
-    pub force: bool,
-    /// Decide and report; change nothing.
-    pub dry_run: bool,
-}
-
-/// What became of a cycle that ran.
-pub struct Ran {
-    pub report: CycleReport,
-    /// Something went wrong that is nobody's failed attempt: the state or the tracker could not
-    /// be written. Nothing is lost; the next run finds it.
-    pub trouble: Option<CycleError>,
-}
-
-/// Why a cycle could not run, or not to its end.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CycleError {
-    /// The configuration or the arguments name something that does not exist.
-    Config(String),
-    /// Tracker, forge or git remote out of reach or refusing, or the state unreadable.
-    Unreachable(String),
-    /// The tracker's allowance is used up.
-    Limited { until: Option<Time>, detail: String },
-    /// A fault of Conductor's own.
-    Internal(String),
-}
-
-impl fmt::Display for CycleError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Config(text) | Self::Unreachable(text) | Self::Internal(text) => f.write_str(text),
-            Self::Limited { detail, .. } => write!(f, "tracker rate limit: {detail}"),
-        }
-    }
-}
-
-impl std::error::Error for CycleError {}
-
-impl From<StoreError> for CycleError {
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Config(text) => Self::Config(text),
-            StoreError::Machine(_) => Self::Internal(error.to_string()),
-            StoreError::Unreachable(_) | StoreError::Unreadable(_) => Self::Unreachable(error.to_string()),
-        }
-    }
-}
-
-impl From<TrackerError> for CycleError {
-    fn from(error: TrackerError) -> Self {
-        match error {
-            TrackerError::Config(text) => Self::Config(text),
-            TrackerError::RateLimited { until, detail } => Self::Limited { until, detail },
-            other => Self::Unreachable(other.to_string()),
-        }
-    }
-}
-
-impl From<WorkspaceError> for CycleError {
-    fn from(error: WorkspaceError) -> Self {
-        Self::Unreachable(error.to_string())
-    }
-}
-
-/// One cycle under way: the world, the rules, and what is shared between its threads.
-struct Cycle<'w> {
-    world: &'w World,
-    settings: &'w Settings,
-    ledger: Ledger<'w>,
-    watch: &'w Stopwatch<'w>,
-    interrupt: &'w Interrupt,
-    records: Records<'w>,
-    /// Pages of CI runs that are over.
-    concluded: OnceLock<HashSet<String>>,
-    pushes: publish::Pushes,
-    removals: keep::Removals,
-}
-
->>>>>>> agents
 /// Runs one cycle.
 pub fn run(
     world: &World,
@@ -231,9 +55,9 @@ pub fn run(
 ) -> Result<Ran, CycleError> {
     let started_at = world.clock.now();
     let watch = Stopwatch::start(world.clock.as_ref());
+    let deadline = settings.limits.deadline.map(|deadline| world.clock.monotonic().saturating_add(deadline));
+    let limit = WriteLimit { interrupt, deadline };
     let ledger = watch.time("load state", None, || {
-        let deadline = settings.limits.deadline.map(|most| world.clock.monotonic().saturating_add(most));
-        let limit = WriteLimit { interrupt, deadline };
         Ledger::open(world.store.as_ref(), world.clock.as_ref(), &settings.identity.run_id, limit)
     })?;
     let run = Run::new(world, settings, ledger, &watch, interrupt);
@@ -250,15 +74,7 @@ pub fn run(
             turned => turned?,
         }
     }
-<<<<<<< HEAD
     Ok(report(&run, started_at, told))
-=======
-    if !request.dry_run && cycle.ledger.was_rewound() {
-        // From here on this state is the one to go on from.
-        cycle.ledger.acknowledge()?;
-    }
-    Ok(cycle.report(started_at, told))
->>>>>>> store
 }
 
 /// What the report will say.
@@ -280,32 +96,10 @@ impl Told {
     }
 }
 
-<<<<<<< HEAD
 /// Records nobody can read are named in every run until a person has seen to them.
 fn name_damage(run: &Run<'_>) {
     for damaged in &run.ledger.state().damaged {
         tracing::warn!("state: {}; see `conductor state verify`", run.redact(&damaged.sentence()));
-=======
-impl<'w> Cycle<'w> {
-    fn new(
-        world: &'w World,
-        settings: &'w Settings,
-        ledger: Ledger<'w>,
-        watch: &'w Stopwatch<'w>,
-        interrupt: &'w Interrupt,
-    ) -> Self {
-        Self {
-            world,
-            settings,
-            ledger,
-            watch,
-            interrupt,
-            records: Records::new(world, settings),
-            concluded: OnceLock::new(),
-            pushes: GroupCommit::new(publish::PATIENCE),
-            removals: GroupCommit::new(keep::PATIENCE),
-        }
->>>>>>> store
     }
 }
 

@@ -1,17 +1,12 @@
 //! The plan: what the next cycle would do with every candidate, by the very code that would do it.
 //! Changes nothing.
 
-<<<<<<< HEAD
 use super::intake::poll::{self, Polled};
 use super::intake::select::{self, Selection};
-use super::ledger::Ledger;
+use super::ledger::{Ledger, WriteLimit};
 use super::model_choice::model_for;
 use super::run::Run;
 use super::stop::Interrupt;
-=======
-use super::ledger::{Ledger, WriteLimit};
-use super::select::{Polled, Selection};
->>>>>>> store
 use super::timings::Stopwatch;
 use super::world::{CycleError, Request, Settings, World};
 use super::{deferral, recover};
@@ -28,14 +23,9 @@ const MAX_SHOWN: usize = 500;
 pub fn plan(world: &World, settings: &Settings, request: &Request) -> Result<Plan, CycleError> {
     let watch = Stopwatch::start(world.clock.as_ref());
     let interrupt = Interrupt::default();
-<<<<<<< HEAD
-    let ledger = Ledger::open(world.store.as_ref(), world.clock.as_ref(), &settings.identity.run_id)?;
-    let run = Run::new(world, settings, ledger, &watch, &interrupt);
-=======
     let limit = WriteLimit { interrupt: &interrupt, deadline: None };
     let ledger = Ledger::open(world.store.as_ref(), world.clock.as_ref(), &settings.identity.run_id, limit)?;
-    let cycle = Cycle::new(world, settings, ledger, &watch, &interrupt);
->>>>>>> store
+    let run = Run::new(world, settings, ledger, &watch, &interrupt);
     let request = Request { dry_run: true, ..request.clone() };
     match deferral::now(&run) {
         Some(deferral) => Ok(Plan {

@@ -2,7 +2,7 @@
 //! the stages themselves are free functions over `&Run`.
 
 use super::claims::Living;
-use super::gather::Gather;
+use super::group_commit::GroupCommit;
 use super::ledger::Ledger;
 use super::outages::Outages;
 use super::status_files::StatusFiles;
@@ -23,9 +23,9 @@ const LOOK_PATIENCE: Duration = Duration::from_millis(40);
 const REMOVAL_PATIENCE: Duration = Duration::from_millis(200);
 
 /// Tickets of several threads, read in one request.
-pub(super) type Looks = Gather<IssueId, Result<Option<Issue>, TrackerError>>;
+pub(super) type Looks = GroupCommit<IssueId, Result<Option<Issue>, TrackerError>>;
 /// Local branches of removed workspaces, deleted in one call.
-pub(super) type Removals = Gather<BranchName, Result<(), WorkspaceError>>;
+pub(super) type Removals = GroupCommit<BranchName, Result<(), WorkspaceError>>;
 
 pub(super) struct Run<'w> {
     pub world: &'w World,
@@ -59,8 +59,8 @@ impl<'w> Run<'w> {
             status: StatusFiles::new(world, settings),
             outages: Outages::default(),
             concluded: OnceLock::new(),
-            looks: Gather::new(LOOK_PATIENCE),
-            removals: Gather::new(REMOVAL_PATIENCE),
+            looks: GroupCommit::new(LOOK_PATIENCE),
+            removals: GroupCommit::new(REMOVAL_PATIENCE),
         }
     }
 

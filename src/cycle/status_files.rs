@@ -50,20 +50,7 @@ struct Running {
     is_behind: bool,
 }
 
-<<<<<<< HEAD:src/cycle/status_files.rs
 impl<'c> StatusFiles<'c> {
-=======
-impl Cycle<'_> {
-    /// The work begins: makes the run's folder, removes old ones.
-    pub(super) fn open_records(&self, queued: usize, at_once: usize) {
-        let state = self.ledger.state();
-        let live = state.claims.values().map(|claim| claim.run_id.as_str().to_owned()).collect();
-        self.records.open(queued, at_once, state.rate_limit.clone(), &live);
-    }
-}
-
-impl<'c> Records<'c> {
->>>>>>> store:src/cycle/records.rs
     pub fn new(world: &'c World, settings: &'c Settings) -> Self {
         Self {
             world,

@@ -12,10 +12,10 @@ use std::collections::HashMap;
 /// The ticket as it is now, read together with those of other threads; `None` when it is gone.
 pub(super) fn look(run: &Run<'_>, issue: &Issue) -> Result<Option<Issue>, TrackerError> {
     let name = Some(issue.identifier.as_str());
-    let seat = run.looks.seat();
+    let slot = run.looks.slot();
     let looked = run
         .watch
-        .time("refresh", name, || seat.call(issue.id.clone(), |ids| refresh_all(run, &ids)));
+        .time("refresh", name, || slot.call(issue.id.clone(), |ids| refresh_all(run, &ids)));
     looked.unwrap_or_else(|| Err(TrackerError::Protocol("nobody answered for the ticket".to_owned())))
 }
 

@@ -32,13 +32,9 @@ pub mod usage;
 pub use attempt::{Attempt, Failure, GateResult, Outcome, Phase};
 pub use capture::{Capture, CapturedCommit};
 pub use change::{PullRequest, PullRequestDraft, PullRequestState};
-<<<<<<< HEAD
 pub use continuation::Continuation;
-pub use event::{AgentEvent, AgentFault, AgentResult, Ending, StopReason, ToolCall};
-pub use fault::{Fault, FaultKind, Owner};
-=======
 pub use event::{AgentEvent, AgentFault, AgentResult, Ending, Evidence, StopReason, ToolCall};
->>>>>>> agents
+pub use fault::{Fault, FaultKind, Owner};
 pub use history::{History, PastCommit};
 pub use ids::{BranchName, IssueId, RunId, Sha, safe_key};
 pub use issue::{Blocker, Issue, Person, Priority, StateKind, TicketState};

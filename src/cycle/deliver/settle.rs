@@ -69,10 +69,10 @@ pub(in crate::cycle) fn write(
             Box::new(move |state| state.advance(&id, &own, &record, keeps_claim))
         }
     };
-    let seat = run.ledger.seat();
+    let slot = run.ledger.slot();
     let entry = Entry { change: Change { what, refs, decide }, contexts };
     let key = record.identifier.clone();
-    let written = run.watch.time("record", Some(&key), || run.ledger.commit(&seat, entry));
+    let written = run.watch.time("record", Some(&key), || run.ledger.commit(&slot, entry));
     match written {
         Ok(()) => Written::Yes,
         Err(LedgerError::Ref { detail, .. }) => {

@@ -111,9 +111,9 @@ fn swap(run: &Run<'_>, bid: &Bid<'_>) -> Result<Result<bool, Skip>, CycleError> 
         next.access.extend(seen.clone());
         Ok(next)
     };
-    let seat = run.ledger.seat();
+    let slot = run.ledger.slot();
     let change = Change { what, refs: Vec::new(), decide: Box::new(decide) };
-    match run.ledger.commit(&seat, Entry { change, contexts: Vec::new() }) {
+    match run.ledger.commit(&slot, Entry { change, contexts: Vec::new() }) {
         Ok(()) | Err(LedgerError::Refused(_)) => {
             Ok(decided.lock().unwrap_or_else(PoisonError::into_inner).clone())
         }
@@ -203,7 +203,7 @@ fn give_back(run: &Run<'_>, issue: &Issue) -> Result<(), CycleError> {
         refs: Vec::new(),
         decide: Box::new(move |state| state.release(&id, &own)),
     };
-    match run.ledger.commit(&run.ledger.seat(), Entry { change, contexts: Vec::new() }) {
+    match run.ledger.commit(&run.ledger.slot(), Entry { change, contexts: Vec::new() }) {
         Ok(()) | Err(LedgerError::Refused(_)) => Ok(()),
         Err(LedgerError::Store(error)) => Err(error.into()),
         Err(LedgerError::Ref { name, detail, .. }) => Err(CycleError::Unreachable(format!("{name}: {detail}"))),

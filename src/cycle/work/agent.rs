@@ -101,7 +101,13 @@ pub(in crate::cycle) fn attend(
                 moments.awake = true;
                 if event.is_progress() {
                     moments.progress = now;
-                    moments.finished = matches!(event, AgentEvent::Finished(_)).then_some(now);
+                    moments.finished = match &event {
+                        AgentEvent::Finished(_) => Some(now),
+                        // The agent works again; its next result is waited for.
+                        event if event.is_work() => None,
+                        // A notice is no reason to wait for another result, only for another moment.
+                        _ => moments.finished.map(|_| now),
+                    };
                 }
                 run.fold(&event);
                 seen(&event, &run);
@@ -122,11 +128,13 @@ fn overdue(bounds: &Bounds<'_>, run: &AgentRun, moments: &Moments) -> Option<Sto
     let limits = bounds.limits;
     let now = bounds.clock.monotonic();
     let since = |moment: Duration| now.saturating_sub(moment);
+    let is_late = since(moments.started).saturating_add(run.duration) >= limits.turn_timeout;
     if let Some(finished) = moments.finished {
         // A background task may go on after a result: only silence ends it, and noise is none of its words.
-        return (since(finished) >= limits.grace_period).then_some(StopReason::ResultStands);
+        let is_over = is_late || since(finished) >= limits.grace_period;
+        return is_over.then_some(StopReason::ResultStands);
     }
-    if since(moments.started).saturating_add(run.duration) >= limits.turn_timeout {
+    if is_late {
         return Some(StopReason::Turn);
     }
     if since(moments.progress) >= limits.stall_timeout {

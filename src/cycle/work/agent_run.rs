@@ -1,7 +1,8 @@
 //! What one agent did, as its events tell it: counters, its last result, its last words.
 
 use crate::model::progress::News;
-use crate::model::{AgentEvent, AgentFault, AgentResult, Ending, Phase, Time, Usage};
+use crate::model::{AgentEvent, AgentFault, AgentResult, Ending, Evidence, FaultKind, Phase, Time, Usage};
+use crate::policy::outcome::ToolTally;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -20,6 +21,8 @@ pub(in crate::cycle) struct AgentRun {
     pub model: Option<String>,
     pub phase: Phase,
     pub tool_calls: u64,
+    /// What became of them.
+    pub tools: ToolTally,
     pub files: BTreeSet<String>,
     pub usage: Usage,
     pub turns: u64,
@@ -40,6 +43,7 @@ impl AgentRun {
             model: None,
             phase: Phase::Reading,
             tool_calls: 0,
+            tools: ToolTally::default(),
             files: BTreeSet::new(),
             usage: Usage::default(),
             turns: 0,
@@ -53,10 +57,24 @@ impl AgentRun {
         Self { ending: Ending::default(), result: None, limit: None, ..before.clone() }
     }
 
+    /// What its own result says more exactly than the outcome does.
+    pub fn fault(&self) -> Option<FaultKind> {
+        match self.result.as_ref()?.fault.as_ref()? {
+            AgentFault::Login => Some(FaultKind::NotLoggedIn),
+            _ => None,
+        }
+    }
+
+    /// Whether a limit of the provider is known by words alone.
+    pub fn is_limited_by_words(&self) -> bool {
+        let by_words = |fault: &AgentFault| matches!(fault, AgentFault::Limit { evidence: Evidence::Words, .. });
+        self.limit.is_none() && self.result.as_ref().and_then(|result| result.fault.as_ref()).is_some_and(by_words)
+    }
+
     /// When the provider's limit is lifted, where it was told.
     pub fn limit_resets_at(&self) -> Option<Time> {
         let named = self.result.as_ref().and_then(|result| match result.fault {
-            Some(AgentFault::Limit { resets_at }) => resets_at,
+            Some(AgentFault::Limit { resets_at, .. }) => resets_at,
             _ => None,
         });
         named.or(self.limit.flatten())
@@ -68,6 +86,7 @@ impl AgentRun {
     }
 
     pub fn fold(&mut self, event: &AgentEvent) {
+        self.tools.fold(event);
         match event {
             AgentEvent::Session { id, model } => {
                 self.session = id.clone().or(self.session.take());
@@ -80,14 +99,14 @@ impl AgentRun {
                 self.files.extend(call.file.clone());
             }
             AgentEvent::Phase(phase) => self.phase = *phase,
-            AgentEvent::Usage(usage) => self.usage = *usage,
+            AgentEvent::Usage(usage) => self.usage = usage.bounded(),
             AgentEvent::RateLimit { reached: true, resets_at, .. } => self.limit = Some(*resets_at),
             AgentEvent::Finished(result) => {
                 if !result.message.trim().is_empty() {
                     self.words.clone_from(&result.message);
                 }
                 if let Some(usage) = result.usage {
-                    self.usage = usage;
+                    self.usage = usage.bounded();
                 }
                 self.result = Some(result.clone());
             }

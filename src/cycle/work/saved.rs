@@ -92,11 +92,11 @@ pub(in crate::cycle) fn put_away(run: &Run<'_>, job: &Job<'_>, outcome: Outcome)
     if keep {
         return None;
     }
-    let seat = run.removals.seat();
+    let slot = run.removals.slot();
     let hook = hooks::run_to_end(run, Hook::BeforeRemove, job, job.claimed.claim.attempt, &|| None).err();
     let removed = run.watch.time("remove workspace", Some(&job.issue().identifier), || {
         run.world.workspaces.remove(&job.workspace)?;
-        let forgotten = seat.call(job.workspace.branch().clone(), |branches| {
+        let forgotten = slot.call(job.workspace.branch().clone(), |branches| {
             vec![run.world.workspaces.forget(&branches); branches.len()]
         });
         forgotten.unwrap_or(Ok(()))

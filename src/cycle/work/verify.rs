@@ -59,6 +59,7 @@ pub(in crate::cycle) fn check(
         ending: &agent.ending,
         result: agent.result.as_ref(),
         limit: agent.limit,
+        tools: &agent.tools,
         has_work: work.head.is_some(),
         lost_base: work.missing_base_commits > 0,
     });
