@@ -20,11 +20,15 @@ mod history;
 mod lock;
 mod objects;
 mod remote;
+mod stale;
+mod trash;
+mod unfinished;
 mod worktree;
 
 pub use history::Since;
 pub use objects::{ChangedFile, CommitAuthor, CommitInfo, Entry, Object, Patches, Range, parse_tree};
 pub use remote::{Credential, FetchSpec, RefPush, RefResult, Remote, remote_url};
+pub use trash::{delete as delete_folder, place_for as trash_for, sweep as sweep_trash};
 pub use worktree::{Registered, Worktree, WorktreeStatus};
 
 const LOCAL_TIMEOUT: Duration = Duration::from_secs(300);

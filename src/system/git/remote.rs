@@ -7,6 +7,8 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use std::collections::HashMap;
 use std::path::Path;
 
+mod listing;
+
 /// A remote of a repository, with what it takes to talk to it.
 #[derive(Debug, Clone)]
 pub struct Remote {
