@@ -166,9 +166,11 @@ impl Workspaces {
 
     /// Keeps a head reachable that is in no saved work; it is no start for anything.
     fn set_aside_branch(&self, key: &str, head: &Sha, base: &Sha) -> Result<(), WorkspaceError> {
-        if self.local(&super::wip_ref(key))?.as_ref() == Some(head)
-            || self.refused(key)?.contains(head)
-            || self.repository.range(base, head.as_str(), 0)?.ahead.is_empty()
+        if self.repository.is_ancestor(head, base)? || self.refused(key)?.contains(head) {
+            return Ok(());
+        }
+        if let Some(wip) = self.local(&super::wip_ref(key))?
+            && self.repository.is_ancestor(head, &wip)?
         {
             return Ok(());
         }
