@@ -7,11 +7,11 @@ mod tracker;
 
 pub use failure::Cause;
 pub use forge::{Ensured, Forge, ForgeError};
+use std::any::Any;
 pub use tracker::{
     Candidates, Link, STATUS_MARKER, TicketComment, TicketFault, TicketUpdate, TicketUpdated, Tracker,
     TrackerError,
 };
-use std::any::Any;
 
 use crate::model::{AgentEvent, Ending, Sha, State, StopReason, Time, Usage};
 use std::fmt;

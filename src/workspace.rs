@@ -1,24 +1,37 @@
 //! A ticket's workspace: a worktree of its own on a branch of its own, from the remote's base.
 //!
 //! Owns where workspaces are, whose they are, and what is kept of them. Refuses folders that are
-//! not ours, never wipes work it has not saved, and puts back what an agent changed in the parts
-//! of the repository that all worktrees share.
+//! not ours, never wipes work it has not saved, never takes a half-made tree for work, and puts
+//! back what an agent changed in the parts of the repository that all worktrees share.
 
 use crate::model::ids::short_hash;
 use crate::model::{BranchName, Sha, safe_key};
-use crate::system::git::{CommitAuthor, FetchSpec, GitError, Patches, RefPush, Remote, Repository, Worktree};
-use std::collections::BTreeMap;
+use crate::system::git::{
+    CommitAuthor, FetchSpec, GitError, Patches, RefPush, Remote, Repository, Worktree, sweep_trash,
+};
+use marker::Marker;
+use next::Start;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock};
-use std::time::SystemTime;
 
+mod found;
 mod inside;
+mod leftover;
 mod lost;
+mod marker;
+mod next;
+mod prefix;
+mod saved;
 mod seal;
 mod survey;
+#[cfg(test)]
+mod tests;
 
 pub use crate::system::git::{ChangedFile, CommitInfo, RefResult as Pushed};
+pub use found::Found;
+pub use next::Continued;
+pub use saved::SavedRef;
 pub use seal::Seal;
 
 /// All workspaces of one repository.
@@ -34,16 +47,15 @@ pub struct Workspaces {
 /// One ticket's workspace.
 #[derive(Debug)]
 pub struct Workspace {
+    repository: Repository,
     worktree: Worktree,
     key: String,
     branch: BranchName,
     base: Sha,
-    /// What hooks put there before the agent began, untracked.
-    prepared: Mutex<Prepared>,
+    /// As it is in the worktree's administrative folder.
+    marker: Mutex<Marker>,
+    continued: Continued,
 }
-
-/// Path → size and time of change.
-type Prepared = BTreeMap<String, (u64, Option<SystemTime>)>;
 
 /// What is in a workspace after an attempt.
 #[derive(Debug, Clone, Default)]
@@ -67,6 +79,11 @@ pub enum WorkspaceError {
     Foreign(String),
     /// The workspace was deleted or rewired under us.
     Damaged(String),
+    /// The remote refused a ref, in its own words.
+    Refused {
+        name: String,
+        words: String,
+    },
     Io(String),
     Git(GitError),
 }
@@ -75,6 +92,7 @@ impl fmt::Display for WorkspaceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Foreign(text) | Self::Damaged(text) | Self::Io(text) => f.write_str(text),
+            Self::Refused { name, words } => write!(f, "the remote refused {name}: {words}"),
             Self::Git(error) => write!(f, "{error}"),
         }
     }
@@ -128,9 +146,9 @@ impl Workspaces {
         Ok(self.remote.branches()?)
     }
 
-    /// A clean workspace on `branch` at `base`, or, where an interrupted run saved its work, at
-    /// `start`. Whatever an earlier run left at its place is saved under the ticket's wip ref
-    /// first.
+    /// A workspace on `branch`: clean at `base`, or, where an earlier attempt saved its work, at
+    /// `start` with its commits and its uncommitted files. Whatever an earlier run left at its
+    /// place is saved under the ticket's wip ref first, or thrown away where it is half made.
     pub fn create(
         &self,
         identifier: &str,
@@ -140,44 +158,54 @@ impl Workspaces {
     ) -> Result<Workspace, WorkspaceError> {
         let key = safe_key(identifier);
         let path = self.contained(&key)?;
-        let begun = match start {
-            // What the saved work does not build on any more is no start.
-            Some(start) => self.repository.merge_base(base, start)?.map(|base| (base, start)),
-            None => None,
-        };
-        let (base, start) = begun.unwrap_or_else(|| (base.clone(), base));
-        let made = |worktree| Workspace::new(worktree, &key, branch, &base);
-        let mut occupied = path.symlink_metadata().is_ok();
-        if !occupied {
-            match self.repository.add_worktree(&path, branch, start, false) {
-                Ok(worktree) => return Ok(made(worktree)),
+        sweep_trash(path.parent().unwrap_or(&path));
+        self.repository.clear_ref_locks(&own_refs(&key, branch))?;
+        let start = self.starting_point(&key, base, start)?;
+        let worktree = self.check_out(&key, &path, branch, &start)?;
+        let made = self.complete(&key, worktree.clone(), branch, start);
+        if made.is_err() {
+            // It has no marker: the next run throws it away where this fails.
+            let _ = self.repository.remove_worktree(&worktree);
+        }
+        made
+    }
+
+    /// A worktree with the files of the start.
+    fn check_out(
+        &self,
+        key: &str,
+        path: &Path,
+        branch: &BranchName,
+        start: &Start,
+    ) -> Result<Worktree, WorkspaceError> {
+        if path.symlink_metadata().is_err() {
+            match self.repository.add_worktree(path, branch, &start.tip, false) {
+                Ok(worktree) => return Ok(worktree),
                 // Registered with its folder gone, or the branch is there: looked into below.
-                Err(error) if error.is_refusal() => occupied = path.symlink_metadata().is_ok(),
+                Err(error) if error.is_refusal() => {}
                 Err(error) => return Err(error.into()),
             }
         }
-        self.clear(&key, &path, branch, &base, occupied)?;
-        Ok(made(self.repository.add_worktree(&path, branch, start, true)?))
+        self.clear(key, path, branch, &start.base)?;
+        Ok(self.repository.add_worktree(path, branch, &start.tip, true)?)
     }
 
-    /// What an interrupted run saved of this ticket: on the remote, unless this machine has nothing
-    /// else or has gone on from that.
-    pub fn saved(&self, identifier: &str) -> Result<Option<Sha>, WorkspaceError> {
-        let name = Self::wip_ref(identifier);
-        let there = self.remote.fetch_ref(&name)?;
-        let here = self.repository.refs(&name)?.remove(&name);
-        match (here, there) {
-            (Some(here), Some(there)) => {
-                let goes_on = self.repository.merge_base(&there, &here)?.as_ref() == Some(&there);
-                Ok(Some(if goes_on { here } else { there }))
-            }
-            (here, there) => Ok(there.or(here)),
+    /// Uncommits what had been uncommitted, and says that the workspace is whole.
+    fn complete(
+        &self,
+        key: &str,
+        worktree: Worktree,
+        branch: &BranchName,
+        start: Start,
+    ) -> Result<Workspace, WorkspaceError> {
+        if start.head != start.tip {
+            worktree.uncommit(&start.head)?;
         }
-    }
-
-    /// What the remote has under the ticket's wip ref now.
-    pub fn saved_on_remote(&self, identifier: &str) -> Result<Option<Sha>, WorkspaceError> {
-        Ok(self.remote.lookup(&Self::wip_ref(identifier))?)
+        let marker = Marker::new(key, branch, &start.base, &start.head, &start.tip);
+        marker.write(worktree.admin())?;
+        inside::sync_later(&worktree);
+        let workspace = Workspace::new(&self.repository, worktree, marker);
+        Ok(Workspace { continued: self.continued(start)?, ..workspace })
     }
 
     /// Pushes commits to branches that must not be there yet. Answers for each, in the order given.
@@ -197,51 +225,25 @@ impl Workspaces {
         self.seal.restore()
     }
 
-    /// Ends a workspace: the folder and its registration.
+    /// Ends a workspace: the folder and its registration. Killed half-way, it leaves what the next
+    /// run throws away.
     pub fn remove(&self, workspace: &Workspace) -> Result<(), WorkspaceError> {
+        Marker::drop_in(workspace.worktree.admin())?;
         Ok(self.repository.remove_worktree(&workspace.worktree)?)
     }
 
-    /// Ends what an earlier run left of a ticket that is over, and saves what is in it. Nothing
-    /// there is nothing to do; a locked or foreign folder is left alone, with an error.
-    pub fn clear_away(&self, identifier: &str, branch: &BranchName) -> Result<(), WorkspaceError> {
-        let key = safe_key(identifier);
-        if self.root.join(&key).symlink_metadata().is_err() {
-            return Ok(());
-        }
-        let path = self.contained(&key)?;
-        self.clear(&key, &path, branch, &self.base()?, true)?;
-        self.forget(std::slice::from_ref(branch))
+    /// Removes the lock files that dead processes left on Conductor's own refs and on the branches
+    /// that begin with `prefix`: for the beginning of a run, before its first fetch. Costs no call
+    /// of git.
+    pub fn clear_stale_locks(&self, prefix: &str) -> Result<(), WorkspaceError> {
+        let folder = prefix.rsplit_once('/').map(|(folder, _)| format!("refs/heads/{folder}/"));
+        let names: Vec<String> = folder.into_iter().chain(["refs/conductor/".to_owned()]).collect();
+        Ok(self.repository.clear_ref_locks(&names)?)
     }
 
     /// Deletes the local branches of workspaces that were removed.
     pub fn forget(&self, branches: &[BranchName]) -> Result<(), WorkspaceError> {
         Ok(self.repository.delete_branches(branches)?)
-    }
-
-    /// Saves what is in the workspace under the ticket's wip ref; `None` when there is nothing.
-    pub fn save(&self, workspace: &Workspace) -> Result<Option<Sha>, WorkspaceError> {
-        workspace.check_intact()?;
-        let status = workspace.worktree.status()?;
-        let head = match workspace.uncommitted(&status)? {
-            Some(prepared) => {
-                let message = format!("wip: unfinished work on {}", workspace.key);
-                workspace.worktree.commit_all(&message, self.fallback_author(), &prepared)?
-            }
-            None => status.head,
-        };
-        if head == workspace.base
-            || self.repository.range(&workspace.base, head.as_str(), 0)?.ahead.is_empty()
-        {
-            return Ok(None);
-        }
-        self.keep(&workspace.key, &head)?;
-        Ok(Some(head))
-    }
-
-    /// The full name of the ref that keeps a ticket's unfinished work.
-    pub fn wip_ref(identifier: &str) -> String {
-        wip_ref(&safe_key(identifier))
     }
 
     /// Who an agent commits as, where git would not know: it has no identity, or the agent has
@@ -283,72 +285,37 @@ impl Workspaces {
         }
         Err(WorkspaceError::Foreign(format!("{} is not inside {}", path.display(), root.display())))
     }
-
-    /// Makes room: saves and removes what an earlier run of ours left, refuses anything else.
-    fn clear(
-        &self,
-        key: &str,
-        path: &Path,
-        branch: &BranchName,
-        base: &Sha,
-        occupied: bool,
-    ) -> Result<(), WorkspaceError> {
-        let known = self.repository.worktrees()?;
-        let here = known.iter().find(|worktree| worktree.path == path);
-        if let Some(elsewhere) =
-            known.iter().find(|worktree| worktree.branch.as_ref() == Some(branch) && worktree.path != path)
-        {
-            return Err(WorkspaceError::Foreign(format!(
-                "branch {branch} is checked out in {}: switch that checkout to another branch",
-                elsewhere.path.display()
-            )));
-        }
-        match (occupied, here) {
-            (true, None) => {
-                return Err(WorkspaceError::Foreign(format!(
-                    "{} exists and is not a workspace of this repository: move it away or set workspace.root",
-                    path.display()
-                )));
-            }
-            (_, Some(worktree)) if worktree.locked => {
-                return Err(WorkspaceError::Foreign(format!(
-                    "the workspace {} is locked: `git worktree unlock` it when nobody uses it",
-                    path.display()
-                )));
-            }
-            (true, Some(_)) => {
-                let worktree = Worktree::at(path)?;
-                let left = Workspace::new(worktree, key, branch, base);
-                self.save(&left)?;
-                self.repository.remove_worktree(&left.worktree)?;
-            }
-            (false, Some(_)) => self.repository.forget_worktree(path)?,
-            (false, None) => {}
-        }
-        let name = branch.full_ref();
-        if let Some(head) = self.repository.refs(&name)?.remove(&name)
-            && !self.repository.range(base, head.as_str(), 0)?.ahead.is_empty()
-        {
-            self.keep(key, &head)?;
-        }
-        Ok(())
-    }
-
-    /// Points the wip ref at `head`; what it pointed to before stays reachable under its own name.
-    fn keep(&self, key: &str, head: &Sha) -> Result<(), WorkspaceError> {
-        let name = wip_ref(key);
-        if let Some(before) = self.repository.refs(&name)?.remove(&name)
-            && before != *head
-        {
-            let old = format!("refs/conductor/wip-earlier/{key}/{}", before.short());
-            self.repository.update_ref(&old, Some(&before))?;
-        }
-        Ok(self.repository.update_ref(&name, Some(head))?)
-    }
 }
 
 fn wip_ref(key: &str) -> String {
     format!("refs/conductor/wip/{key}")
+}
+
+fn earlier_ref(key: &str, head: &Sha) -> String {
+    format!("refs/conductor/wip-earlier/{key}/{}", head.short())
+}
+
+fn refused_ref(key: &str, head: &Sha) -> String {
+    format!("refs/conductor/refused/{key}/{}", head.short())
+}
+
+/// What a ticket's workspace writes among the refs all worktrees share.
+fn own_refs(key: &str, branch: &BranchName) -> [String; 4] {
+    [
+        branch.full_ref(),
+        wip_ref(key),
+        format!("refs/conductor/wip-earlier/{key}/"),
+        format!("refs/conductor/refused/{key}/"),
+    ]
+}
+
+/// The message of a commit that saves what had not been committed.
+fn saved_message(key: &str) -> String {
+    format!("wip: unfinished work on {key}")
+}
+
+fn is_saved_commit(key: &str, subject: &str) -> bool {
+    subject == saved_message(key)
 }
 
 /// The folder that holds the workspaces of the repository at `common_dir` when none is configured.

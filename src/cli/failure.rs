@@ -13,7 +13,6 @@ pub(super) const FAULT: u8 = 1;
 pub(super) const USAGE: u8 = 2;
 pub(super) const ATTEMPT_FAILED: u8 = 3;
 pub(super) const DEFERRED: u8 = 4;
-pub(super) const UNREACHABLE: u8 = 5;
 
 /// Why a command could not do what it was asked for.
 #[derive(Debug, Serialize)]
@@ -63,9 +62,5 @@ impl From<CycleError> for Failure {
 
 /// The exit code for trouble of a cycle.
 pub(super) fn code_of(error: &CycleError) -> u8 {
-    match error {
-        CycleError::Config(_) => USAGE,
-        CycleError::Unreachable(_) | CycleError::Limited { .. } => UNREACHABLE,
-        CycleError::Internal(_) => FAULT,
-    }
+    error.exit().code()
 }

@@ -1,13 +1,13 @@
 //! `conductor once`: one cycle.
 
 use super::args::{GlobalArgs, OnceArgs, OutputFormat};
-use super::failure::{ATTEMPT_FAILED, DEFERRED, FAULT, Failure, USAGE, code_of};
+use super::failure::{FAULT, Failure, USAGE};
 use super::wire::{Surrounding, directory, secrets, wire};
 use super::{signals, terminal};
 use crate::config::{self, Config, LoadOptions, Overrides};
 use crate::cycle::{self, Interrupt, Ran, Request};
 use crate::model::CycleReport;
-use crate::model::report::CycleStatus;
+use crate::policy::faults::Exit;
 use crate::report::{github, human, json};
 use crate::system::redact::Redactor;
 use std::fs::File;
@@ -116,12 +116,9 @@ pub(super) fn exit_code(ran: &Ran, interrupt: &Interrupt, never_fails: bool) -> 
     if let Some(signal) = interrupt.signal() {
         return signalled(signal);
     }
-    let failed = cycle::has_failures(&ran.report) && !never_fails;
-    match (&ran.trouble, ran.report.status) {
-        (Some(trouble), _) => ExitCode::from(code_of(trouble)),
-        (None, CycleStatus::Deferred) => ExitCode::from(DEFERRED),
-        (None, _) if failed => ExitCode::from(ATTEMPT_FAILED),
-        (None, _) => ExitCode::SUCCESS,
+    match ran.exit {
+        Exit::AttemptFailed if never_fails => ExitCode::SUCCESS,
+        exit => ExitCode::from(exit.code()),
     }
 }
 

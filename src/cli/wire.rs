@@ -79,6 +79,7 @@ pub(super) fn wire(
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let (repository, remote) = open(config)?;
     let sandbox = sandbox(config, surrounding, &repository)?;
+    let is_walled = sandbox.is_some();
     let mut clients = Vec::new();
     let tracker = tracker(config, &mut clients);
     let forge = forge(config, &remote, &clock, &mut clients)?;
@@ -116,6 +117,8 @@ pub(super) fn wire(
         guards: Guards { rules: config.guards.clone(), redactor },
         is_alive: Box::new(move |claim| lives(claim, &host)),
         progress,
+        sandbox: if is_walled { "bubblewrap" } else { "none" },
+        remote_name: parse_remote(remote.url()).map(|found| format!("{}/{}", found.owner, found.name)),
     };
     Ok(Wired { world, settings, clients, git: repository.stop().clone() })
 }
@@ -158,6 +161,7 @@ fn identity(surrounding: &Surrounding, clock: &dyn Clock) -> Identity {
         pid,
         pid_started: host::process_started(pid),
         ci_run_url,
+        ci_attempt: surrounding.variable("GITHUB_RUN_ATTEMPT").and_then(|attempt| attempt.parse().ok()),
     }
 }
 
@@ -370,7 +374,9 @@ fn settings(
             weights: config.weights.clone(),
         },
         preflight: config.preflight,
+        comments: config.tracker.comments,
         base_branch: config.repository.base_branch.clone(),
+        remote_id: without_credential(remote.url()),
         branch_prefix: config.repository.branch_prefix.clone(),
         lease_skew: config.state.lease_skew,
         pull_request: config.pull_request.clone(),
@@ -441,5 +447,13 @@ pub(super) fn directory(named: Option<&Path>) -> Result<PathBuf, Failure> {
     match named {
         Some(path) => here.join(path).canonicalize().map_err(|error| wrong(path, error)),
         None => Ok(here),
+    }
+}
+
+/// The address of a remote without what stands before its host.
+fn without_credential(url: &str) -> String {
+    match url.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.split_once('@')?.1))) {
+        Some((scheme, rest)) => format!("{scheme}://{rest}"),
+        None => url.to_owned(),
     }
 }

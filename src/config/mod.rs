@@ -21,8 +21,8 @@ pub use formats::parse_duration;
 use crate::model::Secret;
 use crate::model::settings::{
     AgentLimits, Backoff, Budget, CodexSettings, GateSpec, GuardRules, Hooks, Limits, ModelsByClass,
-    PreflightSettings, PullRequestSettings, RateLimitSettings, RepositorySettings, StateSettings, Template,
-    TrackerRules, Weights, WorkspaceSettings,
+    PreflightSettings, PullRequestSettings, RateLimitSettings, RepositorySettings, StateSettings,
+    StatusComments, Template, TrackerRules, Weights, WorkspaceSettings,
 };
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -62,6 +62,7 @@ pub struct Config {
 pub struct TrackerConfig {
     pub kind: TrackerKind,
     pub rules: TrackerRules,
+    pub comments: StatusComments,
 }
 
 #[derive(Debug, Clone)]

@@ -87,8 +87,7 @@ pub(super) fn dispatch(run: &Run<'_>, selection: &Selection, request: &Request, 
                 scope.spawn(move || {
                     let id = next.id.clone();
                     let tell = |news| drop(sender.send((id.clone(), news)));
-                    let bid =
-                        Bid { issue: &next, selection, force: request.force, own, seen, deadline };
+                    let bid = Bid { issue: &next, selection, force: request.force, own, seen, deadline };
                     let free = || tell(FromWorker::AgentsDone);
                     let ended = catch_unwind(AssertUnwindSafe(|| one(run, &bid, stops, &free)));
                     tell(FromWorker::Ended(ended.unwrap_or(Ended::Lost)));
@@ -124,7 +123,9 @@ pub(super) fn dispatch(run: &Run<'_>, selection: &Selection, request: &Request, 
 
 fn one(run: &Run<'_>, bid: &Bid<'_>, stops: &Stops<'_>, free: &dyn Fn()) -> Ended {
     match claim::take(run, bid) {
-        Ok(Taken::Claimed(claimed)) => Ended::Worked(Box::new(ticket::run_ticket(run, &claimed, stops, free))),
+        Ok(Taken::Claimed(claimed)) => {
+            Ended::Worked(Box::new(ticket::run_ticket(run, &claimed, stops, free)))
+        }
         Ok(Taken::Skipped(skipped)) => Ended::Skipped(skipped),
         Err(error) => Ended::Stopped(error),
     }
@@ -206,9 +207,7 @@ fn look_at_tickets(run: &Run<'_>, running: &HashMap<IssueId, Issue>, stops: &Sto
     let fresh: HashMap<&IssueId, &Issue> = fresh.iter().map(|issue| (&issue.id, issue)).collect();
     for issue in running.values() {
         let change = match fresh.get(&issue.id) {
-            Some(now) => {
-                ongoing::change(issue, now, &run.settings.tracker).map(|change| change.to_string())
-            }
+            Some(now) => ongoing::change(issue, now, &run.settings.tracker).map(|change| change.to_string()),
             None => Some("the tracker has it no longer".to_owned()),
         };
         if let Some(change) = change {

@@ -75,8 +75,8 @@ pub enum EvolveError {
 impl fmt::Display for EvolveError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Held(hold) => {
-                write!(f, "deferred until {}: {}", hold.until.format("%F %T UTC"), hold.why)
+            Self::Held(deferral) => {
+                write!(f, "deferred until {}: {}", deferral.until.format("%F %T UTC"), deferral.why)
             }
             Self::Limited { until: Some(until), why } => {
                 write!(f, "deferred until {}: {why}", until.format("%F %T UTC"))
@@ -98,8 +98,8 @@ pub fn evolve(
     evolving: &Evolving<'_>,
     interrupt: &Interrupt,
 ) -> Result<Proposed, EvolveError> {
-    if let Some(hold) = hold(evolving.state, settings, world.clock.now()) {
-        return Err(EvolveError::Held(hold));
+    if let Some(deferral) = deferral::of(evolving.state, settings, world.clock.now()) {
+        return Err(EvolveError::Held(deferral));
     }
     let clock = world.clock.as_ref();
     let deadline = settings.limits.deadline.unwrap_or(Duration::MAX);

@@ -28,7 +28,9 @@ pub(super) fn of_tracker(run: &Run<'_>, what: &str, error: &TrackerError) -> Fau
             .remedy("replace the tracker's key; `conductor once` goes on where it stopped"),
         TrackerError::Forbidden(_) => Fault::new(FaultKind::TrackerForbidden, message, now)
             .remedy("give the tracker's key the right to write, or use one that has it"),
-        TrackerError::Config(_) | TrackerError::NotFound(_) => Fault::new(FaultKind::TrackerRefused, message, now),
+        TrackerError::Config(_) | TrackerError::NotFound(_) => {
+            Fault::new(FaultKind::TrackerRefused, message, now)
+        }
     };
     met(run, Service::Tracker, fault)
 }
@@ -46,7 +48,8 @@ pub(super) fn of_forge(run: &Run<'_>, branch: &BranchName, error: &ForgeError) -
     let allow = |what: &str| format!("{what}; the next run opens it; {by_hand}");
     let fault = match error {
         ForgeError::Unreachable { .. } | ForgeError::Protocol(_) => {
-            Fault::new(FaultKind::ForgeUnreachable, message, now).remedy(format!("the next run opens it; {by_hand}"))
+            Fault::new(FaultKind::ForgeUnreachable, message, now)
+                .remedy(format!("the next run opens it; {by_hand}"))
         }
         ForgeError::RateLimited { until, .. } => {
             Fault::new(FaultKind::ForgeLimited, message, now).not_before(believed(run, *until))

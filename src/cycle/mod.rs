@@ -115,6 +115,9 @@ fn turn(run: &Run<'_>, request: &Request, told: &mut Told) -> Result<(), CycleEr
         recover::foresee(run, &mut polled)?;
     } else {
         let recovery = run.watch.time("recover", None, || recover::recover(run, &mut polled))?;
+        if run.ledger.was_rewound() {
+            recover::rewound::adopt(run, &polled)?;
+        }
         told.recovered = recovery.recovered;
         told.advanced = recovery.advanced;
         told.trouble = recovery.trouble;

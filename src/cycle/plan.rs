@@ -89,11 +89,7 @@ fn planned(run: &Run<'_>, issue: &Issue, selection: &Selection, state: &State) -
         difficulty,
         model: choice.model,
         model_reason: Some(choice.reason),
-        overlaps: selection
-            .judged
-            .get(&issue.id)
-            .map(|judged| judged.overlaps.clone())
-            .unwrap_or_default(),
+        overlaps: selection.judged.get(&issue.id).map(|judged| judged.overlaps.clone()).unwrap_or_default(),
         attempt: Some(attempt),
         advice: advice(&issue.id, state),
     }

@@ -3,7 +3,7 @@
 use crate::model::{IssueId, StopReason};
 use crate::ports::Clock;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -34,13 +34,11 @@ pub struct Stops<'c> {
     pub deadline: Duration,
     /// Tickets that changed, with what happened to them.
     changed: Mutex<HashMap<IssueId, String>>,
-    /// No agent can work until the provider's limit is lifted.
-    limited: AtomicBool,
 }
 
 impl<'c> Stops<'c> {
     pub fn new(interrupt: &'c Interrupt, clock: &'c dyn Clock, deadline: Duration) -> Self {
-        Self { interrupt, clock, deadline, changed: Mutex::default(), limited: AtomicBool::new(false) }
+        Self { interrupt, clock, deadline, changed: Mutex::default() }
     }
 
     /// Why the work on this issue must end now, if it must.
@@ -60,15 +58,6 @@ impl<'c> Stops<'c> {
     /// Whether everything must end.
     pub fn all(&self) -> bool {
         self.for_all().is_some()
-    }
-
-    /// Notes that an agent ran into its limit: it holds for those that have not begun.
-    pub fn limit_was_hit(&self) {
-        self.limited.store(true, Ordering::SeqCst);
-    }
-
-    pub fn is_limited(&self) -> bool {
-        self.limited.load(Ordering::SeqCst)
     }
 
     /// Notes that a ticket changed so that its work must end.

@@ -3,8 +3,8 @@
 
 use super::deliver::{self, Parcel, Unwritten, settle};
 use super::faults;
-use super::run::Run;
 use super::recover::kept_result;
+use super::run::Run;
 use super::stop::Stops;
 use super::told;
 use super::work::context;
@@ -28,7 +28,12 @@ pub(super) struct Worked {
 }
 
 /// From the claim to the record. `free` is called when no agent or check of it runs any more.
-pub(super) fn run_ticket(run: &Run<'_>, claimed: &ClaimedIssue, stops: &Stops<'_>, free: &dyn Fn()) -> Worked {
+pub(super) fn run_ticket(
+    run: &Run<'_>,
+    claimed: &ClaimedIssue,
+    stops: &Stops<'_>,
+    free: &dyn Fn(),
+) -> Worked {
     let issue = &claimed.issue;
     let _span = tracing::info_span!("issue", issue = %issue.identifier).entered();
     let begun = run.watch.elapsed();

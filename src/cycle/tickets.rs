@@ -5,7 +5,7 @@ use super::run::Run;
 use crate::model::settings::StatusComments;
 use crate::model::{Issue, IssueId, IssueRecord, Time};
 use crate::policy::status_comment::{self, Standing};
-use crate::policy::{ongoing, faults};
+use crate::policy::{faults, ongoing};
 use crate::ports::{TicketComment, TicketUpdate, TicketUpdated, TrackerError};
 use std::collections::HashMap;
 
@@ -13,9 +13,8 @@ use std::collections::HashMap;
 pub(super) fn look(run: &Run<'_>, issue: &Issue) -> Result<Option<Issue>, TrackerError> {
     let name = Some(issue.identifier.as_str());
     let slot = run.looks.slot();
-    let looked = run
-        .watch
-        .time("refresh", name, || slot.call(issue.id.clone(), |ids| refresh_all(run, &ids)));
+    let looked =
+        run.watch.time("refresh", name, || slot.call(issue.id.clone(), |ids| refresh_all(run, &ids)));
     looked.unwrap_or_else(|| Err(TrackerError::Protocol("nobody answered for the ticket".to_owned())))
 }
 
@@ -47,7 +46,9 @@ pub(super) fn write(
 pub(super) fn comment(run: &Run<'_>, record: &IssueRecord, attempt: Option<u32>) -> Option<TicketComment> {
     let is_wanted = match run.settings.comments {
         StatusComments::All => true,
-        StatusComments::Failures => record.fault.as_ref().is_some_and(is_trouble) || record.blocked_reason().is_some(),
+        StatusComments::Failures => {
+            record.fault.as_ref().is_some_and(is_trouble) || record.blocked_reason().is_some()
+        }
         StatusComments::Off => false,
     };
     is_wanted.then(|| {

@@ -5,8 +5,8 @@ use crate::gates::commands::Commands;
 use crate::guards::Guards;
 use crate::model::progress::Progress;
 use crate::model::settings::{
-    AgentLimits, Backoff, Budget, KeepWorkspace, Limits, ModelRules, PreflightSettings, PullRequestSettings, RateLimitSettings,
-    StatusComments, Template, TrackerRules,
+    AgentLimits, Backoff, Budget, KeepWorkspace, Limits, ModelRules, PreflightSettings, PullRequestSettings,
+    RateLimitSettings, StatusComments, Template, TrackerRules,
 };
 use crate::model::{Claim, CycleReport, Fault, RunId, Secret, Time};
 use crate::policy::faults::{self, Exit};
@@ -166,6 +166,7 @@ impl From<StoreError> for CycleError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Config(text) => Self::Config(text),
+            StoreError::Machine(text) => Self::Internal(text),
             StoreError::Unreachable(_) | StoreError::Unreadable(_) => Self::Unreachable(error.to_string()),
         }
     }
@@ -186,7 +187,6 @@ impl From<WorkspaceError> for CycleError {
         Self::Unreachable(error.to_string())
     }
 }
-
 
 impl Settings {
     /// Times told by others are believed up to so far from now.

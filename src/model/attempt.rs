@@ -146,6 +146,8 @@ pub struct Attempt {
     pub failure: Option<Failure>,
     /// The fault, where it is told more exactly than by the failure.
     pub fault: Option<FaultKind>,
+    /// A limit of the provider that is known by words alone.
+    pub limit_by_words: bool,
     pub phase: Phase,
     pub tool_calls: u64,
     pub files_modified: u64,

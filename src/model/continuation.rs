@@ -14,3 +14,6 @@ impl Continuation {
         self.commits.is_empty() && self.uncommitted.is_empty()
     }
 }
+
+/// Nothing to go on from.
+pub static CLEAN: Continuation = Continuation { commits: Vec::new(), uncommitted: Vec::new() };

@@ -6,8 +6,8 @@ use super::state::{Claim, DayUsage, OutcomeRecord, RateLimit, State, VERSION, Wr
 use super::{IssueId, IssueRecord, Time};
 use serde::de::DeserializeOwned;
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
-use serde_json::value::RawValue;
 use serde_json::Value;
+use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
 /// The largest document that is read.

@@ -144,7 +144,9 @@ impl FaultKind {
             | Self::TrackerUnauthorized
             | Self::TrackerForbidden
             | Self::TrackerRefused => Owner::Permission,
-            Self::WorkspaceTaken | Self::BranchTaken | Self::TicketChanged | Self::Interrupted => Owner::Person,
+            Self::WorkspaceTaken | Self::BranchTaken | Self::TicketChanged | Self::Interrupted => {
+                Owner::Person
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 //! nothing else writes to standard output.
 
 use super::plan::Complexity;
-use super::{Fault, Failure, GateResult, Outcome, Phase, StageName, Time, Usage};
+use super::{Failure, Fault, GateResult, Outcome, Phase, StageName, Time, Usage};
 use serde::Serialize;
 
 #[derive(Debug, Clone, Serialize)]

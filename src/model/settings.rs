@@ -83,6 +83,8 @@ pub struct AgentLimits {
     /// Further turns for a session whose gates failed.
     pub max_fix_turns: u32,
     pub usd_per_issue: Option<f64>,
+    /// A further attempt starts from a clean base instead of the work so far.
+    pub fresh_retry: bool,
 }
 
 /// What may be spent on one UTC day; nothing is begun past it.
@@ -98,6 +100,17 @@ impl Budget {
     pub fn is_daily(&self) -> bool {
         self.tokens_per_day.is_some() || self.usd_per_day.is_some()
     }
+}
+
+/// What is written on tickets besides their state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum StatusComments {
+    /// One comment per ticket that says where the work stands.
+    #[default]
+    All,
+    /// Only when something needs a person.
+    Failures,
+    Off,
 }
 
 /// How Codex is driven.

@@ -211,7 +211,17 @@ impl State {
                 WITHHELD.clone_into(text);
             }
         };
-        state.issues.values_mut().for_each(|record| withhold(&mut record.blocked_reason));
+        for record in state.issues.values_mut() {
+            if let Some(fault) = &mut record.fault {
+                WITHHELD.clone_into(&mut fault.message);
+                fault.remedy = None;
+            }
+            match &mut record.stage {
+                Stage::Blocked(block) => WITHHELD.clone_into(&mut block.why),
+                Stage::Waiting(wait) => WITHHELD.clone_into(&mut wait.why),
+                _ => {}
+            }
+        }
         state.outcomes.iter_mut().for_each(|outcome| withhold(&mut outcome.error_tail));
         state
     }

@@ -17,6 +17,7 @@ fn attempt_of(outcome: &OutcomeRecord) -> Attempt {
         outcome: outcome.outcome,
         failure: outcome.failure,
         fault: None,
+        limit_by_words: false,
         phase: outcome.phase,
         tool_calls: outcome.tool_calls,
         files_modified: outcome.files_modified,

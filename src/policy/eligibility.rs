@@ -1,9 +1,9 @@
 //! Whether an issue may be worked on now, and if not, by which rule. Looks at one issue alone:
 //! slots, overlap and trust are judged elsewhere.
 
+use crate::model::document::Place;
 use crate::model::report::SkipReason;
 use crate::model::settings::{AssigneeRule, Limits, TrackerRules};
-use crate::model::document::Place;
 use crate::model::{
     Blocker, Claim, Issue, IssueRecord, IssueStatus, RecordedPullRequest, Stage, State, StateKind, Time,
 };
@@ -95,7 +95,11 @@ fn claimed(claim: Option<&Claim>, rules: &Rules) -> Option<Skip> {
 fn damaged(issue: &Issue, state: &State) -> Option<Skip> {
     let id = issue.id.as_str();
     let found = state.damage_of(Place::Claim, id).or_else(|| state.damage_of(Place::Issue, id))?;
-    let detail = format!("{}; see `conductor state verify`, then `conductor retry {}`", found.sentence(), issue.identifier);
+    let detail = format!(
+        "{}; see `conductor state verify`, then `conductor retry {}`",
+        found.sentence(),
+        issue.identifier
+    );
     Some(Skip::new(SkipReason::Damaged, detail))
 }
 

@@ -71,7 +71,8 @@ mod tests {
             ticket.labels = labels.iter().map(|label| (*label).to_owned()).collect();
             ticket
         };
-        let told = |before: &Issue, now: &Issue| change(before, now, &tracker).map(|change| change.to_string());
+        let told =
+            |before: &Issue, now: &Issue| change(before, now, &tracker).map(|change| change.to_string());
         let ordinary = with("Todo", &["agent"]);
         for state in ["Todo", "In Progress", "In Review"] {
             assert_eq!(told(&ordinary, &with(state, &["Agent"])), None, "{state}");

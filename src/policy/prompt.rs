@@ -3,7 +3,7 @@
 
 use crate::model::settings::GateSpec;
 use crate::model::text::{cut, one_line, tail, visible};
-use crate::model::{Capture, Issue, OutcomeRecord};
+use crate::model::{Capture, Continuation, Issue, OutcomeRecord};
 use std::fmt::Write;
 
 /// A longer description is cut, with a note.
@@ -31,6 +31,8 @@ pub struct Brief<'a> {
     pub page: Option<&'a str>,
     /// Sentences of advice drawn from them.
     pub adjustments: &'a [String],
+    /// The work of the attempt before, where this one goes on from it.
+    pub continues: &'a Continuation,
     /// The checks that will be run on the result.
     pub gates: &'a [GateSpec],
     /// Random and unguessable; marks where untrusted text begins and ends.
@@ -44,6 +46,7 @@ pub fn render(brief: &Brief) -> String {
     if brief.attempt > 1 || !brief.prior.is_empty() {
         prompt.push_str(&history(brief));
     }
+    prompt.push_str(&continuation(brief));
     prompt.push_str(&instructions(brief));
     prompt
 }
@@ -116,6 +119,34 @@ pub(super) fn ticket(issue: &Issue) -> String {
 pub(super) fn fenced(what: &str, text: &str, boundary: &str) -> String {
     let text = if boundary.is_empty() { text.to_owned() } else { text.replace(boundary, "") };
     format!("----- begin {what} {boundary} -----\n{}\n----- end {what} {boundary} -----\n\n", text.trim_end())
+}
+
+/// What is there already: the work so far is gone on with, not done again.
+fn continuation(brief: &Brief) -> String {
+    let Continuation { commits, uncommitted } = brief.continues;
+    if brief.continues.is_empty() {
+        return String::new();
+    }
+    let mut text = String::from(
+        "The work of the attempt before this one is in this directory: go on from it, do not begin again.\n\n",
+    );
+    let mut listed = |what: &str, items: &[String]| {
+        if items.is_empty() {
+            return;
+        }
+        let shown: Vec<String> =
+            items.iter().take(NOTES).map(|item| format!("- {}", cut(&one_line(item), 200))).collect();
+        let more = items.len().saturating_sub(NOTES);
+        let mut list = shown.join("\n");
+        if more > 0 {
+            let _ = write!(list, "\n- and {more} more");
+        }
+        let _ = writeln!(text, "{what}:\n");
+        text.push_str(&fenced("list", &list, brief.boundary));
+    };
+    listed("Commits that are there", commits);
+    listed("Files that are changed and not committed", uncommitted);
+    text
 }
 
 fn history(brief: &Brief) -> String {
@@ -288,6 +319,7 @@ mod tests {
             captures: &[],
             page: None,
             adjustments: &[],
+            continues: &crate::model::continuation::CLEAN,
             gates: &[],
             boundary: BOUNDARY,
         }

@@ -1,12 +1,15 @@
 //! Again or not, when, and with what advice: within a cycle and across cycles. A limit of the
 //! provider or an interruption is never the issue's fault and spends nothing.
 
+use super::faults;
 use super::symptom;
 use crate::model::settings::{Backoff, Limits};
 use crate::model::{Attempt, Failure, Fault, FaultKind, IssueRecord, Outcome, Stage, Time, stage};
-use super::faults;
 use chrono::TimeDelta;
 use std::time::Duration;
+
+/// Limits in a row that are believed on words alone; a further one spends an attempt.
+const BELIEVED_WORDS: u32 = 2;
 
 /// What follows an attempt within the same cycle.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,10 +59,18 @@ pub fn record_after(
         Outcome::Interrupted => interrupted(record, limits),
         Outcome::Failure | Outcome::Partial => {
             let fault = fault_of(record, attempt, now);
-            if faults::consequence(fault.owner).spends_attempt {
+            let is_worn_out = attempt.limit_by_words && record.word_limits >= BELIEVED_WORDS;
+            if is_worn_out {
+                let words = Fault::new(FaultKind::AgentExit, fault.message, now);
+                failed(record, attempt, words, limits, backoff, now)
+            } else if faults::consequence(fault.owner).spends_attempt {
                 failed(record, attempt, fault, limits, backoff, now)
             } else {
-                unspent(record, fault)
+                let word_limits = match attempt.limit_by_words {
+                    true => record.word_limits.saturating_add(1),
+                    false => record.word_limits,
+                };
+                IssueRecord { word_limits, ..unspent(record, fault) }
             }
         }
     }
@@ -81,8 +92,10 @@ pub fn renewed(record: &IssueRecord) -> IssueRecord {
 /// What an attempt that failed is recorded as.
 fn fault_of(record: &IssueRecord, attempt: &Attempt, now: Time) -> Fault {
     let failure = class_of(attempt).unwrap_or(Failure::AgentExit);
-    let words = attempt.error_tail.clone().unwrap_or_else(|| format!("the attempt ended as {}", failure.word()));
-    Fault::new(attempt.fault.unwrap_or(FaultKind::of_failure(failure)), words, now).after(record.fault.as_ref())
+    let words =
+        attempt.error_tail.clone().unwrap_or_else(|| format!("the attempt ended as {}", failure.word()));
+    Fault::new(attempt.fault.unwrap_or(FaultKind::of_failure(failure)), words, now)
+        .after(record.fault.as_ref())
 }
 
 /// The record after an interruption: counted apart from failures, and too many of them block.
@@ -200,22 +213,43 @@ mod tests {
         let second = Attempt { number: 2, ..failure(Failure::GateFailed, Phase::Testing) };
         let twice = after(&once, &second);
         assert_eq!((twice.status(), twice.attempts), (IssueStatus::Blocked, 2));
-        assert_eq!(
-            twice.blocked_reason(),
-            Some("failed 2 times while testing, likely a structural problem")
-        );
+        assert_eq!(twice.blocked_reason(), Some("failed 2 times while testing, likely a structural problem"));
         assert_eq!(twice.next_attempt_at(), None);
         assert_stops(next(&once, &second, 1), "structural");
     }
 
     #[test]
-    fn surroundings_that_fail_twice_are_no_structural_problem() {
-        for class in [Failure::Publish, Failure::HookFailed, Failure::Workspace] {
-            let failed = failure(class, Phase::Committing);
-            let twice = after(&after(&record(IssueStatus::Running), &failed), &failed);
-            assert_eq!(twice.status(), IssueStatus::Failed, "{class:?}");
-            assert_eq!(after(&twice, &failed).status(), IssueStatus::Blocked, "{class:?}");
+    fn a_hook_that_fails_twice_is_no_structural_problem() {
+        let failed = failure(Failure::HookFailed, Phase::Committing);
+        let twice = after(&after(&record(IssueStatus::Running), &failed), &failed);
+        assert_eq!(twice.status(), IssueStatus::Failed);
+        assert_eq!(after(&twice, &failed).status(), IssueStatus::Blocked);
+    }
+
+    #[test]
+    fn what_is_not_the_tickets_fault_spends_nothing_however_often() {
+        let mut known = record(IssueStatus::Running);
+        let login =
+            Attempt { fault: Some(FaultKind::NotLoggedIn), ..failure(Failure::AgentExit, Phase::Reading) };
+        for attempt in [failure(Failure::Workspace, Phase::Reading), login] {
+            for tries in 1..=5 {
+                known = after(&known, &attempt);
+                assert_eq!((known.attempts, known.failures(), known.status()), (0, 0, IssueStatus::Failed));
+                assert_eq!(known.fault.as_ref().map(|fault| fault.tries), Some(tries));
+            }
         }
+    }
+
+    #[test]
+    fn a_third_limit_in_a_row_that_is_known_by_words_alone_spends_an_attempt() {
+        let words = Attempt { limit_by_words: true, ..failure(Failure::RateLimited, Phase::Testing) };
+        let mut known = record(IssueStatus::Running);
+        for _ in 0..2 {
+            known = after(&known, &words);
+            assert_eq!((known.attempts, known.failures()), (0, 0));
+        }
+        known = after(&known, &words);
+        assert_eq!((known.attempts, known.failures(), known.word_limits), (1, 1, 0));
     }
 
     #[test]
@@ -251,7 +285,7 @@ mod tests {
     fn a_later_success_clears_earlier_failures() {
         let failed = after(&record(IssueStatus::Running), &failure(Failure::AgentExit, Phase::Testing));
         let ended = after(&failed, &Attempt { number: 2, ..attempt(Outcome::Success, None, "") });
-        assert_eq!((ended.status(), ended.failures(), ended.attempts), (IssueStatus::InReview, 0, 2));
+        assert_eq!((ended.stage.clone(), ended.failures(), ended.attempts), (Stage::Claimed, 0, 2));
         assert_eq!(ended.next_attempt_at(), None);
         let idle = after(&failed, &attempt(Outcome::NoChanges, None, ""));
         assert_eq!((idle.status(), idle.failures()), (IssueStatus::NoChanges, 0));
@@ -264,7 +298,7 @@ mod tests {
         for times in 1..=3 {
             record = after(&record, &stopped);
             assert_eq!((record.interruptions, record.failures(), record.attempts), (times, 0, 0));
-            assert_eq!(record.status(), IssueStatus::Running);
+            assert_eq!(record.status(), IssueStatus::Failed);
         }
         record = after(&record, &stopped);
         assert_eq!(record.status(), IssueStatus::Blocked);

@@ -84,6 +84,7 @@ pub fn attempt(outcome: Outcome, failure: Option<Failure>, tail: &str) -> Attemp
         outcome,
         failure,
         fault: None,
+        limit_by_words: false,
         phase: Phase::Implementing,
         tool_calls: 3,
         files_modified: 1,

@@ -154,7 +154,10 @@ mod tests {
         assert!(said(&known, None).contains("in review: pull request [#17](https://x/17)"));
         known.stage = Stage::blocked("failed 3 times");
         let text = said(&known, None);
-        assert!(text.contains("blocked: failed 3 times") && text.contains("`conductor retry ENG-1`"), "{text}");
+        assert!(
+            text.contains("blocked: failed 3 times") && text.contains("`conductor retry ENG-1`"),
+            "{text}"
+        );
     }
 
     #[test]
@@ -166,7 +169,13 @@ mod tests {
         let fault = Fault::new(FaultKind::ForgeForbidden, "forge does not allow it: @everyone", at(0));
         known.fault = Some(fault.remedy("allow it"));
         let text = said(&known, None);
-        for part in ["still to be opened", "no agent runs again", "An operator's turn", "Next: allow it", "conductor/ENG-1"] {
+        for part in [
+            "still to be opened",
+            "no agent runs again",
+            "An operator's turn",
+            "Next: allow it",
+            "conductor/ENG-1",
+        ] {
             assert!(text.contains(part), "{part}: {text}");
         }
         assert!(text.contains("```\nforge does not allow it: @everyone\n```"), "{text}");

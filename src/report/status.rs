@@ -36,7 +36,7 @@ impl<'s> Standing<'s> {
             |record: &IssueRecord| state.claims.values().any(|claim| claim.identifier == record.identifier);
         let with = |status: IssueStatus| -> Vec<&'s IssueRecord> {
             let records = state.issues.values();
-            records.filter(|record| record.status == status && !claimed(record)).collect()
+            records.filter(|record| record.status() == status && !claimed(record)).collect()
         };
         Self {
             updated_at: state.updated_at,
@@ -89,13 +89,13 @@ pub fn render(standing: &Standing<'_>, now: Time, out: &mut dyn Write) -> io::Re
         line(out, "in review", &record.identifier, url)?;
     }
     for record in &standing.waiting {
-        let next = record.next_attempt_at.filter(|next| *next > now).map(moment);
+        let next = record.next_attempt_at().filter(|next| *next > now).map(moment);
         let next =
             next.map_or("to be tried again".to_owned(), |next| format!("to be tried again after {next}"));
         line(out, "failed", &record.identifier, &next)?;
     }
     for record in &standing.blocked {
-        line(out, "blocked", &record.identifier, record.blocked_reason.as_deref().unwrap_or_default())?;
+        line(out, "blocked", &record.identifier, record.blocked_reason().unwrap_or_default())?;
     }
     for outcome in standing.outcomes {
         let failure = outcome.failure.map_or(String::new(), |failure| format!(" ({})", failure.word()));

@@ -21,7 +21,10 @@ mod objects;
 mod remote;
 mod ssh;
 mod stale;
+mod stale_locks;
 mod stop;
+mod trash;
+mod unfinished;
 mod words;
 mod worktree;
 
@@ -31,6 +34,7 @@ pub use lock::{RepositoryLock, lock_file};
 pub use objects::{ChangedFile, CommitAuthor, CommitInfo, Entry, Object, Patches, Range, parse_tree};
 pub use remote::{Credential, FetchSpec, RefPush, RefResult, Remote, remote_url};
 pub use stop::GitStop;
+pub use trash::{delete as delete_folder, place_for as trash_for, sweep as sweep_trash};
 pub use words::HostWords;
 pub use worktree::{Registered, Worktree, WorktreeStatus};
 
@@ -161,12 +165,6 @@ impl Repository {
             None => self.git(["update-ref", "-d", name]).done(),
         };
         self.past_stale_locks(update)
-    }
-
-    /// Points several refs somewhere in one call, all or none.
-    pub fn update_refs(&self, updates: &[(String, Sha)]) -> Result<(), GitError> {
-        let lines: String = updates.iter().map(|(name, sha)| format!("update {name} {sha}\n")).collect();
-        self.past_stale_locks(|| self.git(["update-ref", "--stdin"]).stdin(lines.as_str()).done())
     }
 
     /// Tries again when what failed may have failed on a lock that a dead process left.

@@ -1,21 +1,28 @@
 //! One ticket's workspace from inside: what is uncommitted, what the work comes to, the page for
 //! the agent, and whether the folder is still the one that was made.
 
-use super::{Prepared, Work, Workspace, WorkspaceError, Workspaces};
+use super::marker::{Marker, Stamp};
+use super::{Continued, Work, Workspace, WorkspaceError, Workspaces};
 use crate::model::{BranchName, Sha};
 use crate::system::git::{ChangedFile, GitError, Repository, Worktree, WorktreeStatus};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
 
 /// A folder of ours in a workspace.
 const PAGES: &str = ".conductor-context";
 const PAGE: &str = ".conductor-context/earlier-attempts.md";
 
 impl Workspace {
-    pub(super) fn new(worktree: Worktree, key: &str, branch: &BranchName, base: &Sha) -> Self {
-        let (key, branch, base) = (key.to_owned(), branch.clone(), base.clone());
-        Self { worktree, key, branch, base, prepared: Mutex::default() }
+    pub(super) fn new(repository: &Repository, worktree: Worktree, marker: Marker) -> Self {
+        Self {
+            repository: repository.clone(),
+            worktree,
+            key: marker.key.clone(),
+            branch: marker.branch.clone(),
+            base: marker.base.clone(),
+            marker: Mutex::new(marker),
+            continued: Continued::default(),
+        }
     }
 
     pub fn path(&self) -> &Path {
@@ -29,31 +36,46 @@ impl Workspace {
     /// Notes what is there before the agent begins: as long as it stays as it is, it is no work.
     pub fn note_prepared(&self) -> Result<(), WorkspaceError> {
         let untracked = self.worktree.untracked()?.into_iter();
-        *self.prepared() =
-            untracked.filter_map(|path| self.stamp(&path).map(|stamp| (path, stamp))).collect();
-        Ok(())
+        let prepared = untracked.filter_map(|path| self.stamp(&path).map(|stamp| (path, stamp))).collect();
+        let mut marker = self.marker();
+        if marker.prepared == prepared {
+            return Ok(());
+        }
+        marker.prepared = prepared;
+        marker.write(self.worktree.admin())
+    }
+
+    pub(super) fn note_saved(&self, head: &Sha) -> Result<(), WorkspaceError> {
+        let mut marker = self.marker();
+        marker.saved = Some(head.clone());
+        marker.write(self.worktree.admin())
+    }
+
+    pub(super) fn note_refused(&self) -> Result<(), WorkspaceError> {
+        let mut marker = self.marker();
+        marker.refused = true;
+        marker.write(self.worktree.admin())
     }
 
     /// Whether there is uncommitted work, and what beside it is only prepared.
     pub(super) fn uncommitted(&self, status: &WorktreeStatus) -> Result<Option<Vec<String>>, GitError> {
-        let before = self.prepared();
-        if !status.is_dirty || before.is_empty() {
+        let marker = self.marker();
+        if !status.is_dirty || marker.prepared.is_empty() {
             return Ok(status.is_dirty.then(Vec::new));
         }
         let is_prepared =
-            |path: &String| before.get(path).is_some_and(|then| self.stamp(path) == Some(*then));
+            |path: &String| marker.prepared.get(path).is_some_and(|then| self.stamp(path) == Some(*then));
         let (prepared, work): (Vec<_>, Vec<_>) =
             self.worktree.untracked()?.into_iter().partition(is_prepared);
         Ok((status.is_changed || !work.is_empty()).then_some(prepared))
     }
 
-    fn stamp(&self, path: &str) -> Option<(u64, Option<SystemTime>)> {
-        let file = self.path().join(path).symlink_metadata().ok()?;
-        Some((file.len(), file.modified().ok()))
+    fn stamp(&self, path: &str) -> Option<Stamp> {
+        Stamp::of(&self.path().join(path))
     }
 
-    fn prepared(&self) -> MutexGuard<'_, Prepared> {
-        self.prepared.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn marker(&self) -> MutexGuard<'_, Marker> {
+        self.marker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Commits what is uncommitted and tells what there is. The diff's text is read up to
@@ -78,7 +100,7 @@ impl Workspace {
             // Commits that undo each other are nothing to review.
             return Ok(Work::default());
         }
-        let links = self.links(&all.repository, &head, &work.files)?;
+        let links = links(&all.repository, &head, &work.files)?;
         Ok(Work { head: Some(head), links, ..work })
     }
 
@@ -96,31 +118,6 @@ impl Workspace {
             missing_base_commits: range.behind,
             ..Work::default()
         })
-    }
-
-    /// Where the symbolic links of a change point.
-    fn links(
-        &self,
-        repository: &Repository,
-        head: &Sha,
-        files: &[ChangedFile],
-    ) -> Result<Vec<(String, String)>, GitError> {
-        let paths: Vec<&str> =
-            files.iter().filter(|file| file.new_mode == "120000").map(|file| file.path.as_str()).collect();
-        if paths.is_empty() {
-            return Ok(Vec::new());
-        }
-        let names: Vec<String> = paths.iter().map(|path| format!("{head}:{path}")).collect();
-        let blobs = repository.objects(&names)?;
-        Ok(paths
-            .into_iter()
-            .zip(blobs)
-            .map(|(path, blob)| {
-                let target =
-                    blob.map(|blob| String::from_utf8_lossy(&blob.data).into_owned()).unwrap_or_default();
-                (path.to_owned(), target)
-            })
-            .collect())
     }
 
     /// Puts a page for the agent where git does not see it: a folder that ignores itself. Its path
@@ -146,10 +143,20 @@ impl Workspace {
         Ok(Some(PAGE))
     }
 
-    /// Back to a clean start for the next attempt.
+    /// Back to a clean start for the next attempt. Killed half-way, it leaves what the next run
+    /// throws away.
     pub fn reset(&self) -> Result<(), WorkspaceError> {
-        self.prepared().clear();
-        Ok(self.worktree.reset(&self.branch, &self.base)?)
+        self.check_intact()?;
+        let admin = self.worktree.admin();
+        Marker::drop_in(admin)?;
+        self.worktree.clear_locks()?;
+        self.worktree.forget_unfinished()?;
+        self.worktree.reset(&self.branch, &self.base)?;
+        let marker = Marker::new(&self.key, &self.branch, &self.base, &self.base, &self.base);
+        marker.write(admin)?;
+        sync_later(&self.worktree);
+        *self.marker() = marker;
+        Ok(())
     }
 
     /// Whether the folder is still there and still this worktree. A deleted one would read as
@@ -166,6 +173,42 @@ impl Workspace {
             _ => damaged("was turned into another repository during the attempt"),
         }
     }
+}
+
+/// Brings the files of a checkout to the disk beside the work, and notes when they are there. A
+/// run that ends before leaves a workspace that is sound as long as the machine stays up.
+pub(super) fn sync_later(worktree: &Worktree) {
+    let worktree = worktree.clone();
+    std::thread::spawn(move || {
+        let synced = worktree.sync().and_then(|()| Marker::note_synced(worktree.admin()));
+        if let Err(error) = synced {
+            tracing::debug!("{}: not synced: {error}", worktree.path().display());
+        }
+    });
+}
+
+/// Where the symbolic links of a change point.
+pub(super) fn links(
+    repository: &Repository,
+    head: &Sha,
+    files: &[ChangedFile],
+) -> Result<Vec<(String, String)>, GitError> {
+    let paths: Vec<&str> =
+        files.iter().filter(|file| file.new_mode == "120000").map(|file| file.path.as_str()).collect();
+    if paths.is_empty() {
+        return Ok(Vec::new());
+    }
+    let names: Vec<String> = paths.iter().map(|path| format!("{head}:{path}")).collect();
+    let blobs = repository.objects(&names)?;
+    Ok(paths
+        .into_iter()
+        .zip(blobs)
+        .map(|(path, blob)| {
+            let target =
+                blob.map(|blob| String::from_utf8_lossy(&blob.data).into_owned()).unwrap_or_default();
+            (path.to_owned(), target)
+        })
+        .collect())
 }
 
 fn unread() -> GitError {

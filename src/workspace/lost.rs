@@ -1,12 +1,13 @@
 //! Looking at what lost runs left: a workspace here, a branch on the remote. What is in a workspace is
 //! saved before it is told; nothing is removed.
 
-use super::{Work, Workspace, WorkspaceError, Workspaces};
+use super::marker::Marker;
+use super::{Work, Workspace, WorkspaceError, Workspaces, is_saved_commit};
 use crate::model::{BranchName, Sha, safe_key};
-use crate::system::git::{Registered, Worktree};
 
 impl Workspaces {
-    /// What a lost run left in the ticket's workspace here, saved on the way.
+    /// What a lost run left in the ticket's workspace here, saved on the way. A half-made one holds
+    /// no work.
     pub fn left_work(
         &self,
         identifier: &str,
@@ -15,16 +16,18 @@ impl Workspaces {
     ) -> Result<Work, WorkspaceError> {
         let key = safe_key(identifier);
         let path = self.contained(&key)?;
-        let is_ours = |worktree: &Registered| worktree.path == path && !worktree.locked;
-        if path.symlink_metadata().is_err() || !self.repository.worktrees()?.iter().any(is_ours) {
+        let Some(worktree) = self.repository.registered_at(&path) else { return Ok(Work::default()) };
+        let marker = Marker::read(worktree.admin(), &key);
+        let Some(marker) = marker.filter(|_| worktree.lock_reason().is_none()) else {
             return Ok(Work::default());
-        }
-        let left = Workspace::new(Worktree::at(&path)?, &key, branch, base);
-        let own = left.worktree.head()?;
-        let Some(head) = self.save(&left)? else { return Ok(Work::default()) };
+        };
+        worktree.end_orphans();
+        self.repository.clear_ref_locks(&super::own_refs(&key, branch))?;
+        let left = Workspace::new(&self.repository, worktree, marker);
+        let Some(head) = self.rescue(&left)? else { return Ok(Work::default()) };
         let mut work = self.between(base, &head)?;
         // The commit that saves it is not the agent's.
-        work.commits.retain(|commit| commit.sha != head || head == own);
+        work.commits.retain(|commit| !is_saved_commit(&key, commit.subject()));
         Ok(work)
     }
 
@@ -34,6 +37,37 @@ impl Workspaces {
             self.remote.fetch_ref(&branch.full_ref())?;
         }
         self.between(base, head)
+    }
+
+    /// Everything the guards are to see of work that was found: fetched where it is not here.
+    pub fn judged_work(
+        &self,
+        branch: &BranchName,
+        base: &Sha,
+        head: &Sha,
+        max_patch: u64,
+    ) -> Result<Work, WorkspaceError> {
+        if !self.has_commit(head) {
+            self.remote.fetch_ref(&branch.full_ref())?;
+        }
+        let base = self.repository.merge_base(base, head)?.unwrap_or_else(|| base.clone());
+        let range = self.repository.range(&base, head.as_str(), max_patch)?;
+        let files = self.repository.diff(&base, head.as_str())?;
+        let links = super::inside::links(&self.repository, head, &files)?;
+        Ok(Work {
+            head: Some(head.clone()),
+            commits: range.ahead,
+            files,
+            links,
+            patches: range.patches,
+            missing_base_commits: range.behind,
+        })
+    }
+
+    /// Whether that commit is in this repository.
+    pub fn has_commit(&self, head: &Sha) -> bool {
+        let found = self.repository.objects(&[format!("{head}^{{commit}}")]);
+        found.is_ok_and(|objects| objects.iter().all(Option::is_some))
     }
 
     /// Commits and files, without their contents.

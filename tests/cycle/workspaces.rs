@@ -115,3 +115,109 @@ fn a_lock_a_lost_run_left_is_in_nobodys_way_and_a_persons_own_is_left_alone() {
     assert_eq!(repo::file_at(&world.checkout(), "refs/conductor/wip/T-1", "half.txt"), "half");
     assert!(own.exists());
 }
+
+/// What the pull request of T-1 changes, as `A path`.
+fn published_changes(world: &World) -> Vec<String> {
+    let listed = repo::git(&world.origin(), &["diff", "--name-status", "main", "conductor/T-1"]);
+    listed.lines().map(|line| line.replace('\t', " ")).collect()
+}
+
+/// A git in front of git that kills the program when it checks T-1 out and the fact is told:
+/// `empty` before a file is there, `half` when some are missing, and then it never ends.
+fn with_a_deadly_checkout(world: &mut World) {
+    let path = std::env::var("PATH").unwrap();
+    let real =
+        std::env::split_paths(&path).map(|folder| folder.join("git")).find(|git| git.is_file()).unwrap();
+    let git = real.display();
+    let lines = format!(
+        "fact() {{ [ -e \"$world/facts/$1\" ] && rm \"$world/facts/$1\"; }}\n\
+         case \" $* \" in\n\
+         *' checkout '*' conductor/T-1 '*)\n\
+         if fact empty; then kill_conductor; exit 1; fi\n\
+         if fact half; then\n\
+         {git} \"$@\"; rm -r src; : > \"$GIT_DIR/index.lock\"; : > \"$GIT_DIR/HEAD.lock\"\n\
+         mkfifo \"$world/never\"; kill_conductor; : < \"$world/never\"\n\
+         fi;;\n\
+         esac\n\
+         exec {git} \"$@\""
+    );
+    world.script("git", &lines);
+    world.env("PATH", &format!("{}:{path}", world.path().display()));
+}
+
+#[test]
+fn a_run_killed_twice_while_it_fills_a_workspace_leaves_no_work_behind() {
+    let mut world = World::new();
+    with_a_deadly_checkout(&mut world);
+    world.ticket("T-1");
+    for how in ["empty", "half"] {
+        world.tell(how);
+        world.start(&[]).wait().exits(-1);
+        assert!(world.workspaces().join("T-1").exists() && !world.knows(how));
+        assert!(!world.workspaces().join("T-1/src").exists(), "{how}");
+    }
+    let run = world.once(&[]).exits(0);
+    assert_eq!(run.dispatched("T-1")["outcome"], "success", "{run}");
+    assert_eq!(published_changes(&world), ["A work.txt"]);
+    assert_eq!((world.pulls().len(), world.started()), (1, vec!["T-1 1".to_owned()]));
+    assert_eq!(repo::sha(&world.checkout(), "refs/conductor/wip/T-1"), None);
+}
+
+#[test]
+fn a_run_killed_while_it_removes_a_workspace_leaves_no_work_behind() {
+    let mut world = World::new();
+    world.set("workspace.keep", json!("never"));
+    world.set("agent.max_attempts", json!(1));
+    let hook = world.script("before-remove", "tell removing; await go");
+    world.set("hooks.before_remove", json!(hook));
+    world.ticket("T-1");
+    world.agent(&Script::new().write("half.txt", "half").exit(1));
+    let run = world.start(&[]);
+    world.await_fact("removing");
+    let admin = world.checkout().join(".git/worktrees/T-1");
+    let marker = admin.join("conductor-workspace");
+    assert!(marker.exists());
+    // The removal has begun, and cannot go on.
+    let lock = std::fs::File::open(world.checkout().join(".git/conductor/lock")).unwrap();
+    lock.lock().unwrap();
+    world.tell("go");
+    assert!(comes_true(|| !marker.exists()));
+    run.kill();
+    assert!(comes_true(|| world.processes().is_empty()));
+    lock.unlock().unwrap();
+    let left = world.workspaces().join("T-1");
+    std::fs::remove_dir_all(left.join("src")).unwrap();
+
+    world.agent(&Script::works());
+    let run = world.once(&[]).exits(0);
+    assert_eq!(run.dispatched("T-1")["outcome"], "success", "{run}");
+    let changes = published_changes(&world);
+    assert!(changes.iter().all(|change| change.starts_with("A ")), "{changes:?}");
+    assert!(!left.exists() && !admin.exists());
+}
+
+#[test]
+fn lock_files_of_a_killed_run_stop_nobody() {
+    let world = World::new();
+    world.ticket("T-1");
+    world.agent(&Script::works().write("half.txt", "half").tell("at-work").hang());
+    let run = world.start(&[]);
+    world.await_fact("at-work");
+    run.kill();
+    assert!(comes_true(|| world.processes().is_empty()));
+    let inside = world.checkout().join(".git");
+    let names =
+        ["refs/heads/conductor/T-1", "refs/conductor/wip/T-1", "worktrees/T-1/HEAD", "worktrees/T-1/index"];
+    let locks: Vec<PathBuf> = names.iter().map(|name| inside.join(format!("{name}.lock"))).collect();
+    for lock in &locks {
+        std::fs::create_dir_all(lock.parent().unwrap()).unwrap();
+        std::fs::write(lock, "").unwrap();
+    }
+    world.agent(&Script::new().sh("[ -e half.txt ] && [ -e work.txt ] && tell both").then(Script::works()));
+    let run = world.once(&[]).exits(0);
+    assert_eq!(run.dispatched("T-1")["outcome"], "success", "{run}");
+    assert!(world.knows("both") && locks.iter().all(|lock| !lock.exists()));
+    // What had not been committed was not committed by the way.
+    let subjects = repo::git(&world.origin(), &["log", "--format=%s", "main..conductor/T-1"]);
+    assert!(!subjects.contains("wip:"), "{subjects}");
+}

@@ -131,7 +131,7 @@ fn the_newest_fifty_contexts_are_kept_on_the_branch_and_beside_the_file() {
             let files: Vec<KeptFile> = (0..15)
                 .map(|number| KeptFile { name: name(number), content: name(number).into_bytes() })
                 .collect();
-            let next = State { updated_at: Some(Default::default()), ..snapshot.state.clone() };
+            let next = State { updated_at: Some(Default::default()), ..State::clone(&snapshot.state) };
             snapshot = writer.swap_with(&snapshot, &next, "record", &[], &files).unwrap();
             // A change without contexts leaves them as they are.
             snapshot = writer.swap(&snapshot, &State { updated_at: None, ..next }, "claim", &[]).unwrap();

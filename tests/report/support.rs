@@ -26,6 +26,9 @@ pub fn report(status: CycleStatus) -> CycleReport {
         deferred_because: None,
         dispatched: Vec::new(),
         skipped: Vec::new(),
+        advanced: Vec::new(),
+        standing: Vec::new(),
+        sandbox: "none",
         recovered: Vec::new(),
         requests: Requests::default(),
         timings: None,
@@ -59,6 +62,8 @@ pub fn succeeded(issue: &str, title: &str) -> Dispatched {
         duration_ms: 61_000,
         error: None,
         blocked_reason: None,
+        stage: None,
+        fault: None,
         log: Some(format!("/runs/run-1/{issue}/output.log")),
         warnings: Vec::new(),
     }

@@ -129,8 +129,8 @@ impl BranchStore {
     fn note_seen(&self, version: &str) {
         let commit = Sha::new(version);
         let updates = [
-            (self.remote.tracking_ref(&self.options.branch), commit.clone()),
-            (self.remote.seen_ref(&self.options.branch), commit),
+            (self.remote.tracking_ref(&self.options.branch), Some(&commit)),
+            (self.remote.seen_ref(&self.options.branch), Some(&commit)),
         ];
         if let Err(error) = self.repository.update_refs(&updates) {
             tracing::warn!("the state last seen cannot be noted: {error}");

@@ -26,7 +26,7 @@ impl Cleaner {
         }
         let cleaned = serde_json::from_str(&text).ok().and_then(|mut document: Value| {
             self.clean(&mut document);
-            serde_json::from_value(document).ok()
+            State::parse(serde_json::to_string(&document).ok()?.as_bytes()).ok()
         });
         cleaned.map_or(Cow::Borrowed(state), Cow::Owned)
     }
@@ -57,18 +57,17 @@ impl Cleaner {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{IssueId, IssueRecord, IssueStatus};
+    use crate::model::{IssueId, IssueRecord, Stage};
 
     fn blocked_because(reason: &str) -> State {
         let mut state = State::empty();
-        let mut record = IssueRecord::new("T-1", IssueStatus::Blocked);
-        record.blocked_reason = Some(reason.to_owned());
+        let record = IssueRecord::new("T-1", Stage::blocked(reason));
         state.issues.insert(IssueId::new("1"), record);
         state
     }
 
     fn reason(state: &State) -> &str {
-        state.issues[&IssueId::new("1")].blocked_reason.as_deref().unwrap()
+        state.issues[&IssueId::new("1")].blocked_reason().unwrap()
     }
 
     #[test]

@@ -27,6 +27,7 @@ pub(super) fn agent(top: &Section<'_>, usd_per_issue: Option<f64>) -> Option<Age
             stall_timeout: time("stall_timeout", 600),
             grace_period: s.read("grace_period", duration).unwrap_or(Duration::from_secs(5)),
             max_turns: s.read_nullable("max_turns", at_least_one),
+            fresh_retry: s.read("fresh_retry", boolean).unwrap_or(false),
             max_fix_turns: s.read("max_fix_turns", count).unwrap_or(2),
             usd_per_issue,
         };

@@ -6,7 +6,7 @@ use crate::config::values::{address, choice, name, names, path, secret, some_nam
 use crate::config::{ForgeKind, TrackerConfig, TrackerKind, later};
 use crate::model::Secret;
 use crate::model::issue::is_named_among;
-use crate::model::settings::{AssigneeRule, TrackerRules};
+use crate::model::settings::{AssigneeRule, StatusComments, TrackerRules};
 use std::path::PathBuf;
 
 pub(super) fn tracker(top: &Section<'_>) -> Option<TrackerConfig> {
@@ -14,8 +14,20 @@ pub(super) fn tracker(top: &Section<'_>) -> Option<TrackerConfig> {
         later::check_tracker(s);
         let rules = rules(s);
         let kind = tracker_kind(s)?;
-        Some(TrackerConfig { kind, rules })
+        let comments = s.read("comment", comments).unwrap_or_default();
+        Some(TrackerConfig { kind, rules, comments })
     })
+}
+
+fn comments(entry: &Entry<'_>) -> Option<StatusComments> {
+    choice(
+        entry,
+        &[
+            ("true", StatusComments::All),
+            ("failures", StatusComments::Failures),
+            ("false", StatusComments::Off),
+        ],
+    )
 }
 
 fn tracker_kind(s: &Section<'_>) -> Option<TrackerKind> {

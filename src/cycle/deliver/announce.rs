@@ -26,7 +26,9 @@ pub(in crate::cycle) fn announce(run: &Run<'_>, parcel: &mut Parcel) -> Result<(
     };
     let what = parcel.record.pull_request.as_ref().map_or_else(
         || "the ticket could not be brought up to date".to_owned(),
-        |pull| format!("pull request #{} is open and the ticket could not be brought up to date", pull.number),
+        |pull| {
+            format!("pull request #{} is open and the ticket could not be brought up to date", pull.number)
+        },
     );
     let written = tickets::write(run, "announce", &parcel.issue, &update)
         .map_err(|error| faults::of_tracker(run, &what, &error))?;
@@ -55,7 +57,8 @@ pub(in crate::cycle) fn say_so(run: &Run<'_>, parcel: &mut Parcel) {
     if run.outages.of(Service::Tracker).is_some() || parcel.stays_where_it_is {
         return;
     }
-    let update = TicketUpdate { comment: tickets::comment(run, &parcel.record, None), ..TicketUpdate::default() };
+    let update =
+        TicketUpdate { comment: tickets::comment(run, &parcel.record, None), ..TicketUpdate::default() };
     match tickets::write(run, "comment", &parcel.issue, &update) {
         Ok(written) => {
             parcel.record.issue_updated_at = written.updated_at.or(parcel.record.issue_updated_at);
@@ -63,14 +66,17 @@ pub(in crate::cycle) fn say_so(run: &Run<'_>, parcel: &mut Parcel) {
                 parcel.record.comment = Some(id);
             }
         }
-        Err(error) => tracing::debug!(issue = %parcel.issue.identifier, "the ticket could not be told: {error}"),
+        Err(error) => {
+            tracing::debug!(issue = %parcel.issue.identifier, "the ticket could not be told: {error}")
+        }
     }
 }
 
 /// A ticket somebody, or the tracker's own integration, moved on stays where it is.
 fn review_state(run: &Run<'_>, parcel: &Parcel) -> Option<String> {
     let (rules, issue) = (&run.settings.tracker, &parcel.issue);
-    let is_ours = issue.state.is_named(&rules.in_progress_state) || issue.state.is_among(&rules.active_states);
+    let is_ours =
+        issue.state.is_named(&rules.in_progress_state) || issue.state.is_among(&rules.active_states);
     (is_ours && !parcel.stays_where_it_is).then(|| rules.in_review_state.clone())
 }
 

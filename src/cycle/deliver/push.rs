@@ -5,8 +5,8 @@ use super::super::faults;
 use super::super::intake::branch::next_branch;
 use super::super::outages::Service;
 use super::super::run::Run;
-use super::settle::{self, Written};
 use super::Parcel;
+use super::settle::{self, Written};
 use crate::model::progress::News;
 use crate::model::{BranchName, Fault, FaultKind, IssueRecord, PullRequestState, Sha, Stage};
 use crate::ports::RefUpdate;
@@ -23,7 +23,8 @@ pub(in crate::cycle) fn push(run: &Run<'_>, parcel: &mut Parcel) -> Result<(), F
     let first = parcel.claim.branch.clone();
     let mut name = parcel.record.branch.clone().unwrap_or_else(|| first.clone());
     // What an earlier run pushed may be there although its answer was lost.
-    let mut expect = if parcel.is_fresh { None } else { on_remote(run, &name)?.filter(|there| *there == delivery.head) };
+    let mut expect =
+        if parcel.is_fresh { None } else { on_remote(run, &name)?.filter(|there| *there == delivery.head) };
     run.emit(&parcel.issue, News::Publishing { branch: name.to_string() });
     for _ in 0..MAX_BRANCHES {
         let record = IssueRecord {
@@ -51,7 +52,8 @@ pub(in crate::cycle) fn push(run: &Run<'_>, parcel: &mut Parcel) -> Result<(), F
         }
     }
     let message = format!("the remote has {first} and {MAX_BRANCHES} more names like it");
-    Err(Fault::new(FaultKind::BranchTaken, message, run.now()).remedy("delete the branches that are done with"))
+    Err(Fault::new(FaultKind::BranchTaken, message, run.now())
+        .remedy("delete the branches that are done with"))
 }
 
 /// What the remote has under that branch now.

@@ -31,7 +31,8 @@ pub(in crate::cycle) fn of_found(
         duration: Duration::ZERO,
         gates: &found.gates,
     };
-    let mut notes = vec!["The run that made this change ended before it could open the pull request.".to_owned()];
+    let mut notes =
+        vec!["The run that made this change ended before it could open the pull request.".to_owned()];
     let text = judge::words(run, &story, &notes);
     let (draft, text) = match judge::guard(run, branch, &work, &text) {
         Verdict::Pass => (false, text),
@@ -42,7 +43,8 @@ pub(in crate::cycle) fn of_found(
         Verdict::Refuse(reasons) => {
             let message = format!("guards refused the pushed branch {branch}: {}", reasons.join("; "));
             let fault = Fault::new(FaultKind::GuardRefused, message, run.now());
-            return Err(fault.remedy(format!("look at branch {branch} and delete it or open its pull request by hand")));
+            return Err(fault
+                .remedy(format!("look at branch {branch} and delete it or open its pull request by hand")));
         }
     };
     let rules = &run.settings.pull_request;

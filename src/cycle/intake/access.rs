@@ -9,6 +9,7 @@ use crate::model::ids::short_hash;
 use crate::model::state::AccessLook;
 use crate::model::{Fault, FaultKind, State};
 use crate::ports::{AgentError, ForgeError, TrackerError};
+use crate::workspace::WorkspaceError;
 use chrono::TimeDelta;
 use std::collections::BTreeMap;
 
@@ -47,8 +48,8 @@ pub(in crate::cycle) fn look(run: &Run<'_>) -> Result<Seen, CycleError> {
         looked.unwrap_or_else(|_| lost())?;
     }
     let now = run.now();
-    let seen = looks.into_iter().filter(|(service, _)| is_due(service)).filter_map(|(service, fingerprint)| {
-        Some((service.to_owned(), AccessLook { fingerprint: fingerprint?, checked_at: now }))
+    let seen = looks.iter().filter(|(service, _)| is_due(service)).filter_map(|(service, fingerprint)| {
+        Some(((*service).to_owned(), AccessLook { fingerprint: fingerprint.clone()?, checked_at: now }))
     });
     Ok(seen.collect())
 }
@@ -87,7 +88,9 @@ fn tracker(run: &Run<'_>) -> Result<(), CycleError> {
             Err(CycleError::Fault(Box::new(faults::of_tracker(run, what, &error))))
         }
         Err(TrackerError::Config(text)) => Err(CycleError::Config(text)),
-        Err(error @ TrackerError::Unreachable { .. }) => Err(CycleError::Unreachable(run.redact(&error.to_string()))),
+        Err(error @ TrackerError::Unreachable { .. }) => {
+            Err(CycleError::Unreachable(run.redact(&error.to_string())))
+        }
         Err(TrackerError::RateLimited { until, detail }) => Err(CycleError::Limited { until, detail }),
         // What only this look met is no reason to stop the work.
         Err(error) => {
@@ -107,8 +110,9 @@ fn forge(run: &Run<'_>) -> Result<(), CycleError> {
                 _ => FaultKind::ForgeUnauthorized,
             };
             let message = run.redact(&format!("pull requests cannot be opened: {error}"));
-            let fault = Fault::new(kind, message, run.now())
-                .remedy("allow this token to open pull requests in the repository's settings, or use another");
+            let fault = Fault::new(kind, message, run.now()).remedy(
+                "allow this token to open pull requests in the repository's settings, or use another",
+            );
             Err(CycleError::Fault(Box::new(fault)))
         }
         Err(ForgeError::Config(text)) => Err(CycleError::Config(text)),
@@ -124,7 +128,16 @@ fn forge(run: &Run<'_>) -> Result<(), CycleError> {
 
 /// Branches can be made under the prefix.
 fn prefix(run: &Run<'_>, asks_remote: bool) -> Result<(), CycleError> {
-    match run.world.workspaces.prefix_conflict(&run.settings.branch_prefix, asks_remote) {
+    let workspaces = &run.world.workspaces;
+    let prefix = &run.settings.branch_prefix;
+    let look = || match workspaces.prefix_conflict(prefix)? {
+        None if asks_remote => {
+            let branches = workspaces.remote_branches()?;
+            Ok(workspaces.prefix_conflict_on_remote(prefix, &branches))
+        }
+        found => Ok::<_, WorkspaceError>(found),
+    };
+    match look() {
         Ok(None) => Ok(()),
         Ok(Some(conflict)) => Err(CycleError::Config(format!("repository.branch_prefix: {conflict}"))),
         Err(error) => Err(CycleError::Unreachable(run.redact(&error.to_string()))),

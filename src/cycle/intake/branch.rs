@@ -4,7 +4,11 @@ use crate::model::{BranchName, IssueRecord, safe_key};
 
 /// The branch for the next attempt: the issue's own, or, when that one was published before, the
 /// next of its names, as a closed or merged pull request's branch is never used again.
-pub(in crate::cycle) fn branch_for(prefix: &str, identifier: &str, record: Option<&IssueRecord>) -> BranchName {
+pub(in crate::cycle) fn branch_for(
+    prefix: &str,
+    identifier: &str,
+    record: Option<&IssueRecord>,
+) -> BranchName {
     let first = format!("{prefix}{}", safe_key(identifier));
     let last = record.and_then(|record| record.branch.as_ref()).map(BranchName::as_str);
     let published = record.is_some_and(|record| record.head_sha.is_some());

@@ -1,12 +1,12 @@
 //! Claim: one ticket, when there is a free slot for it, by compare-and-swap; then a look at it as it
 //! is now. A ticket that changed is given back.
 
+use super::super::claims::{CI_ATTEMPT, Living};
 use super::super::ledger::{Change, Entry, LedgerError};
 use super::super::run::Run;
 use super::super::tickets;
 use super::super::work::job::ClaimedIssue;
 use super::super::world::{CycleError, Settings};
-use super::super::claims::{CI_ATTEMPT, Living};
 use super::access::Seen;
 use super::branch::branch_for;
 use super::conflicts;
@@ -96,11 +96,12 @@ fn swap(run: &Run<'_>, bid: &Bid<'_>) -> Result<Result<bool, Skip>, CycleError> 
     let threshold = settings.preflight.threshold;
     let decide = move |state: &State| {
         let now = clock.now();
-        let fits = fits(&living, settings, &issue, state, force, &own, now)
-            .and_then(|anew| match conflicts::met_since(&living, &issue, state, &judged, threshold) {
+        let fits = fits(&living, settings, &issue, state, force, &own, now).and_then(|anew| {
+            match conflicts::met_since(&living, &issue, state, &judged, threshold) {
                 Some(skip) => Err(skip),
                 None => Ok(anew),
-            });
+            }
+        });
         let outcome = fits.clone();
         *result.lock().unwrap_or_else(PoisonError::into_inner) = outcome;
         if fits.is_err() {
@@ -118,7 +119,9 @@ fn swap(run: &Run<'_>, bid: &Bid<'_>) -> Result<Result<bool, Skip>, CycleError> 
             Ok(decided.lock().unwrap_or_else(PoisonError::into_inner).clone())
         }
         Err(LedgerError::Store(error)) => Err(error.into()),
-        Err(LedgerError::Ref { name, detail, .. }) => Err(CycleError::Unreachable(format!("{name}: {detail}"))),
+        Err(LedgerError::Ref { name, detail, .. }) => {
+            Err(CycleError::Unreachable(format!("{name}: {detail}")))
+        }
     }
 }
 
@@ -206,16 +209,17 @@ fn give_back(run: &Run<'_>, issue: &Issue) -> Result<(), CycleError> {
     match run.ledger.commit(&run.ledger.slot(), Entry { change, contexts: Vec::new() }) {
         Ok(()) | Err(LedgerError::Refused(_)) => Ok(()),
         Err(LedgerError::Store(error)) => Err(error.into()),
-        Err(LedgerError::Ref { name, detail, .. }) => Err(CycleError::Unreachable(format!("{name}: {detail}"))),
+        Err(LedgerError::Ref { name, detail, .. }) => {
+            Err(CycleError::Unreachable(format!("{name}: {detail}")))
+        }
     }
 }
 
 /// How long one ticket can take: what is left of the run's deadline, else all its attempts.
 fn lease_of(run: &Run<'_>, deadline: Option<Duration>) -> TimeDelta {
     let longest = time_for(run);
-    let left = deadline.map_or(longest, |deadline| {
-        deadline.saturating_sub(run.world.clock.monotonic()).min(longest)
-    });
+    let left = deadline
+        .map_or(longest, |deadline| deadline.saturating_sub(run.world.clock.monotonic()).min(longest));
     TimeDelta::from_std(left.saturating_add(LEASE_MARGIN)).unwrap_or(TimeDelta::hours(12))
 }
 

@@ -90,7 +90,8 @@ pub(in crate::cycle) fn details(
     if eligible.is_empty() || !(request.dry_run || compares(run, eligible, state, request)) {
         return HashMap::new();
     }
-    let running = run.living().live(state).filter_map(|id| polled.recorded.get(id));
+    let living = run.living();
+    let running = living.live(state).filter_map(|id| polled.recorded.get(id));
     let wanted: Vec<IssueId> = running
         .chain(eligible.iter().copied().take(MAX_DETAILS))
         .filter(|issue| !issue.has_details)
@@ -109,7 +110,12 @@ pub(in crate::cycle) fn details(
 }
 
 /// The base's history; `None` when there is nothing to compare, or it cannot be read.
-pub(in crate::cycle) fn past(run: &Run<'_>, eligible: &[&Issue], state: &State, request: &Request) -> Option<Past> {
+pub(in crate::cycle) fn past(
+    run: &Run<'_>,
+    eligible: &[&Issue],
+    state: &State,
+    request: &Request,
+) -> Option<Past> {
     if !compares(run, eligible, state, request) {
         return None;
     }
@@ -125,7 +131,7 @@ pub(in crate::cycle) fn past(run: &Run<'_>, eligible: &[&Issue], state: &State, 
         .ok()
 }
 
-pub(in crate::cycle) fn lookout<'p>(
+pub(in crate::cycle) fn checker<'p>(
     run: &Run<'_>,
     past: &'p Past,
     eligible: &[&Issue],
@@ -142,9 +148,7 @@ pub(in crate::cycle) fn lookout<'p>(
     for issue in
         eligible.iter().filter_map(|issue| detailed(&issue.id)).chain(running.iter().filter_map(|r| r.1))
     {
-        named.extend(
-            named_files(issue, &past.index).into_iter().filter(|file| past.index.is_tracked(file)),
-        );
+        named.extend(named_files(issue, &past.index).into_iter().filter(|file| past.index.is_tracked(file)));
     }
     let predictor = Predictor {
         index: &past.index,
@@ -191,8 +195,7 @@ fn importers(run: &Run<'_>, past: &Past, files: &BTreeSet<String>) -> BTreeMap<S
     if files.is_empty() {
         return BTreeMap::new();
     }
-    let found =
-        run.watch.time("find importers", None, || run.world.workspaces.importers(&past.base, files));
+    let found = run.watch.time("find importers", None, || run.world.workspaces.importers(&past.base, files));
     found.unwrap_or_else(|error| {
         tracing::debug!("importers were not looked for: {error}");
         BTreeMap::new()
@@ -209,8 +212,7 @@ fn changed_in_review(run: &Run<'_>, past: &Past, state: &State) -> HashMap<Issue
     let branches = workspaces.known_branches().unwrap_or_default();
     for (id, record) in in_review(state).take(MAX_IN_REVIEW) {
         let branch = record.branch.as_ref().map(|branch| format!("/{branch}"));
-        let fetched =
-            branches.iter().filter(|(name, _)| branch.as_ref().is_some_and(|b| name.ends_with(b)));
+        let fetched = branches.iter().filter(|(name, _)| branch.as_ref().is_some_and(|b| name.ends_with(b)));
         let known = fetched.map(|(_, sha)| sha).chain(&record.head_sha);
         heads.extend(known.map(|sha| (id.clone(), sha.clone())));
     }

@@ -100,8 +100,7 @@ fn ask_after_runs(run: &Run<'_>, state: &State) {
 fn named(run: &Run<'_>, names: &[String], active: &[Issue]) -> Result<Vec<Issue>, CycleError> {
     let mut found: Vec<Issue> = Vec::new();
     for name in names {
-        let known =
-            active.iter().find(|issue| issue.identifier.eq_ignore_ascii_case(name.trim())).cloned();
+        let known = active.iter().find(|issue| issue.identifier.eq_ignore_ascii_case(name.trim())).cloned();
         let issue = match known {
             Some(issue) => issue,
             None => run.world.tracker.find(name.trim())?.ok_or_else(|| {

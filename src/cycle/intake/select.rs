@@ -55,7 +55,8 @@ pub(in crate::cycle) fn select(run: &Run<'_>, polled: &Polled, request: &Request
     eligible.sort_by(|a, b| slots::by_rank(a, b));
     let details = conflicts::details(run, &eligible, polled, &state, request);
     let past = conflicts::past(run, &eligible, &state, request);
-    let mut checker = past.as_ref().map(|past| conflicts::checker(run, past, &eligible, polled, &state, &details));
+    let mut checker =
+        past.as_ref().map(|past| conflicts::checker(run, past, &eligible, polled, &state, &details));
     let mut objection = |issue: &Issue| checker.as_mut().and_then(|checker| checker.judge(issue));
     let busy = living.busy(&state, &polled.recorded);
     let filled = slots::fill_unless(&eligible, &run.settings.limits, &busy, &mut objection);

@@ -10,8 +10,7 @@ use super::super::work::context;
 use super::super::world::CycleError;
 use super::{kept_result, lost};
 use crate::model::{
-    Attempt, BranchName, Claim, Delivery, Issue, IssueId, IssueRecord, Purpose, Sha, Stage,
-    StageName, State,
+    Attempt, BranchName, Claim, Delivery, Issue, IssueId, IssueRecord, Purpose, Sha, Stage, StageName, State,
 };
 use crate::policy::retry;
 use crate::ports::KeptFile;
@@ -103,7 +102,13 @@ fn of_record(polled: &Polled, id: &IssueId, claim: &Claim, record: &IssueRecord,
 }
 
 /// The dead run had accepted its work on this machine and could not put it on record.
-fn accepted_here(run: &Run<'_>, polled: &Polled, id: &IssueId, claim: &Claim, state: &State) -> Option<Found> {
+fn accepted_here(
+    run: &Run<'_>,
+    polled: &Polled,
+    id: &IssueId,
+    claim: &Claim,
+    state: &State,
+) -> Option<Found> {
     let issue = polled.recorded.get(id).filter(|issue| !tickets::is_over(run, issue))?;
     let kept = kept_result::read(&lost::dir_of(run, claim)?)?;
     let delivery = kept.stage.delivery()?.clone();
@@ -188,7 +193,12 @@ fn adopted(run: &Run<'_>, claim: &Claim, head: &Sha, before: &IssueRecord) -> (L
 }
 
 /// Nothing was accepted: the interruption is recorded. It counts when an agent had started.
-fn given_up(run: &Run<'_>, claim: &Claim, before: &IssueRecord, issue: Option<&Issue>) -> (Lost, IssueRecord) {
+fn given_up(
+    run: &Run<'_>,
+    claim: &Claim,
+    before: &IssueRecord,
+    issue: Option<&Issue>,
+) -> (Lost, IssueRecord) {
     let counts = lost::had_started(run, claim);
     let lost = lost::lost_halfway(run, claim);
     let mut record = retry::interrupted(before, &run.settings.limits);
@@ -247,9 +257,10 @@ fn delivery_claim(run: &Run<'_>, record: &IssueRecord) -> Claim {
         claimed_at: now,
         lease_expires_at: now,
         attempt: record.attempts,
-        branch: record.branch.clone().unwrap_or_else(|| {
-            branch_for(&run.settings.branch_prefix, &record.identifier, Some(record))
-        }),
+        branch: record
+            .branch
+            .clone()
+            .unwrap_or_else(|| branch_for(&run.settings.branch_prefix, &record.identifier, Some(record))),
         base_sha: base,
         purpose: Purpose::Deliver,
         extra: Default::default(),

@@ -1,9 +1,10 @@
 //! Recover: what runs left undone is taken over and brought on by the same steps that would have
 //! done it. A claim is won before anything is done to a ticket.
 
+pub(super) mod found;
 pub(super) mod kept_result;
 pub(super) mod lost;
-pub(super) mod found;
+pub(super) mod rewound;
 
 use super::deliver::{self, Parcel, settle};
 use super::follow::closed;

@@ -67,8 +67,10 @@ impl AgentRun {
 
     /// Whether a limit of the provider is known by words alone.
     pub fn is_limited_by_words(&self) -> bool {
-        let by_words = |fault: &AgentFault| matches!(fault, AgentFault::Limit { evidence: Evidence::Words, .. });
-        self.limit.is_none() && self.result.as_ref().and_then(|result| result.fault.as_ref()).is_some_and(by_words)
+        let by_words =
+            |fault: &AgentFault| matches!(fault, AgentFault::Limit { evidence: Evidence::Words, .. });
+        self.limit.is_none()
+            && self.result.as_ref().and_then(|result| result.fault.as_ref()).is_some_and(by_words)
     }
 
     /// When the provider's limit is lifted, where it was told.

@@ -11,14 +11,12 @@ use super::job::Job;
 use super::turns::{self, Turned};
 use super::verify::Checked;
 use crate::gates::hooks::Hook;
-use crate::model::{
-    Attempt, Capture, Continuation, Failure, FaultKind, OutcomeRecord, text,
-};
+use crate::model::{Attempt, Capture, Continuation, Failure, FaultKind, OutcomeRecord, text};
+use crate::policy::budget;
 use crate::policy::outcome::last_words;
 use crate::policy::prompt::{self, Brief};
 use crate::policy::retry;
 use crate::policy::template;
-use crate::policy::budget;
 use crate::ports::{AgentError, Assignment};
 
 /// Earlier attempts a prompt tells of.
@@ -36,7 +34,12 @@ pub(in crate::cycle) struct Plan<'p> {
 }
 
 /// One attempt.
-pub(in crate::cycle) fn attempt(run: &Run<'_>, job: &Job<'_>, plan: &Plan<'_>, stops: &Stops<'_>) -> Attempted {
+pub(in crate::cycle) fn attempt(
+    run: &Run<'_>,
+    job: &Job<'_>,
+    plan: &Plan<'_>,
+    stops: &Stops<'_>,
+) -> Attempted {
     let number = plan.number;
     let begun = run.watch.elapsed();
     let max_usd = usd_left(run, job, plan.earlier);
@@ -66,7 +69,13 @@ pub(in crate::cycle) fn attempt(run: &Run<'_>, job: &Job<'_>, plan: &Plan<'_>, s
     concluded(run, number, turned, u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX), assignment)
 }
 
-fn concluded(run: &Run<'_>, number: u32, turned: Turned, duration_ms: u64, assignment: Assignment) -> Attempted {
+fn concluded(
+    run: &Run<'_>,
+    number: u32,
+    turned: Turned,
+    duration_ms: u64,
+    assignment: Assignment,
+) -> Attempted {
     let Turned { agent, work, checked } = turned;
     let limit_resets_at = agent.limit_resets_at();
     let Checked { judgement, gates, failed: _, text, is_draft, notes } = checked;
@@ -84,6 +93,7 @@ fn concluded(run: &Run<'_>, number: u32, turned: Turned, duration_ms: u64, assig
         outcome: judgement.outcome,
         failure: judgement.failure,
         fault: agent.fault(),
+        limit_by_words: agent.is_limited_by_words(),
         phase: agent.phase,
         tool_calls: agent.tool_calls,
         files_modified: if work.files.is_empty() { agent.files.len() } else { work.files.len() } as u64,
@@ -109,7 +119,12 @@ fn concluded(run: &Run<'_>, number: u32, turned: Turned, duration_ms: u64, assig
     }
 }
 
-fn assignment(run: &Run<'_>, job: &Job<'_>, plan: &Plan<'_>, max_usd: Option<f64>) -> Result<Assignment, String> {
+fn assignment(
+    run: &Run<'_>,
+    job: &Job<'_>,
+    plan: &Plan<'_>,
+    max_usd: Option<f64>,
+) -> Result<Assignment, String> {
     let before = plan.earlier.last();
     let prior = prior(run, job, plan.earlier);
     // Nothing is looked up for a ticket nobody tried yet.

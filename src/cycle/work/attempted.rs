@@ -34,6 +34,7 @@ impl Attempted {
             outcome: Outcome::Failure,
             failure: Some(failure),
             fault,
+            limit_by_words: false,
             phase: Phase::Reading,
             tool_calls: 0,
             files_modified: 0,

@@ -28,7 +28,11 @@ struct Seen<'s> {
 }
 
 /// The captures of these attempts, as files.
-pub(in crate::cycle) fn contexts(run: &Run<'_>, claimed: &ClaimedIssue, attempted: &[Attempted]) -> Vec<KeptFile> {
+pub(in crate::cycle) fn contexts(
+    run: &Run<'_>,
+    claimed: &ClaimedIssue,
+    attempted: &[Attempted],
+) -> Vec<KeptFile> {
     attempted.iter().filter_map(|one| file_of(&capture(run, claimed, one))).collect()
 }
 
@@ -41,15 +45,10 @@ pub(in crate::cycle) fn context_of_lost(
     attempt: &Attempt,
     work: &Work,
 ) -> Option<KeptFile> {
-    file_of(&capture_of(run, &Seen {
-        id,
-        identifier: &claim.identifier,
-        title,
-        claim,
-        attempt,
-        work,
-        last_words: "",
-    }))
+    file_of(&capture_of(
+        run,
+        &Seen { id, identifier: &claim.identifier, title, claim, attempt, work, last_words: "" },
+    ))
 }
 
 /// What is known of earlier attempts at the ticket, of other cycles and the one before in this.
@@ -74,15 +73,18 @@ pub(in crate::cycle) fn leave_page(job: &Job<'_>, captures: &[Capture]) -> Optio
 }
 
 fn capture(run: &Run<'_>, claimed: &ClaimedIssue, attempted: &Attempted) -> Capture {
-    capture_of(run, &Seen {
-        id: &claimed.issue.id,
-        identifier: &claimed.issue.identifier,
-        title: &claimed.issue.title,
-        claim: &claimed.claim,
-        attempt: &attempted.attempt,
-        work: &attempted.work,
-        last_words: &attempted.last_words,
-    })
+    capture_of(
+        run,
+        &Seen {
+            id: &claimed.issue.id,
+            identifier: &claimed.issue.identifier,
+            title: &claimed.issue.title,
+            claim: &claimed.claim,
+            attempt: &attempted.attempt,
+            work: &attempted.work,
+            last_words: &attempted.last_words,
+        },
+    )
 }
 
 fn capture_of(run: &Run<'_>, seen: &Seen<'_>) -> Capture {

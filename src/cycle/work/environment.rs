@@ -22,7 +22,11 @@ pub(in crate::cycle) struct Place<'p> {
 }
 
 /// The complete environment of a child there; with an agent's login, where it is one.
-pub(in crate::cycle) fn of_child(settings: &Settings, place: &Place<'_>, login: &[&str]) -> Vec<(String, String)> {
+pub(in crate::cycle) fn of_child(
+    settings: &Settings,
+    place: &Place<'_>,
+    login: &[&str],
+) -> Vec<(String, String)> {
     let surroundings = &settings.surroundings;
     let rules = EnvironmentRules {
         pass_env: &surroundings.pass_env,
@@ -51,7 +55,12 @@ pub(in crate::cycle) struct Worker<'w> {
 }
 
 /// The agent, or the one that steps in for it.
-pub(in crate::cycle) fn worker<'r>(run: &Run<'r>, issue: &Issue, attempt: u32, on_fallback: bool) -> Worker<'r> {
+pub(in crate::cycle) fn worker<'r>(
+    run: &Run<'r>,
+    issue: &Issue,
+    attempt: u32,
+    on_fallback: bool,
+) -> Worker<'r> {
     match run.world.fallback.as_ref().filter(|_| on_fallback) {
         Some(Fallback { agent, model, login }) => {
             Worker { agent: agent.as_ref(), model: model.clone(), login }
@@ -87,7 +96,11 @@ pub(in crate::cycle) fn agent_environment(
 }
 
 /// The complete environment of a hook or a gate: no agent's login.
-pub(in crate::cycle) fn command_environment(run: &Run<'_>, job: &Job<'_>, attempt: u32) -> Vec<(String, String)> {
+pub(in crate::cycle) fn command_environment(
+    run: &Run<'_>,
+    job: &Job<'_>,
+    attempt: u32,
+) -> Vec<(String, String)> {
     environment(run, job, attempt, &[], None)
 }
 

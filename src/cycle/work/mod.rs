@@ -18,20 +18,25 @@ pub(super) mod verify;
 
 use super::run::Run;
 use super::stop::Stops;
-use attempt::Plan;
-use attempted::Attempted;
 use crate::gates::hooks::Hook;
 use crate::model::progress::News;
 use crate::model::{Continuation, Failure, FaultKind, IssueRecord, Outcome};
 use crate::policy::advice::advice;
 use crate::policy::retry::{self, Next};
-use crate::workspace::WorkspaceError;
+use crate::workspace::{Continued, WorkspaceError};
+use attempt::Plan;
+use attempted::Attempted;
 use job::{ClaimedIssue, Job};
 use result::WorkResult;
 use std::time::Duration;
 
 /// Works on a claimed ticket. The workspace stays until the result is delivered or recorded.
-pub(super) fn work<'c>(run: &Run<'_>, claimed: &'c ClaimedIssue, job: Result<Job<'c>, WorkspaceError>, stops: &Stops<'_>) -> WorkResult<'c> {
+pub(super) fn work<'c>(
+    run: &Run<'_>,
+    claimed: &'c ClaimedIssue,
+    job: Result<Job<'c>, WorkspaceError>,
+    stops: &Stops<'_>,
+) -> WorkResult<'c> {
     let job = match job {
         Ok(job) => job,
         Err(error) => {
@@ -62,7 +67,7 @@ fn attempts(run: &Run<'_>, job: &Job<'_>, stops: &Stops<'_>) -> Vec<Attempted> {
     let mut all: Vec<Attempted> = Vec::new();
     let mut record = job.claimed.record.clone();
     let mut adjustments = advice(&job.issue().id, &run.ledger.state());
-    let mut continues = job.workspace.continued();
+    let mut continues = continuation(job.workspace.continued());
     let mut on_fallback = false;
     loop {
         // A limit of the provider spends no attempt.
@@ -116,7 +121,17 @@ fn prepare_next(run: &Run<'_>, job: &Job<'_>, all: &[Attempted]) -> Result<Conti
         job.workspace.reset()?;
         return Ok(Continuation::default());
     }
-    job.workspace.prepare_next()
+    Ok(continuation(&job.workspace.prepare_next()?))
+}
+
+fn continuation(continued: &Continued) -> Continuation {
+    if let Some(lost) = &continued.lost {
+        tracing::warn!("the attempt starts from a clean base: {lost}");
+    }
+    Continuation {
+        commits: continued.commits.iter().rev().map(|commit| commit.subject().to_owned()).collect(),
+        uncommitted: continued.uncommitted.clone(),
+    }
 }
 
 /// What an attempt makes of the record.

@@ -61,8 +61,9 @@ impl<'c> WorkResult<'c> {
     pub fn limit_hit(&self) -> Option<Option<Time>> {
         let last = self.last().filter(|last| last.is_limited())?;
         let earlier = self.attempts.iter().rev().skip(1).find(|one| one.is_limited());
-        let first_free = earlier
-            .map_or(last.limit_resets_at, |earlier| Some(earlier.limit_resets_at?.min(last.limit_resets_at?)));
+        let first_free = earlier.map_or(last.limit_resets_at, |earlier| {
+            Some(earlier.limit_resets_at?.min(last.limit_resets_at?))
+        });
         Some(first_free.or(last.limit_resets_at))
     }
 }

@@ -68,14 +68,18 @@ fn publish(run: &Run<'_>, job: &Job<'_>, last: &Attempted, kept: &Sha) -> Result
         false => run.world.workspaces.judged_work(branch, &job.claimed.claim.base_sha, kept, most).ok(),
     };
     let Some(work) = judged.as_ref().or(is_judged.then_some(&last.work)) else {
-        return Err(format!("the unfinished work of {identifier} stays on this machine: it could not be judged"));
+        return Err(format!(
+            "the unfinished work of {identifier} stays on this machine: it could not be judged"
+        ));
     };
     if let Verdict::Refuse(reasons) = judge::guard(run, branch, work, &PullRequestText::default()) {
-        return Err(format!("the unfinished work of {identifier} stays on this machine: {}", reasons.join("; ")));
+        return Err(format!(
+            "the unfinished work of {identifier} stays on this machine: {}",
+            reasons.join("; ")
+        ));
     }
-    let pushed = run
-        .watch
-        .time("save", Some(identifier), || run.world.workspaces.publish_saved(identifier, kept));
+    let pushed =
+        run.watch.time("save", Some(identifier), || run.world.workspaces.publish_saved(identifier, kept));
     pushed.map_err(|error| format!("the unfinished work of {identifier} stays on this machine: {error}"))
 }
 

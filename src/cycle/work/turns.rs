@@ -87,12 +87,8 @@ fn further(
     if turns_left == Some(0) || before.duration >= run.settings.agent.turn_timeout {
         return None;
     }
-    let failed: Vec<(&str, &str)> = turned
-        .checked
-        .failed
-        .iter()
-        .map(|gate| (gate.result.name.as_str(), gate.tail.as_str()))
-        .collect();
+    let failed: Vec<(&str, &str)> =
+        turned.checked.failed.iter().map(|gate| (gate.result.name.as_str(), gate.tail.as_str())).collect();
     let prompt_file = job.dir.join(format!("fix-{count}.md"));
     if let Err(error) = std::fs::write(&prompt_file, fix::render(&failed, &boundary())) {
         tracing::warn!("{}: {error}", prompt_file.display());

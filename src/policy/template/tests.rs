@@ -23,6 +23,7 @@ fn brief(issue: &Issue) -> Brief<'_> {
         captures: &[],
         page: None,
         adjustments: &[],
+        continues: &crate::model::continuation::CLEAN,
         gates: &[],
         boundary: "7f3a9c",
     }

@@ -6,7 +6,7 @@ use super::super::pull_request::Words;
 use crate::model::settings::{Dialect, GateSpec};
 use crate::model::text::{cut, one_line};
 use crate::model::{
-    Blocker, BranchName, Capture, CapturedCommit, Failure, GateResult, Issue, IssueId, Outcome,
+    Blocker, BranchName, Capture, CapturedCommit, Continuation, Failure, GateResult, Issue, IssueId, Outcome,
     OutcomeRecord, Phase, Priority, RunId, Sha, StateKind, TicketState, Time,
 };
 use minijinja::context;
@@ -209,6 +209,7 @@ pub fn sample_brief(attempt: u32, is_rich: bool, dialect: Dialect) -> Value {
         captures: if is_rich { &captures } else { &[] },
         page: (attempt > 1).then_some("/page.md"),
         adjustments: if attempt > 1 && is_rich { &advice } else { &[] },
+        continues: &Continuation::default(),
         gates: if is_rich { &gates } else { &[] },
         boundary: SAMPLE_BOUNDARY,
     };

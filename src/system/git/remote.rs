@@ -9,6 +9,8 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
+mod listing;
+
 /// A remote of a repository, with what it takes to talk to it.
 #[derive(Debug, Clone)]
 pub struct Remote {

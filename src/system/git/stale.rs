@@ -1,69 +1,209 @@
-//! Lock files that dead processes left. Git never removes one it did not make, so each of them
-//! would stop every later cycle until a person does.
-//!
-//! Removed without being asked: locks on Conductor's own refs that are older than git itself waits
-//! for one, and locks of the whole repository that are older than any call of ours may take.
+//! What dead processes leave in a repository: lock files that would stop every later call, and
+//! calls of git that outlive the run that made them. A lock is removed when no process that could
+//! have made it lives, or when it is older than any call may take.
 
-use super::Repository;
 use super::call::REMOTE_TIMEOUT;
+use super::{GitError, Repository, Worktree, protocol};
+use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-/// No call holds a lock on a single ref longer than an instant; calls of ours wait ten seconds for
-/// one, so whoever failed because of it finds it old enough.
-const OWN_AGE: Duration = Duration::from_secs(9);
-/// Anybody's git may hold these, for as long as it takes.
-const SHARED_AGE: Duration = REMOTE_TIMEOUT.saturating_add(Duration::from_secs(60));
-const SHARED: &[&str] = &["packed-refs.lock", "shallow.lock"];
-/// Folders of refs are not deeper than that.
-const MAX_DEPTH: u32 = 16;
+/// No call of ours holds a lock for longer.
+const MAX_AGE: Duration = REMOTE_TIMEOUT.saturating_add(Duration::from_secs(60));
+/// How long a lock is waited for whose maker may be alive: as long as git itself would wait.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long an ended process may take to be gone.
+const END: Duration = Duration::from_secs(5);
+/// Clocks of files and processes differ by less.
+const SKEW: Duration = Duration::from_secs(2);
+const PAUSE: Duration = Duration::from_millis(20);
 
 impl Repository {
-    /// Removes what the dead left; names what was removed.
-    pub fn remove_stale_locks(&self) -> Vec<PathBuf> {
-        let mut found = Vec::new();
-        stale_below(&self.common_dir().join("refs/conductor"), MAX_DEPTH, &mut found);
-        let shared = SHARED.iter().map(|name| self.common_dir().join(name));
-        found.extend(shared.filter(|path| is_older(path, SHARED_AGE)));
-        found.retain(|path| {
-            let removed = std::fs::remove_file(path);
-            match &removed {
-                Ok(()) => {
-                    tracing::warn!("removed {}, which a process that ended left behind", path.display());
+    /// Removes dead processes' locks on these refs. A name that ends with `/` stands for all refs
+    /// below it.
+    pub fn clear_ref_locks(&self, names: &[String]) -> Result<(), GitError> {
+        for name in names {
+            match name.strip_suffix('/') {
+                Some(folder) => {
+                    let mut locks = Vec::new();
+                    collect_locks(&self.common_dir().join(folder), &mut locks);
+                    locks.iter().try_for_each(|lock| self.clear_lock(lock))?;
                 }
-                Err(error) => tracing::warn!("{} is stale and cannot be removed: {error}", path.display()),
+                None => self.clear_lock(&self.common_dir().join(format!("{name}.lock")))?,
             }
-            removed.is_ok()
-        });
-        found
+        }
+        Ok(())
     }
 
-    /// The first look of this run.
-    pub(super) fn sweep_once(&self) {
-        self.swept.call_once(|| {
-            self.remove_stale_locks();
-        });
+    fn clear_lock(&self, lock: &Path) -> Result<(), GitError> {
+        let mut waited = Duration::ZERO;
+        while let Ok(found) = lock.symlink_metadata() {
+            if !self.may_be_held(&found) {
+                tracing::debug!("{}: removed, its process is dead", lock.display());
+                return remove(lock);
+            }
+            if waited >= PATIENCE {
+                return Ok(());
+            }
+            std::thread::sleep(PAUSE);
+            waited += PAUSE;
+        }
+        Ok(())
+    }
+
+    /// Whether a living process of git could have made the lock: one in this repository that is
+    /// not younger than it.
+    fn may_be_held(&self, lock: &Metadata) -> bool {
+        let Ok(made) = lock.modified() else { return true };
+        if SystemTime::now().duration_since(made).is_ok_and(|age| age > MAX_AGE) {
+            return false;
+        }
+        let Some(processes) = git_processes() else { return true };
+        let mut places: Vec<PathBuf> =
+            self.registrations().map(|worktree| worktree.path().to_owned()).collect();
+        places.extend([self.common_dir().to_owned(), self.dir().canonicalize().unwrap_or_default()]);
+        if self.common_dir().ends_with(".git") {
+            places.extend(self.common_dir().parent().map(Path::to_owned));
+        }
+        processes.iter().any(|process| {
+            let is_older = process.started.is_none_or(|started| started <= made + SKEW);
+            is_older && places.iter().any(|place| process.is_at_work_in(place))
+        })
     }
 }
 
-fn stale_below(folder: &Path, depth: u32, found: &mut Vec<PathBuf>) {
-    let Ok(entries) = std::fs::read_dir(folder) else { return };
-    for entry in entries.flatten() {
-        let path = entry.path();
-        match entry.file_type() {
-            Ok(kind) if kind.is_dir() && depth > 0 => stale_below(&path, depth - 1, found),
-            Ok(kind) if kind.is_file() && path.extension().is_some_and(|end| end == "lock") => {
-                if is_older(&path, OWN_AGE) {
-                    found.push(path);
-                }
+impl Worktree {
+    /// Removes every lock in the administrative folder. Only for a worktree in which nobody is at
+    /// work: an agent that was ended in the middle of a git call leaves its lock, and its
+    /// processes are gone by then.
+    pub fn clear_locks(&self) -> Result<(), GitError> {
+        let mut locks = Vec::new();
+        for entry in std::fs::read_dir(self.admin()).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if is_lock(&path) {
+                locks.push(path);
             }
-            _ => {}
+        }
+        collect_locks(&self.admin().join("refs"), &mut locks);
+        locks.iter().try_for_each(|lock| remove(lock))
+    }
+
+    /// Ends the calls of git that a dead run started here: they would go on writing. Only for a
+    /// worktree whose run is known to be dead.
+    #[cfg(target_os = "linux")]
+    pub fn end_orphans(&self) {
+        use rustix::process::{Pid, Signal, kill_process};
+        let own = |process: &GitProcess| process.is_call_for(self.path(), self.admin());
+        let orphans: Vec<GitProcess> = git_processes().unwrap_or_default().into_iter().filter(own).collect();
+        for orphan in &orphans {
+            if let Some(pid) = i32::try_from(orphan.pid).ok().and_then(Pid::from_raw) {
+                // Gone already is as good.
+                let _ = kill_process(pid, Signal::KILL);
+            }
+        }
+        let is_alive = |orphan: &GitProcess| crate::system::host::process_started(orphan.pid).is_some();
+        let mut waited = Duration::ZERO;
+        while waited < END && orphans.iter().any(is_alive) {
+            std::thread::sleep(PAUSE);
+            waited += PAUSE;
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub fn end_orphans(&self) {}
+}
+
+/// A living process of git.
+struct GitProcess {
+    pid: u32,
+    /// `None` when it cannot be told.
+    started: Option<SystemTime>,
+    cwd: PathBuf,
+    arguments: Vec<u8>,
+    environment: Vec<u8>,
+}
+
+impl GitProcess {
+    fn is_at_work_in(&self, place: &Path) -> bool {
+        let text = place.as_os_str().as_encoded_bytes();
+        !text.is_empty()
+            && (self.cwd.starts_with(place)
+                || contains(&self.arguments, text)
+                || self.variable("GIT_DIR").is_some_and(|dir| dir.starts_with(text)))
+    }
+
+    /// A call as this program makes it for a worktree: inside one, or the one that registers it.
+    fn is_call_for(&self, path: &Path, admin: &Path) -> bool {
+        let is = |name, value: &Path| self.variable(name) == Some(value.as_os_str().as_encoded_bytes());
+        let mut arguments = self.arguments.split(|byte| *byte == 0);
+        (is("GIT_DIR", admin) && is("GIT_WORK_TREE", path))
+            || (arguments.any(|argument| argument == b"worktree")
+                && arguments.any(|argument| argument == path.as_os_str().as_encoded_bytes()))
+    }
+
+    fn variable(&self, name: &str) -> Option<&[u8]> {
+        let mut variables = self.environment.split(|byte| *byte == 0);
+        variables.find_map(|variable| variable.strip_prefix(name.as_bytes())?.strip_prefix(b"="))
+    }
+}
+
+/// The processes of git that this user may look at; `None` where there is no `/proc`.
+fn git_processes() -> Option<Vec<GitProcess>> {
+    let entries = std::fs::read_dir("/proc").ok()?;
+    let booted = booted_at()?;
+    let found = entries.flatten().filter_map(|entry| {
+        let pid: u32 = entry.file_name().to_str()?.parse().ok()?;
+        let folder = entry.path();
+        let stat = std::fs::read_to_string(folder.join("stat")).ok()?;
+        let (name, fields) = stat.rsplit_once(')')?;
+        let fields: Vec<&str> = fields.split_whitespace().collect();
+        let is_dead = matches!(fields.first(), Some(&"Z" | &"X"));
+        if is_dead || !name.split_once('(')?.1.starts_with("git") {
+            return None;
+        }
+        let ticks: Option<u64> = fields.get(19).and_then(|ticks| ticks.parse().ok());
+        let started = ticks.map(|ticks| booted + Duration::from_millis(ticks.saturating_mul(1000) / TICKS));
+        let cwd = std::fs::read_link(folder.join("cwd")).ok()?;
+        let read = |file: &str| std::fs::read(folder.join(file)).unwrap_or_default();
+        Some(GitProcess { pid, started, cwd, arguments: read("cmdline"), environment: read("environ") })
+    });
+    Some(found.collect())
+}
+
+/// The unit of times in `/proc`: the same on every Linux.
+const TICKS: u64 = 100;
+
+fn booted_at() -> Option<SystemTime> {
+    let text = std::fs::read_to_string("/proc/stat").ok()?;
+    let seconds = text.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()?;
+    Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
+}
+
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    memchr::memmem::find(text, part).is_some()
+}
+
+fn is_lock(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "lock")
+        && path.symlink_metadata().is_ok_and(|found| !found.is_dir())
+}
+
+fn collect_locks(folder: &Path, locks: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            collect_locks(&path, locks);
+        } else if is_lock(&path) {
+            locks.push(path);
         }
     }
 }
 
-/// A time in the future is no age.
-fn is_older(path: &Path, age: Duration) -> bool {
-    let modified = path.symlink_metadata().and_then(|meta| meta.modified());
-    modified.is_ok_and(|then| SystemTime::now().duration_since(then).is_ok_and(|since| since > age))
+fn remove(lock: &Path) -> Result<(), GitError> {
+    match std::fs::remove_file(lock) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(protocol("lock", format!("{}: {error}; delete this file", lock.display())))
+        }
+        _ => Ok(()),
+    }
 }

@@ -3,7 +3,7 @@
 //! Calls inside one name its administrative folder themselves: the `.git` file in the folder is the
 //! agent's to change, and is not believed.
 
-use super::{Call, CommitAuthor, GitError, GitErrorKind, Repository, protocol};
+use super::{Call, CommitAuthor, GitError, GitErrorKind, Repository, protocol, trash};
 use crate::model::{BranchName, Sha};
 use std::path::{Path, PathBuf};
 
@@ -19,7 +19,6 @@ pub struct Worktree {
 pub struct Registered {
     pub path: PathBuf,
     pub branch: Option<BranchName>,
-    pub locked: bool,
 }
 
 /// `git status`, read.
@@ -85,43 +84,93 @@ impl Repository {
                 ("branch", Some(last)) => {
                     last.branch = Some(BranchName::new(value.strip_prefix("refs/heads/").unwrap_or(value)));
                 }
-                ("locked", Some(last)) => last.locked = true,
                 _ => {}
             }
         }
         Ok(worktrees)
     }
 
-    /// Takes a worktree away: its folder and its administrative folder, which are all there is of
-    /// it. Both are ours by now; git would ask a damaged one for more.
-    pub fn remove_worktree(&self, worktree: &Worktree) -> Result<(), GitError> {
+    /// The worktree that the repository has registered for `path`, whether or not its folder is
+    /// there. Costs no call of git and does not read the folder.
+    pub fn registered_at(&self, path: &Path) -> Option<Worktree> {
+        let mut all = self.registrations();
+        all.find(|worktree| worktree.path == path)
+    }
+
+    /// Every linked worktree with a legible registration.
+    pub fn registrations(&self) -> impl Iterator<Item = Worktree> {
+        let entries = std::fs::read_dir(self.common_dir().join("worktrees"));
+        entries.into_iter().flatten().flatten().filter_map(|entry| {
+            let admin = entry.path();
+            let text = std::fs::read_to_string(admin.join("gitdir")).ok().filter(|text| !text.is_empty())?;
+            // Newer versions of git may write it relative to the administrative folder.
+            let link = admin.join(text.trim_end());
+            let path = link.parent()?;
+            let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+            Some(Worktree { path, admin })
+        })
+    }
+
+    /// Deletes the administrative folders that a `git worktree add` left when it was killed before
+    /// it wrote whose they are: git keeps them for ever, as they are locked.
+    pub fn remove_unfinished_registrations(&self, name: &str) -> Result<(), GitError> {
         let _lock = self.lock()?;
-        let books = self.common_dir().join("worktrees");
-        let admin = worktree.admin().canonicalize().unwrap_or_else(|_| worktree.admin().to_owned());
-        if admin.parent() != books.canonicalize().ok().as_deref() && admin.parent() != Some(&books) {
-            return Err(protocol("worktree", format!("{} is not one of this repository's", admin.display())));
-        }
-        for folder in [worktree.path(), &admin] {
-            match std::fs::remove_dir_all(folder) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(protocol("worktree", format!("{}: {error}", folder.display())));
-                }
-                _ => {}
+        let entries = std::fs::read_dir(self.common_dir().join("worktrees"));
+        for entry in entries.into_iter().flatten().flatten() {
+            let file = entry.file_name();
+            let rest = file.to_str().and_then(|file| file.strip_prefix(name));
+            let is_named = rest.is_some_and(|rest| rest.chars().all(|c| c.is_ascii_digit()));
+            let size = |part: &str| entry.path().join(part).symlink_metadata().map_or(0, |file| file.len());
+            if is_named && size("gitdir") == 0 && size("HEAD") == 0 {
+                trash::delete(&entry.path()).map_err(|error| failed(&entry.path(), &error))?;
             }
         }
         Ok(())
     }
 
-    /// Takes a worktree whose folder is gone off the books, by its own path.
-    pub fn forget_worktree(&self, path: &Path) -> Result<(), GitError> {
+    /// Removes a worktree: its folder is renamed aside first, so that its place is free at once
+    /// and never holds half of it, then both it and the administrative folder are deleted.
+    pub fn remove_worktree(&self, worktree: &Worktree) -> Result<(), GitError> {
+        let aside = trash::place_for(worktree.path());
+        self.unregister(worktree, &aside)?;
+        trash::delete(&aside).map_err(|error| failed(&aside, &error))
+    }
+
+    /// Moves a worktree's folder to `aside` and deletes its registration.
+    pub fn unregister(&self, worktree: &Worktree, aside: &Path) -> Result<(), GitError> {
         let _lock = self.lock()?;
-        self.git(["worktree", "remove", "--force", "--"]).arg(path).done()
+        let all = self.common_dir().join("worktrees");
+        let admin = worktree.admin().canonicalize().unwrap_or_else(|_| worktree.admin().to_owned());
+        if admin.parent() != all.canonicalize().ok().as_deref() && admin.parent() != Some(&all) {
+            return Err(protocol("worktree", format!("{} is not one of this repository's", admin.display())));
+        }
+        match std::fs::rename(worktree.path(), aside) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(failed(worktree.path(), &error));
+            }
+            _ => {}
+        }
+        trash::delete(&admin).map_err(|error| failed(&admin, &error))
     }
 
     /// Deletes local branches, all or none; those that are not there are as good as deleted.
     pub fn delete_branches(&self, branches: &[BranchName]) -> Result<(), GitError> {
-        let lines: String = branches.iter().map(|branch| format!("delete {}\n", branch.full_ref())).collect();
-        self.git(["update-ref", "--stdin"]).stdin(lines).done()
+        let names: Vec<(String, Option<&Sha>)> =
+            branches.iter().map(|branch| (branch.full_ref(), None)).collect();
+        self.update_refs(&names)
+    }
+
+    /// Creates, moves and deletes local refs, all or none, on the disk when it returns.
+    pub fn update_refs(&self, updates: &[(String, Option<&Sha>)]) -> Result<(), GitError> {
+        if updates.is_empty() {
+            return Ok(());
+        }
+        let lines = updates.iter().map(|(name, to)| match to {
+            Some(sha) => format!("update {name} {sha}\n"),
+            None => format!("delete {name}\n"),
+        });
+        let lines: String = lines.collect();
+        self.past_stale_locks(|| durable(self.git(["update-ref", "--stdin"]).stdin(lines.as_str())).done())
     }
 }
 
@@ -153,7 +202,13 @@ impl Worktree {
         &self.admin
     }
 
-    fn git<const N: usize>(&self, args: [&str; N]) -> Call {
+    /// The repository has this worktree locked: with the reason in the lock's file.
+    pub fn lock_reason(&self) -> Option<String> {
+        let text = std::fs::read(self.admin.join("locked")).ok()?;
+        Some(String::from_utf8_lossy(&text).trim().to_owned())
+    }
+
+    pub(super) fn git<const N: usize>(&self, args: [&str; N]) -> Call {
         Call::new(&self.path, args).env("GIT_DIR", &self.admin).env("GIT_WORK_TREE", &self.path)
     }
 
@@ -192,6 +247,18 @@ impl Worktree {
         Ok(text.split('\0').filter(|path| !path.is_empty()).map(str::to_owned).collect())
     }
 
+    /// Stages everything that is not ignored, but for those paths.
+    pub fn stage_all(&self, but: &[String]) -> Result<(), GitError> {
+        self.clear_locks()?;
+        self.add_all(but).done()
+    }
+
+    fn add_all(&self, but: &[String]) -> Call {
+        let but = but.iter().map(|path| format!(":(exclude,literal){path}\0"));
+        self.git(["add", "--all", "--pathspec-from-file=-", "--pathspec-file-nul"])
+            .stdin(std::iter::once(".\0".to_owned()).chain(but).collect::<String>())
+    }
+
     /// Commits everything that is not ignored onto the current head, but for those paths.
     pub fn commit_all(
         &self,
@@ -199,33 +266,68 @@ impl Worktree {
         author: Option<&CommitAuthor>,
         but: &[String],
     ) -> Result<Sha, GitError> {
-        // An agent that was ended in the middle of a git call leaves its lock; its tree is gone.
-        let lock = self.admin.join("index.lock");
-        if let Err(error) = std::fs::remove_file(&lock)
-            && error.kind() != std::io::ErrorKind::NotFound
-        {
-            return Err(protocol("add", format!("{}: {error}", lock.display())));
-        }
-        let but = but.iter().map(|path| format!(":(exclude,literal){path}\0"));
-        self.git(["add", "--all", "--pathspec-from-file=-", "--pathspec-file-nul"])
-            .stdin(std::iter::once(".\0".to_owned()).chain(but).collect::<String>())
-            .done()?;
-        let mut call = self
+        self.stage_all(but)?;
+        let call = self
             .git(["commit", "--quiet", "--no-verify", "--no-gpg-sign", "--cleanup=verbatim", "--file=-"])
             .stdin(message);
-        if let Some(author) = author {
-            for role in ["AUTHOR", "COMMITTER"] {
-                call = call
-                    .env(&format!("GIT_{role}_NAME"), &author.name)
-                    .env(&format!("GIT_{role}_EMAIL"), &author.email);
-            }
-        }
-        call.done()?;
+        by(call, author).done()?;
         self.head()
+    }
+
+    /// The tree that [`Self::commit_all`] would commit; head, index and files stay as they are.
+    pub fn tree_of_all(&self, but: &[String]) -> Result<Sha, GitError> {
+        self.clear_locks()?;
+        let index = self.admin.join("conductor-index");
+        let copied = std::fs::copy(self.admin.join("index"), &index);
+        if let Err(error) = copied
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            return Err(failed(&index, &error));
+        }
+        let own = |call: Call| durable(call.env("GIT_INDEX_FILE", &index));
+        let tree = own(self.add_all(but)).done().and_then(|()| own(self.git(["write-tree"])).text());
+        // The next one is copied over it where this fails.
+        let _ = std::fs::remove_file(&index);
+        Ok(Sha::new(tree?.trim()))
+    }
+
+    /// Writes a commit that no ref points to.
+    pub fn commit_tree(
+        &self,
+        tree: &Sha,
+        parent: &Sha,
+        message: &str,
+        author: Option<&CommitAuthor>,
+    ) -> Result<Sha, GitError> {
+        let args = ["commit-tree", "--no-gpg-sign", "-p", parent.as_str(), "-F", "-", tree.as_str()];
+        Ok(Sha::new(durable(by(self.git(args).stdin(message), author)).text()?.trim()))
+    }
+
+    /// Moves the head back to `to`; what came since is staged.
+    pub fn uncommit(&self, to: &Sha) -> Result<(), GitError> {
+        self.git(["reset", "--quiet", "--soft", to.as_str()]).done()
+    }
+
+    /// The paths that are staged against `base`.
+    pub fn staged(&self, base: &Sha) -> Result<Vec<String>, GitError> {
+        let args = ["diff-index", "--cached", "--name-only", "--no-renames", "-z", base.as_str(), "--"];
+        let text = self.git(args).text()?;
+        Ok(text.split('\0').filter(|path| !path.is_empty()).map(str::to_owned).collect())
     }
 
     pub fn head(&self) -> Result<Sha, GitError> {
         Ok(Sha::new(self.git(["rev-parse", "--verify", "HEAD^{commit}"]).text()?.trim()))
+    }
+
+    /// Brings every file to the disk.
+    #[cfg(target_os = "linux")]
+    pub fn sync(&self) -> std::io::Result<()> {
+        Ok(rustix::fs::syncfs(std::fs::File::open(&self.path)?)?)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub fn sync(&self) -> std::io::Result<()> {
+        Ok(())
     }
 
     /// Back to `branch` at `base`, with nothing left over but ignored files.
@@ -234,6 +336,27 @@ impl Worktree {
             .done()?;
         self.git(["clean", "--quiet", "-ffd"]).done()
     }
+}
+
+/// Objects and refs of this call are on the disk when it returns, also after a loss of power.
+fn durable(call: Call) -> Call {
+    call.env("GIT_CONFIG_COUNT", "1")
+        .env("GIT_CONFIG_KEY_0", "core.fsync")
+        .env("GIT_CONFIG_VALUE_0", "committed")
+}
+
+fn by(mut call: Call, author: Option<&CommitAuthor>) -> Call {
+    let Some(author) = author else { return call };
+    for role in ["AUTHOR", "COMMITTER"] {
+        call = call
+            .env(&format!("GIT_{role}_NAME"), &author.name)
+            .env(&format!("GIT_{role}_EMAIL"), &author.email);
+    }
+    call
+}
+
+fn failed(path: &Path, error: &std::io::Error) -> GitError {
+    protocol("worktree", format!("{}: {error}", path.display()))
 }
 
 impl GitError {

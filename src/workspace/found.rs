@@ -1,0 +1,81 @@
+//! The workspaces there are, for people who tidy up.
+
+use super::marker::Marker;
+use super::{WorkspaceError, Workspaces};
+use crate::model::BranchName;
+use std::path::{Path, PathBuf};
+
+/// A workspace of this repository under its root.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    pub key: String,
+    pub path: PathBuf,
+    /// What is checked out; `None` when the head is on no branch.
+    pub branch: Option<BranchName>,
+    /// Its creation was finished and its removal not begun.
+    pub whole: bool,
+    /// Its folder is there.
+    pub has_folder: bool,
+    /// The process that made it lives: another ticket's work may be all it is at.
+    pub maker_lives: bool,
+}
+
+impl Found {
+    /// The size of its files. Reads every folder of it.
+    pub fn bytes(&self) -> u64 {
+        size_of(&self.path)
+    }
+}
+
+impl Workspaces {
+    /// Every workspace of this repository under the root, by key.
+    pub fn list(&self) -> Result<Vec<Found>, WorkspaceError> {
+        let Ok(root) = self.root.canonicalize() else { return Ok(Vec::new()) };
+        let branches = self.repository.worktrees()?;
+        let mut found: Vec<Found> = self
+            .repository
+            .registrations()
+            .filter(|worktree| worktree.path().parent() == Some(root.as_path()))
+            .filter_map(|worktree| {
+                let path = worktree.path().to_owned();
+                let key = path.file_name()?.to_str()?.to_owned();
+                let marker = Marker::read(worktree.admin(), &key);
+                let registered = branches.iter().find(|known| known.path == path);
+                Some(Found {
+                    branch: registered.and_then(|known| known.branch.clone()),
+                    whole: marker.is_some(),
+                    has_folder: path.is_dir(),
+                    maker_lives: marker.is_some_and(|marker| marker.maker_lives()),
+                    key,
+                    path,
+                })
+            })
+            .collect();
+        found.sort_by(|a, b| a.key.cmp(&b.key));
+        Ok(found)
+    }
+
+    /// Removes the workspace of that key with its local branch, and saves the work in it. Whether
+    /// there was one; a locked or foreign folder is left alone, with an error.
+    pub fn remove_by_key(&self, key: &str) -> Result<bool, WorkspaceError> {
+        let found = self.list()?.into_iter().find(|found| found.key == key);
+        let Some(Found { path, branch, .. }) = found else { return Ok(false) };
+        match branch {
+            Some(branch) => {
+                self.repository.clear_ref_locks(&super::own_refs(key, &branch))?;
+                self.clear(key, &path, &branch, &self.base()?)?;
+                self.forget(&[branch])?;
+            }
+            None => self.clear_place(key, &path)?,
+        }
+        Ok(true)
+    }
+}
+
+fn size_of(path: &Path) -> u64 {
+    let Ok(found) = path.symlink_metadata() else { return 0 };
+    if !found.is_dir() {
+        return found.len();
+    }
+    std::fs::read_dir(path).into_iter().flatten().flatten().map(|entry| size_of(&entry.path())).sum()
+}
