@@ -126,7 +126,9 @@ fn the_class_chooses_the_model_unless_one_is_named() {
 }
 
 /// Rule, what was recorded, the end of its error → the class it is taken for.
-const CLASSES: &[(&str, Outcome, Option<Failure>, &str, Option<Failure>)] = &[
+type Classed = (&'static str, Outcome, Option<Failure>, &'static str, Option<Failure>);
+
+const CLASSES: &[Classed] = &[
     ("the recorded class stands", Outcome::Failure, Some(Failure::GateFailed), "", Some(Failure::GateFailed)),
     ("the recorded class stands", Outcome::Failure, Some(Failure::TimedOut), "", Some(Failure::TimedOut)),
     ("the recorded class stands", Outcome::Partial, Some(Failure::Publish), "", Some(Failure::Publish)),

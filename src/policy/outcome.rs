@@ -1,10 +1,11 @@
 //! How an attempt ended, from what is known of it: the agent's ending, its own word, and what git
 //! found. An agent's word is not proof.
 
-use crate::model::{
-    AgentEvent, AgentFault, AgentResult, Ending, Evidence, Failure, Outcome, Phase, StopReason, Time, text,
-};
-use std::collections::BTreeSet;
+mod tally;
+
+pub use tally::ToolTally;
+
+use crate::model::{AgentFault, AgentResult, Ending, Evidence, Failure, Outcome, StopReason, Time};
 
 /// What is known when the agent is gone.
 #[derive(Debug, Clone)]
@@ -19,66 +20,6 @@ pub struct Facts<'a> {
     pub has_work: bool,
     /// The branch no longer holds the commit it started from.
     pub lost_base: bool,
-}
-
-/// What became of the agent's calls of tools.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ToolTally {
-    /// Calls that look at something or change it; plans of the agent's own are none.
-    pub calls: u64,
-    /// Calls that answered well.
-    pub succeeded: u64,
-    /// Calls that answered with an error.
-    pub errors: u64,
-    /// Calls that were denied; most of them answer with an error as well.
-    pub denied: u64,
-    /// The tools that were denied, by name; a few of them.
-    pub denied_tools: BTreeSet<String>,
-    /// The first line of the last error.
-    pub last_error: String,
-}
-
-/// Names of denied tools that are kept, and characters of each and of an error.
-const DENIED_TOOLS: usize = 8;
-const NAME: usize = 60;
-const ERROR_LINE: usize = 200;
-
-impl ToolTally {
-    /// Counts an event.
-    pub fn fold(&mut self, event: &AgentEvent) {
-        match event {
-            AgentEvent::Tool(call) if call.phase != Some(Phase::Planning) => self.calls += 1,
-            AgentEvent::ToolResult { is_error: false, .. } => self.succeeded += 1,
-            AgentEvent::ToolResult { is_error: true, output } => {
-                self.errors += 1;
-                if let Some(line) = output.lines().map(str::trim).find(|line| !line.is_empty()) {
-                    self.last_error = text::cut(&text::one_line(line), ERROR_LINE).into_owned();
-                }
-            }
-            AgentEvent::Denied { tool } => {
-                self.denied += 1;
-                if self.denied_tools.len() < DENIED_TOOLS {
-                    self.denied_tools.insert(text::cut(&text::one_line(tool), NAME).into_owned());
-                }
-            }
-            _ => {}
-        }
-    }
-
-    /// Why nothing can have come of it, when every call failed or was denied.
-    fn all_failed(&self) -> Option<String> {
-        let failed = self.errors.max(self.denied);
-        if failed == 0 || failed < self.calls || self.succeeded > 0 {
-            return None;
-        }
-        if self.denied > 0 {
-            let tools: Vec<&str> = self.denied_tools.iter().map(String::as_str).collect();
-            let tools = tools.join(", ");
-            return Some(format!("every tool call was denied ({tools}): give the agent its permissions"));
-        }
-        let last = if self.last_error.is_empty() { "it gave no reason" } else { &self.last_error };
-        Some(format!("every tool call failed ({failed} of {failed}), the last one with: {last}"))
-    }
 }
 
 /// What the facts come to, before gates and guards are asked.
@@ -227,7 +168,6 @@ fn said(what: &str, told: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::ToolCall;
 
     fn result(fault: Option<AgentFault>) -> AgentResult {
         AgentResult { fault, message: String::new(), usage: None, turns: None }
@@ -288,54 +228,15 @@ mod tests {
         assert_eq!(judge(&facts).failure, Some(Failure::GuardRefused));
     }
 
-    fn tally(events: &[AgentEvent]) -> ToolTally {
-        let mut tally = ToolTally::default();
-        events.iter().for_each(|event| tally.fold(event));
-        tally
-    }
-
-    fn called(name: &str) -> AgentEvent {
-        let phase = Phase::of_tool(name, None);
-        AgentEvent::Tool(ToolCall { name: name.to_owned(), phase, file: None, preview: String::new() })
-    }
-
-    fn answered(is_error: bool, output: &str) -> AgentEvent {
-        AgentEvent::ToolResult { is_error, output: output.to_owned() }
-    }
-
-    fn denied(tool: &str) -> AgentEvent {
-        AgentEvent::Denied { tool: tool.to_owned() }
-    }
-
     #[test]
-    fn an_agent_whose_every_call_was_denied_or_failed_has_failed() {
-        let judged = |events: &[AgentEvent], has_work| {
-            let (ending, result, tools) = (exit(0), result(None), tally(events));
-            judge(&Facts { has_work, ..facts(&ending, Some(&result), &tools) })
-        };
-        let refused = [
-            [called("Bash"), answered(true, "no"), called("Edit"), answered(true, "no")].as_slice(),
-            &[denied("Bash"), denied("Edit")],
-        ]
-        .concat();
-        let judgement = judged(&refused, false);
-        assert_eq!((judgement.outcome, judgement.failure), (Outcome::Failure, Some(Failure::AgentExit)));
-        assert_eq!(
-            judgement.error,
-            "every tool call was denied (Bash, Edit): give the agent its permissions"
-        );
-        assert_eq!(judged(&refused, true).outcome, Outcome::Success, "git decides where there is work");
-
-        let failed = [called("todo"), called("bash"), answered(true, "\nbwrap: no permissions\nx")];
-        let error = judged(&failed, false).error;
-        assert_eq!(error, "every tool call failed (1 of 1), the last one with: bwrap: no permissions");
-
-        let some = [called("Bash"), answered(true, "no"), called("Read"), answered(false, "text")];
-        for events in [&some[..], &[], &[called("Bash")], &[called("Bash"), answered(false, "")]] {
-            assert_eq!(judged(events, false).outcome, Outcome::NoChanges, "{events:?}");
-        }
-        let notice = [called("Bash"), answered(false, ""), answered(true, "a background task failed")];
-        assert_eq!(judged(&notice, false).outcome, Outcome::NoChanges);
+    fn an_agent_whose_every_call_failed_has_failed_unless_git_finds_work() {
+        let (ending, result) = (exit(0), result(None));
+        let tools = ToolTally { calls: 2, errors: 2, last_error: "no".to_owned(), ..ToolTally::default() };
+        let judged = |has_work| judge(&Facts { has_work, ..facts(&ending, Some(&result), &tools) });
+        let failed = judged(false);
+        assert_eq!((failed.outcome, failed.failure), (Outcome::Failure, Some(Failure::AgentExit)));
+        assert_eq!(failed.error, "every tool call failed (2 of 2), the last one with: no");
+        assert_eq!(judged(true).outcome, Outcome::Success);
     }
 
     #[test]

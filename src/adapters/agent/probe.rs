@@ -55,9 +55,9 @@ pub(super) fn version(
 }
 
 fn understood(name: &str, asked: &Bounded, remedy: &str) -> Result<Option<String>, AgentError> {
-    let lines = asked.output_tail.lines().map(clean).filter(|line| !line.is_empty());
+    let mut lines = asked.output_tail.lines().map(clean).filter(|line| !line.is_empty());
     if asked.is_success() {
-        return Ok(lines.take(1).next());
+        return Ok(lines.next());
     }
     let how = match (asked.timed_out, asked.ending.exit_code, asked.ending.signal) {
         (true, ..) => format!("did not answer within {} s", LIMIT.as_secs()),
@@ -65,7 +65,7 @@ fn understood(name: &str, asked: &Bounded, remedy: &str) -> Result<Option<String
         (_, _, Some(signal)) => format!("was ended by signal {signal}"),
         _ => "ended with an unknown exit status".to_owned(),
     };
-    let words = lines.last().map(|line| format!(": {line}")).unwrap_or_default();
+    let words = lines.next_back().map(|line| format!(": {line}")).unwrap_or_default();
     Err(AgentError::Start(format!("`{name} --version` {how}{words}: {remedy}")))
 }
 
