@@ -116,8 +116,16 @@ pub struct DayUsage {
 
 /// Sums of earlier releases could overflow, which JSON writes as `null`.
 fn amount<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
-    let told = Option::<f64>::deserialize(deserializer)?.unwrap_or(0.0);
-    Ok(if told.is_finite() { told.clamp(0.0, MOST_USD) } else { 0.0 })
+    Ok(bounded(Option::<f64>::deserialize(deserializer)?.unwrap_or(0.0)))
+}
+
+/// The same where nothing may have been told.
+fn told_amount<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    Ok(Option::<f64>::deserialize(deserializer)?.map(bounded))
+}
+
+fn bounded(told: f64) -> f64 {
+    if told.is_finite() { told.clamp(0.0, MOST_USD) } else { 0.0 }
 }
 
 /// The most a sum of money is believed to be.
@@ -146,7 +154,7 @@ pub struct OutcomeRecord {
     pub files_modified: u64,
     #[serde(default)]
     pub tokens_used: u64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "told_amount")]
     pub usd: Option<f64>,
     #[serde(default)]
     pub duration_ms: u64,

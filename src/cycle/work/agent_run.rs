@@ -1,7 +1,7 @@
 //! What one agent did, as its events tell it: counters, its last result, its last words.
 
 use crate::model::progress::News;
-use crate::model::{AgentEvent, AgentFault, AgentResult, Ending, Evidence, FaultKind, Phase, Time, Usage};
+use crate::model::{AgentEvent, AgentFault, AgentResult, Ending, Phase, Time, Usage};
 use crate::policy::outcome::ToolTally;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -55,22 +55,6 @@ impl AgentRun {
     /// The counters of a session go on; how its next process ends is open.
     pub fn going_on(before: &Self) -> Self {
         Self { ending: Ending::default(), result: None, limit: None, ..before.clone() }
-    }
-
-    /// What its own result says more exactly than the outcome does.
-    pub fn fault(&self) -> Option<FaultKind> {
-        match self.result.as_ref()?.fault.as_ref()? {
-            AgentFault::Login => Some(FaultKind::NotLoggedIn),
-            _ => None,
-        }
-    }
-
-    /// Whether a limit of the provider is known by words alone.
-    pub fn is_limited_by_words(&self) -> bool {
-        let by_words =
-            |fault: &AgentFault| matches!(fault, AgentFault::Limit { evidence: Evidence::Words, .. });
-        self.limit.is_none()
-            && self.result.as_ref().and_then(|result| result.fault.as_ref()).is_some_and(by_words)
     }
 
     /// When the provider's limit is lifted, where it was told.

@@ -11,7 +11,7 @@ use super::job::Job;
 use super::turns::{self, Turned};
 use super::verify::Checked;
 use crate::gates::hooks::Hook;
-use crate::model::{Attempt, Capture, Continuation, Failure, FaultKind, OutcomeRecord, text};
+use crate::model::{Attempt, Capture, Continuation, Evidence, Failure, FaultKind, OutcomeRecord, text};
 use crate::policy::budget;
 use crate::policy::outcome::last_words;
 use crate::policy::prompt::{self, Brief};
@@ -92,8 +92,8 @@ fn concluded(
         number,
         outcome: judgement.outcome,
         failure: judgement.failure,
-        fault: agent.fault(),
-        limit_by_words: agent.is_limited_by_words(),
+        fault: matches!(judgement.cause, Some(AgentFault::Login)).then_some(FaultKind::NotLoggedIn),
+        limit_by_words: matches!(judgement.cause, Some(AgentFault::Limit { evidence: Evidence::Words, .. })),
         phase: agent.phase,
         tool_calls: agent.tool_calls,
         files_modified: if work.files.is_empty() { agent.files.len() } else { work.files.len() } as u64,
