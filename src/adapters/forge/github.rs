@@ -5,6 +5,7 @@
 //! from another repository, and never fails over a label or a reviewer once it exists.
 
 mod access;
+mod extras;
 mod remote;
 mod wire;
 
@@ -22,7 +23,7 @@ use serde::Serialize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use wire::{NewLabels, NewPullRequest, NewReviewers, WirePull, WireRun};
+use wire::{NewPullRequest, WirePull, WireRun};
 
 /// The longest rate limit waited for, unless the wiring says otherwise; a longer one is for the
 /// next cycle.
@@ -187,55 +188,6 @@ impl GitHub {
         Err(ForgeError::Protocol(format!("{what}: more than {MAX_PAGES} pages")))
     }
 
-    /// The labels it does not have yet; GitHub creates unknown ones.
-    fn add_labels(&self, pull: &WirePull, wanted: &[String]) -> Result<(), ForgeError> {
-        let has = |label: &str| pull.labels.iter().any(|known| known.name.eq_ignore_ascii_case(label));
-        let labels: Vec<&str> = wanted.iter().map(String::as_str).filter(|label| !has(label)).collect();
-        if labels.is_empty() {
-            return Ok(());
-        }
-        let url = self.url(&format!("issues/{}/labels", pull.number));
-        self.add(
-            &url,
-            &NewLabels { labels: &labels },
-            &format!("label #{} {}", pull.number, labels.join(", ")),
-        )
-    }
-
-    /// Asks for reviews. GitHub refuses all of them for one it does not take (the author, somebody
-    /// who is no collaborator), so then each is asked alone.
-    fn ask_reviewers(&self, pull: &WirePull, wanted: &[String], warnings: &mut Vec<String>) {
-        let missing: Vec<&str> =
-            wanted.iter().map(String::as_str).filter(|name| !is_requested(pull, name)).collect();
-        if missing.is_empty() {
-            return;
-        }
-        match self.request_reviews(pull, &missing) {
-            Err(ForgeError::Refused(_)) if missing.len() > 1 => {
-                let alone = missing.iter().filter_map(|name| self.request_reviews(pull, &[name]).err());
-                warnings.extend(alone.map(|error| error.to_string()));
-            }
-            Err(error) => warnings.push(error.to_string()),
-            Ok(()) => {}
-        }
-    }
-
-    fn request_reviews(&self, pull: &WirePull, names: &[&str]) -> Result<(), ForgeError> {
-        let (teams, people): (Vec<&str>, Vec<&str>) = names.iter().partition(|name| name.contains('/'));
-        let wanted =
-            NewReviewers { reviewers: people, team_reviewers: teams.into_iter().map(team_slug).collect() };
-        let url = self.url(&format!("pulls/{}/requested_reviewers", pull.number));
-        self.add(&url, &wanted, &format!("ask {} to review #{}", names.join(", "), pull.number))
-    }
-
-    /// A write that may be repeated: what is added twice is there once.
-    fn add(&self, url: &str, body: &impl Serialize, what: &str) -> Result<(), ForgeError> {
-        let _turn = self.turn(false, what)?;
-        let request = self.post(url, body)?.repeatable();
-        let response = self.limited(&request, what)?.map_err(|error| wire::unreached(&error, what))?;
-        if response.is_success() { Ok(()) } else { Err(self.refused_write(&response, what)) }
-    }
-
     fn turn(&self, spaced: bool, what: &str) -> Result<Turn<'_>, ForgeError> {
         let gap = || match spaced || self.slowed.load(Ordering::Relaxed) {
             true => self.options.write_gap,
@@ -318,10 +270,7 @@ impl Forge for GitHub {
     fn ensure_pull_request(&self, draft: &PullRequestDraft) -> Result<Ensured, ForgeError> {
         let mut warnings = Vec::new();
         let (pull, created) = self.open(draft, &mut warnings)?;
-        if let Err(error) = self.add_labels(&pull, &draft.labels) {
-            warnings.push(error.to_string());
-        }
-        self.ask_reviewers(&pull, &draft.reviewers, &mut warnings);
+        extras::complete(self, &pull, draft, &mut warnings);
         Ok(Ensured { pull_request: pull.to_model(), created, warnings })
     }
 
@@ -370,17 +319,4 @@ fn run_path(page: &str, web_url: &str) -> Option<String> {
     let are_names = [owner, name].iter().all(|name| !name.trim_matches('.').is_empty());
     (is_number && are_names)
         .then(|| format!("{}/{}/actions/runs/{id}", encode_query(owner), encode_query(name)))
-}
-
-fn is_requested(pull: &WirePull, name: &str) -> bool {
-    if name.contains('/') {
-        let teams = pull.requested_teams.iter().flatten();
-        return teams.into_iter().any(|team| team.slug.eq_ignore_ascii_case(team_slug(name)));
-    }
-    pull.requested_reviewers.iter().flatten().any(|user| user.login.eq_ignore_ascii_case(name))
-}
-
-/// `org/team` → `team`.
-fn team_slug(name: &str) -> &str {
-    name.rsplit('/').next().unwrap_or(name)
 }

@@ -7,6 +7,7 @@
 mod checks;
 pub mod documents;
 mod filters;
+mod issue;
 mod pages;
 mod transport;
 mod update;
@@ -18,13 +19,13 @@ use crate::model::{Issue, IssueId, Secret, Time};
 use crate::ports::{Candidates, Link, TicketUpdate, TicketUpdated, Tracker, TrackerError};
 use crate::system::http::HttpClient;
 use documents::{BATCH, BATCH_BESIDE};
+use issue::{Listed, WireIssue};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use transport::Transport;
 use wire::{
-    CandidatesData, CommentData, Few, IssueData, IssuesData, LinkData, Listed, MoveData, Page, State,
-    StatesData, WireIssue,
+    CandidatesData, CommentData, Few, IssueData, IssuesData, LinkData, MoveData, Page, State, StatesData,
 };
 
 /// The id of no ticket: of the right form, and not from Linear's generator.
