@@ -1,6 +1,6 @@
 //! A ticket as Linear tells it, and how it becomes ours.
 
-use super::wire::{Id, Named, Page};
+use super::list::{Id, Named, Page};
 use crate::adapters::tracker::one_line;
 use crate::model::{Blocker, Issue, IssueId, Person, Priority, StateKind, TicketState, Time};
 use crate::ports::TicketFault;

@@ -2,8 +2,9 @@
 
 use super::documents;
 use super::issue::{Listed, Lists, Relation, WireIssue};
+use super::list::{Named, Page};
 use super::transport::Transport;
-use super::wire::{IssueData, Named, Page};
+use super::wire::IssueData;
 use crate::model::Issue;
 use crate::ports::{TicketFault, TrackerError};
 use serde_json::json;
