@@ -180,12 +180,12 @@ fn all_pages_of_251_issues_are_read_and_51_ids_go_in_two_batches() {
 }
 
 #[test]
-fn fifty_one_labels_and_relations_on_one_issue_are_all_read() {
+fn three_hundred_labels_and_relations_on_one_issue_are_all_read() {
     let linear = FakeLinear::start();
     {
         let mut world = linear.world();
         let blocked = world.add(Ticket::default());
-        for n in 0..51 {
+        for n in 0..301 {
             world.add_label(&blocked, &format!("label {n}"));
             let other = world.add(Ticket { state: "Backlog", ..Ticket::default() });
             // Relations of other kinds, and those that go the other way, are none of ours.
@@ -198,12 +198,12 @@ fn fifty_one_labels_and_relations_on_one_issue_are_all_read() {
     let light = active(&tracker).remove(0);
     let whole = tracker.refresh(std::slice::from_ref(&light.id)).unwrap().remove(0);
     for issue in [light, whole] {
-        assert_eq!(issue.labels.len(), 51);
+        assert_eq!(issue.labels.len(), 301);
         let mut blockers: Vec<&str> =
             issue.blocked_by.iter().map(|blocker| blocker.identifier.as_str()).collect();
         blockers.sort_unstable();
         blockers.dedup();
-        assert_eq!(blockers.len(), 48);
+        assert_eq!(blockers.len(), 283);
     }
 }
 

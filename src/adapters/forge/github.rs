@@ -5,24 +5,22 @@
 //! from another repository, and never fails over a label or a reviewer once it exists.
 
 mod access;
+mod api;
+mod extras;
 mod remote;
 mod wire;
 
+pub use api::GitHubOptions;
 pub use remote::{RemoteRepository, parse_full_name, parse_remote, web_url};
 
 use super::text;
 use crate::adapters::fingerprint::fingerprint;
-use crate::model::{BranchName, PullRequest, PullRequestDraft, Secret};
-use crate::ports::{Clock, Ensured, Forge, ForgeError};
-use crate::system::http::{
-    HttpClient, HttpError, Request, Response, encode_path, encode_query, is_loopback, same_origin,
-};
-use crate::system::pace::{Pace, Turn};
-use serde::Serialize;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use crate::model::{BranchName, PullRequest, PullRequestDraft};
+use crate::ports::{Ensured, Forge, ForgeError};
+use crate::system::http::{HttpError, encode_path, encode_query, is_loopback, same_origin};
+use api::Api;
 use std::time::Duration;
-use wire::{NewLabels, NewPullRequest, NewReviewers, WirePull, WireRun};
+use wire::{NewPullRequest, WirePull, WireRun};
 
 /// The longest rate limit waited for, unless the wiring says otherwise; a longer one is for the
 /// next cycle.
@@ -31,35 +29,12 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 /// What GitHub asks for between writes.
 pub const WRITE_GAP: Duration = Duration::from_secs(1);
 
-/// How often one call is repeated after short rate limits.
-const LIMITED_TRIES: u32 = 3;
-
 /// Pages of pull requests of one branch; a hundred on each.
 const MAX_PAGES: usize = 50;
 
-/// What a [`GitHub`] needs to know.
-pub struct GitHubOptions {
-    /// `https://api.github.com`, or an Enterprise server's `https://HOST/api/v3`.
-    pub api_url: String,
-    /// For links; see [`web_url`].
-    pub web_url: String,
-    pub owner: String,
-    pub name: String,
-    pub token: Secret,
-    /// This forge's own client: its count of requests is the forge's.
-    pub http: Arc<HttpClient>,
-    pub clock: Arc<dyn Clock>,
-    pub patience: Duration,
-    pub write_gap: Duration,
-}
-
 /// One repository on GitHub.
 pub struct GitHub {
-    options: GitHubOptions,
-    /// Between the pull requests of one run. Labels and reviewers follow theirs at once, until
-    /// GitHub has complained: then every write keeps the gap. A server on loopback needs none.
-    pace: Pace,
-    slowed: AtomicBool,
+    api: Api,
 }
 
 /// What became of asking for a pull request.
@@ -73,10 +48,8 @@ enum Asked {
 }
 
 impl GitHub {
-    pub fn new(mut options: GitHubOptions) -> Self {
-        options.api_url.truncate(options.api_url.trim_end_matches('/').len());
-        options.web_url.truncate(options.web_url.trim_end_matches('/').len());
-        Self { options, pace: Pace::default(), slowed: AtomicBool::new(false) }
+    pub fn new(options: GitHubOptions) -> Self {
+        Self { api: Api::new(options) }
     }
 
     /// The open one that is there, or a new one; the draft is given up when GitHub will not have it.
@@ -89,7 +62,7 @@ impl GitHub {
         warnings: &mut Vec<String>,
     ) -> Result<(WirePull, bool), ForgeError> {
         let what = format!("open a pull request for {}", draft.head);
-        let _turn = self.turn(!is_loopback(&self.options.api_url), &what)?;
+        let _turn = self.api.turn(!is_loopback(&self.api.options.api_url), &what)?;
         if let Some(pull) = self.open_one(draft)? {
             return Ok((pull, false));
         }
@@ -126,8 +99,8 @@ impl GitHub {
             body: &body,
             draft: as_draft,
         };
-        let request = self.post(&self.url("pulls"), &wanted)?;
-        let response = match self.limited(&request, what)? {
+        let request = self.api.post(&self.api.url("pulls"), &wanted)?;
+        let response = match self.api.limited(&request, what)? {
             Ok(response) => response,
             Err(error @ HttpError::Lost(_)) => return Ok(Asked::Unknown(wire::unreached(&error, what))),
             Err(error) => return Err(wire::unreached(&error, what)),
@@ -139,15 +112,15 @@ impl GitHub {
             };
         }
         match response.status {
-            422 if wire::is_forbidden(&response) => Err(self.refused_write(&response, what)),
+            422 if wire::is_forbidden(&response) => Err(self.api.refused_write(&response, what)),
             422 => {
                 let text = wire::refusal(&response);
                 // There is no other sign than the words.
                 let about_draft = as_draft && text.to_lowercase().contains("draft pull request");
                 Ok(if about_draft { Asked::DraftRefused(text) } else { Asked::Refused(text) })
             }
-            500.. => Ok(Asked::Unknown(self.refused(&response, what))),
-            _ => Err(self.refused_write(&response, what)),
+            500.. => Ok(Asked::Unknown(self.api.refused(&response, what))),
+            _ => Err(self.api.refused_write(&response, what)),
         }
     }
 
@@ -162,151 +135,29 @@ impl GitHub {
     fn list(&self, head: &BranchName, state: &str) -> Result<Vec<WirePull>, ForgeError> {
         let what = format!("look for pull requests of {head}");
         // Without the owner GitHub ignores the filter and answers with everybody's.
-        let filter = encode_query(&format!("{}:{head}", self.options.owner));
+        let filter = encode_query(&format!("{}:{head}", self.api.options.owner));
         let mut url = format!(
             "{}?head={filter}&state={state}&sort=created&direction=desc&per_page=100",
-            self.url("pulls")
+            self.api.url("pulls")
         );
         let mut found = Vec::new();
         for _ in 0..MAX_PAGES {
-            let response = self.get(&url, &what)?;
+            let response = self.api.get(&url, &what)?;
             if !response.is_success() {
-                return Err(self.refused(&response, &what));
+                return Err(self.api.refused(&response, &what));
             }
             let page: Vec<WirePull> = wire::parsed(&response, &what)?;
             found.extend(page.into_iter().filter(|pull| pull.comes_from(head)));
             match response.next_page() {
                 None => return Ok(found),
                 // The token goes nowhere else.
-                Some(next) if !same_origin(next, &self.options.api_url) => {
+                Some(next) if !same_origin(next, &self.api.options.api_url) => {
                     return Err(ForgeError::Protocol(format!("{what}: the next page is on another host")));
                 }
                 Some(next) => url = next.to_owned(),
             }
         }
         Err(ForgeError::Protocol(format!("{what}: more than {MAX_PAGES} pages")))
-    }
-
-    /// The labels it does not have yet; GitHub creates unknown ones.
-    fn add_labels(&self, pull: &WirePull, wanted: &[String]) -> Result<(), ForgeError> {
-        let has = |label: &str| pull.labels.iter().any(|known| known.name.eq_ignore_ascii_case(label));
-        let labels: Vec<&str> = wanted.iter().map(String::as_str).filter(|label| !has(label)).collect();
-        if labels.is_empty() {
-            return Ok(());
-        }
-        let url = self.url(&format!("issues/{}/labels", pull.number));
-        self.add(
-            &url,
-            &NewLabels { labels: &labels },
-            &format!("label #{} {}", pull.number, labels.join(", ")),
-        )
-    }
-
-    /// Asks for reviews. GitHub refuses all of them for one it does not take (the author, somebody
-    /// who is no collaborator), so then each is asked alone.
-    fn ask_reviewers(&self, pull: &WirePull, wanted: &[String], warnings: &mut Vec<String>) {
-        let missing: Vec<&str> =
-            wanted.iter().map(String::as_str).filter(|name| !is_requested(pull, name)).collect();
-        if missing.is_empty() {
-            return;
-        }
-        match self.request_reviews(pull, &missing) {
-            Err(ForgeError::Refused(_)) if missing.len() > 1 => {
-                let alone = missing.iter().filter_map(|name| self.request_reviews(pull, &[name]).err());
-                warnings.extend(alone.map(|error| error.to_string()));
-            }
-            Err(error) => warnings.push(error.to_string()),
-            Ok(()) => {}
-        }
-    }
-
-    fn request_reviews(&self, pull: &WirePull, names: &[&str]) -> Result<(), ForgeError> {
-        let (teams, people): (Vec<&str>, Vec<&str>) = names.iter().partition(|name| name.contains('/'));
-        let wanted =
-            NewReviewers { reviewers: people, team_reviewers: teams.into_iter().map(team_slug).collect() };
-        let url = self.url(&format!("pulls/{}/requested_reviewers", pull.number));
-        self.add(&url, &wanted, &format!("ask {} to review #{}", names.join(", "), pull.number))
-    }
-
-    /// A write that may be repeated: what is added twice is there once.
-    fn add(&self, url: &str, body: &impl Serialize, what: &str) -> Result<(), ForgeError> {
-        let _turn = self.turn(false, what)?;
-        let request = self.post(url, body)?.repeatable();
-        let response = self.limited(&request, what)?.map_err(|error| wire::unreached(&error, what))?;
-        if response.is_success() { Ok(()) } else { Err(self.refused_write(&response, what)) }
-    }
-
-    fn turn(&self, spaced: bool, what: &str) -> Result<Turn<'_>, ForgeError> {
-        let gap = || match spaced || self.slowed.load(Ordering::Relaxed) {
-            true => self.options.write_gap,
-            false => Duration::ZERO,
-        };
-        self.pace.turn(gap, &self.options.http).map_err(|error| wire::unreached(&error, what))
-    }
-
-    /// Sends it; sits out short rate limits, and gives up on long ones.
-    fn limited(&self, request: &Request, what: &str) -> Result<Result<Response, HttpError>, ForgeError> {
-        let mut tried = 0;
-        loop {
-            tried += 1;
-            let response = match self.options.http.send(request) {
-                Ok(response) => response,
-                Err(error) => return Ok(Err(error)),
-            };
-            let now = self.options.clock.now();
-            let Some(wait) = wire::rate_limit(&response, now) else { return Ok(Ok(response)) };
-            self.slowed.store(true, Ordering::Relaxed);
-            if wait > self.options.patience || tried == LIMITED_TRIES {
-                let until =
-                    chrono::TimeDelta::from_std(wait).ok().and_then(|wait| now.checked_add_signed(wait));
-                let detail = format!("{what}: {}", wire::refusal(&response));
-                return Err(ForgeError::RateLimited { until, detail });
-            }
-            // At least the gap: a limit of zero seconds still wants the next write apart.
-            let wait = wait.max(self.options.write_gap);
-            tracing::info!(?wait, "GitHub asks for a pause");
-            self.options.http.pause(wait).map_err(|error| wire::unreached(&error, what))?;
-        }
-    }
-
-    fn get(&self, url: &str, what: &str) -> Result<Response, ForgeError> {
-        self.limited(&self.authorised(Request::get(url)), what)?
-            .map_err(|error| wire::unreached(&error, what))
-    }
-
-    fn refused(&self, response: &Response, what: &str) -> ForgeError {
-        wire::classified(response, what, &self.full_name())
-    }
-
-    /// A write that is answered with "not found" is one that this token may not make, here where
-    /// the repository was read before.
-    fn refused_write(&self, response: &Response, what: &str) -> ForgeError {
-        wire::classified_write(response, what, &self.full_name())
-    }
-
-    fn full_name(&self) -> String {
-        format!("{}/{}", self.options.owner, self.options.name)
-    }
-
-    fn url(&self, rest: &str) -> String {
-        let GitHubOptions { owner, name, .. } = &self.options;
-        format!("{}/{rest}", self.repository_url(owner, name))
-    }
-
-    fn repository_url(&self, owner: &str, name: &str) -> String {
-        format!("{}/repos/{}/{}", self.options.api_url, encode_query(owner), encode_query(name))
-    }
-
-    fn post(&self, url: &str, body: &impl Serialize) -> Result<Request, ForgeError> {
-        let body = serde_json::to_vec(body).map_err(|error| ForgeError::Protocol(error.to_string()))?;
-        Ok(self.authorised(Request::post(url, body)).header("Content-Type", "application/json"))
-    }
-
-    fn authorised(&self, request: Request) -> Request {
-        request
-            .header("Accept", "application/vnd.github+json")
-            .header("X-GitHub-Api-Version", "2022-11-28")
-            .header("Authorization", format!("Bearer {}", self.options.token.reveal()))
     }
 }
 
@@ -318,27 +169,24 @@ impl Forge for GitHub {
     fn ensure_pull_request(&self, draft: &PullRequestDraft) -> Result<Ensured, ForgeError> {
         let mut warnings = Vec::new();
         let (pull, created) = self.open(draft, &mut warnings)?;
-        if let Err(error) = self.add_labels(&pull, &draft.labels) {
-            warnings.push(error.to_string());
-        }
-        self.ask_reviewers(&pull, &draft.reviewers, &mut warnings);
+        extras::complete(&self.api, &pull, draft, &mut warnings);
         Ok(Ensured { pull_request: pull.to_model(), created, warnings })
     }
 
     fn check_access(&self, remote: Option<&str>) -> Result<(), ForgeError> {
-        access::check(self, remote)
+        access::check(&self.api, remote)
     }
 
     fn credential(&self) -> Option<String> {
-        let GitHubOptions { token, api_url, .. } = &self.options;
-        Some(fingerprint(token, &[api_url, &self.full_name()]))
+        let GitHubOptions { token, api_url, .. } = &self.api.options;
+        Some(fingerprint(token, &[api_url.as_str(), &self.api.full_name()]))
     }
 
     fn is_run_over(&self, page: &str) -> Result<Option<bool>, ForgeError> {
-        let Some(path) = run_path(page, &self.options.web_url) else { return Ok(None) };
+        let Some(path) = run_path(page, &self.api.options.web_url) else { return Ok(None) };
         let what = format!("look at the run {page}");
-        let url = format!("{}/repos/{path}", self.options.api_url);
-        let response = self.get(&url, &what)?;
+        let url = format!("{}/repos/{path}", self.api.options.api_url);
+        let response = self.api.get(&url, &what)?;
         match response.status {
             200..300 => {
                 let run: WireRun = wire::parsed(&response, &what)?;
@@ -346,18 +194,18 @@ impl Forge for GitHub {
             }
             // Without `actions: read`, or of a repository this token does not see.
             403 | 404 => Ok(None),
-            _ => Err(self.refused(&response, &what)),
+            _ => Err(self.api.refused(&response, &what)),
         }
     }
 
     fn compare_url(&self, base: &str, head: &BranchName) -> Option<String> {
-        let GitHubOptions { web_url, owner, name, .. } = &self.options;
+        let GitHubOptions { web_url, owner, name, .. } = &self.api.options;
         let (base, head) = (encode_path(base), encode_path(head.as_str()));
         Some(format!("{web_url}/{owner}/{name}/compare/{base}...{head}?expand=1"))
     }
 
     fn requests(&self) -> u64 {
-        self.options.http.requests()
+        self.api.options.http.requests()
     }
 }
 
@@ -370,17 +218,4 @@ fn run_path(page: &str, web_url: &str) -> Option<String> {
     let are_names = [owner, name].iter().all(|name| !name.trim_matches('.').is_empty());
     (is_number && are_names)
         .then(|| format!("{}/{}/actions/runs/{id}", encode_query(owner), encode_query(name)))
-}
-
-fn is_requested(pull: &WirePull, name: &str) -> bool {
-    if name.contains('/') {
-        let teams = pull.requested_teams.iter().flatten();
-        return teams.into_iter().any(|team| team.slug.eq_ignore_ascii_case(team_slug(name)));
-    }
-    pull.requested_reviewers.iter().flatten().any(|user| user.login.eq_ignore_ascii_case(name))
-}
-
-/// `org/team` → `team`.
-fn team_slug(name: &str) -> &str {
-    name.rsplit('/').next().unwrap_or(name)
 }

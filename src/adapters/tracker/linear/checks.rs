@@ -1,8 +1,9 @@
 //! What the configuration names, held against what Linear has. A name that is not there is refused
 //! together with those that are.
 
+use super::list::{Named, Page};
 use super::transport::Transport;
-use super::wire::{LabelsData, Named, Page, ProjectsData, State, Team, TeamsData};
+use super::wire::{LabelsData, ProjectsData, State, Team, TeamsData};
 use super::{documents, filters, pages};
 use crate::adapters::tracker::one_line;
 use crate::model::issue::same_name;

@@ -7,6 +7,8 @@
 mod checks;
 pub mod documents;
 mod filters;
+mod issue;
+mod list;
 mod pages;
 mod transport;
 mod update;
@@ -18,14 +20,13 @@ use crate::model::{Issue, IssueId, Secret, Time};
 use crate::ports::{Candidates, Link, TicketUpdate, TicketUpdated, Tracker, TrackerError};
 use crate::system::http::HttpClient;
 use documents::{BATCH, BATCH_BESIDE};
+use issue::{Listed, WireIssue};
+use list::{Few, Page};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use transport::Transport;
-use wire::{
-    CandidatesData, CommentData, Few, IssueData, IssuesData, LinkData, Listed, MoveData, Page, State,
-    StatesData, WireIssue,
-};
+use wire::{CandidatesData, CommentData, IssueData, IssuesData, LinkData, MoveData, State, StatesData};
 
 /// The id of no ticket: of the right form, and not from Linear's generator.
 const NO_ISSUE: &str = "00000000-0000-4000-8000-000000000000";
@@ -178,7 +179,16 @@ impl Tracker for Linear {
     }
 
     fn update(&self, issue: &Issue, update: &TicketUpdate) -> Result<TicketUpdated, TrackerError> {
-        update::update(self, issue, update)
+        let state = match update.move_to.as_deref() {
+            Some(name) if !issue.state.is_named(name) => Some(self.state_id(issue, name)),
+            _ => None,
+        };
+        match state {
+            Some(Err(error)) if !matches!(error, TrackerError::Config(_) | TrackerError::Protocol(_)) => {
+                Err(error)
+            }
+            state => update::update(&self.transport, issue, update, state),
+        }
     }
 
     fn check_access(&self) -> Result<(), TrackerError> {

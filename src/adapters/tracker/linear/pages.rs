@@ -1,8 +1,10 @@
 //! Lists read to their end: pages of a query, and the lists inside a ticket.
 
 use super::documents;
+use super::issue::{Listed, Lists, Relation, WireIssue};
+use super::list::{Named, Page};
 use super::transport::Transport;
-use super::wire::{IssueData, Listed, Lists, Named, Page, Relation, WireIssue};
+use super::wire::IssueData;
 use crate::model::Issue;
 use crate::ports::{TicketFault, TrackerError};
 use serde_json::json;

@@ -4,9 +4,8 @@
 //! A comment's id is made from the ticket's, so that one whose answer got lost is refused when it
 //! is written again, and found. One that was deleted gets the next id, made from the deleted one's.
 
-use super::Linear;
 use super::documents;
-use super::transport::Fields;
+use super::transport::{Fields, Transport};
 use super::wire::{Changed, Commented, IssueData, Written};
 use crate::model::{Issue, Time};
 use crate::ports::{Link, STATUS_MARKER, TicketUpdate, TicketUpdated, TrackerError};
@@ -47,7 +46,7 @@ struct Comment {
 
 /// What is still to be written.
 struct Writing<'u> {
-    linear: &'u Linear,
+    transport: &'u Transport,
     issue: &'u Issue,
     state: Option<String>,
     link: Option<&'u Link>,
@@ -59,11 +58,18 @@ struct Writing<'u> {
     is_time_missing: bool,
 }
 
-pub fn update(linear: &Linear, issue: &Issue, update: &TicketUpdate) -> Result<TicketUpdated, TrackerError> {
-    let mut writing = Writing::new(linear, issue, update)?;
+/// `state` is the id of the state to move to, or why there is none; `None` when the ticket is to stay
+/// where it is.
+pub fn update(
+    transport: &Transport,
+    issue: &Issue,
+    update: &TicketUpdate,
+    state: Option<Result<String, TrackerError>>,
+) -> Result<TicketUpdated, TrackerError> {
+    let mut writing = Writing::new(transport, issue, update, state);
     let mut is_first = true;
     while writing.is_open() {
-        let answer = linear.transport.run_fields(&documents::UPDATE, &writing.variables());
+        let answer = transport.run_fields(&documents::UPDATE, &writing.variables());
         match answer.and_then(Fields::each) {
             Ok(fields) => writing.take(fields),
             Err(error) if is_first => return Err(error),
@@ -78,27 +84,25 @@ pub fn update(linear: &Linear, issue: &Issue, update: &TicketUpdate) -> Result<T
 }
 
 impl<'u> Writing<'u> {
-    fn new(linear: &'u Linear, issue: &'u Issue, update: &'u TicketUpdate) -> Result<Self, TrackerError> {
-        let mut done = TicketUpdated::default();
-        let mut state = None;
-        match update.move_to.as_deref() {
-            Some(name) if issue.state.is_named(name) => done.moved = Some(Ok(())),
-            Some(name) => match linear.state_id(issue, name) {
-                Ok(id) => state = Some(id),
-                Err(error @ (TrackerError::Config(_) | TrackerError::Protocol(_))) => {
-                    done.moved = Some(Err(error));
-                }
-                Err(error) => return Err(error),
-            },
-            None => {}
-        }
+    fn new(
+        transport: &'u Transport,
+        issue: &'u Issue,
+        update: &'u TicketUpdate,
+        state: Option<Result<String, TrackerError>>,
+    ) -> Self {
+        let (state, moved) = match state {
+            Some(Ok(id)) => (Some(id), None),
+            Some(Err(error)) => (None, Some(Err(error))),
+            None => (None, update.move_to.as_ref().map(|_| Ok(()))),
+        };
         let comment = update.comment.as_ref().map(|comment| match &comment.id {
             Some(id) => Comment { part: Part::Edit, id: id.clone() },
             None => Comment { part: Part::Create, id: first_id(issue) },
         });
         let body = update.comment.as_ref().map(|comment| comment.marked()).unwrap_or_default();
         let link = update.link.as_ref();
-        Ok(Self { linear, issue, state, link, comment, body, tries: 1, done, is_time_missing: false })
+        let done = TicketUpdated { moved, ..TicketUpdated::default() };
+        Self { transport, issue, state, link, comment, body, tries: 1, done, is_time_missing: false }
     }
 
     fn is_open(&self) -> bool {
@@ -248,7 +252,7 @@ impl<'u> Writing<'u> {
             "or": [{"id": {"eq": id}}, {"body": {"startsWith": STATUS_MARKER}}],
         });
         let variables = json!({ "issue": self.issue.id, "comments": comments });
-        let data: IssueData<Commented> = self.linear.transport.run(&documents::STATUS_COMMENT, &variables)?;
+        let data: IssueData<Commented> = self.transport.run(&documents::STATUS_COMMENT, &variables)?;
         if self.is_time_missing {
             self.changed(data.issue.updated_at);
         }
@@ -276,8 +280,7 @@ impl<'u> Writing<'u> {
     /// The move and the link stand whether the time can be had or not.
     fn ask_time(&mut self) {
         let variables = json!({ "issue": self.issue.id });
-        let answer: Result<IssueData<Changed>, _> =
-            self.linear.transport.run(&documents::CHANGE_TIME, &variables);
+        let answer: Result<IssueData<Changed>, _> = self.transport.run(&documents::CHANGE_TIME, &variables);
         match answer {
             Ok(data) => self.changed(data.issue.updated_at),
             Err(error) => {
