@@ -42,6 +42,9 @@ fn inputs_and_outputs_are_those_of_the_contract() {
         dispatched: vec![],
         skipped: vec![],
         recovered: vec![],
+        advanced: vec![],
+        standing: vec![],
+        sandbox: "none",
         requests: Requests::default(),
         timings: None,
     };

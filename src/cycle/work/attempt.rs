@@ -11,7 +11,9 @@ use super::job::Job;
 use super::turns::{self, Turned};
 use super::verify::Checked;
 use crate::gates::hooks::Hook;
-use crate::model::{Attempt, Capture, Continuation, Evidence, Failure, FaultKind, OutcomeRecord, text};
+use crate::model::{
+    AgentFault, Attempt, Capture, Continuation, Evidence, Failure, FaultKind, OutcomeRecord, text,
+};
 use crate::policy::budget;
 use crate::policy::outcome::last_words;
 use crate::policy::prompt::{self, Brief};
