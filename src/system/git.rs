@@ -19,6 +19,7 @@ mod create;
 mod history;
 mod lock;
 mod objects;
+mod refs;
 mod remote;
 mod stale;
 mod trash;
