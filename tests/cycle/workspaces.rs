@@ -182,6 +182,8 @@ fn a_run_killed_while_it_removes_a_workspace_leaves_no_work_behind() {
     lock.lock().unwrap();
     world.tell("go");
     assert!(comes_true(|| !marker.exists()));
+    // Nothing else is under way.
+    assert!(comes_true(|| !world.outcomes().is_empty()));
     run.kill();
     assert!(comes_true(|| world.processes().is_empty()));
     lock.unlock().unwrap();
