@@ -203,7 +203,7 @@ impl Workspaces {
         }
         let marker = Marker::new(key, branch, &start.base, &start.head, &start.tip);
         marker.write(worktree.admin())?;
-        inside::sync_later(&worktree);
+        inside::sync_later(&worktree, &marker);
         let workspace = Workspace::new(&self.repository, worktree, marker);
         Ok(Workspace { continued: self.continued(start)?, ..workspace })
     }

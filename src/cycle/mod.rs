@@ -57,6 +57,11 @@ pub fn run(
     let watch = Stopwatch::start(world.clock.as_ref());
     let deadline = settings.limits.deadline.map(|deadline| world.clock.monotonic().saturating_add(deadline));
     let limit = WriteLimit { interrupt, deadline };
+    if !request.dry_run
+        && let Err(error) = world.workspaces.clear_stale_locks(&settings.branch_prefix)
+    {
+        tracing::warn!("lock files of dead processes could not be removed: {error}");
+    }
     let ledger = watch.time("load state", None, || {
         Ledger::open(world.store.as_ref(), world.clock.as_ref(), &settings.identity.run_id, limit)
     })?;

@@ -18,6 +18,7 @@ mod error;
 mod history;
 mod lock;
 mod objects;
+mod refs;
 mod remote;
 mod ssh;
 mod stale;
@@ -111,11 +112,6 @@ impl Repository {
         self
     }
 
-    /// Whether the past was cut off when this repository was cloned.
-    pub fn is_shallow(&self) -> bool {
-        self.common_dir.join("shallow").metadata().is_ok_and(|file| file.len() > 0)
-    }
-
     /// Contacts with the remote so far.
     pub fn contacts(&self) -> u64 {
         self.contacts.load(Ordering::Relaxed)
@@ -178,11 +174,5 @@ impl Repository {
             }
             result => result,
         }
-    }
-
-    /// Whether `commit` is among the ancestors of `of`, or is it. What is not here is not.
-    pub fn is_ancestor(&self, commit: &Sha, of: &Sha) -> Result<bool, GitError> {
-        let args = ["merge-base", "--is-ancestor", commit.as_str(), of.as_str()];
-        Ok(commit == of || self.git(args).output()?.success)
     }
 }

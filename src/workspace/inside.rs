@@ -7,9 +7,12 @@ use crate::model::{BranchName, Sha};
 use crate::system::git::{ChangedFile, GitError, Repository, Worktree, WorktreeStatus};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// A folder of ours in a workspace.
 const PAGES: &str = ".conductor-context";
+/// How long after a checkout its files are brought to the disk.
+const SYNC_AFTER: Duration = Duration::from_secs(10);
 const PAGE: &str = ".conductor-context/earlier-attempts.md";
 
 impl Workspace {
@@ -154,7 +157,7 @@ impl Workspace {
         self.worktree.reset(&self.branch, &self.base)?;
         let marker = Marker::new(&self.key, &self.branch, &self.base, &self.base, &self.base);
         marker.write(admin)?;
-        sync_later(&self.worktree);
+        sync_later(&self.worktree, &marker);
         *self.marker() = marker;
         Ok(())
     }
@@ -175,12 +178,14 @@ impl Workspace {
     }
 }
 
-/// Brings the files of a checkout to the disk beside the work, and notes when they are there. A
-/// run that ends before leaves a workspace that is sound as long as the machine stays up.
-pub(super) fn sync_later(worktree: &Worktree) {
-    let worktree = worktree.clone();
+/// Brings the files of a checkout to the disk beside the work, and notes when they are there. It
+/// waits first: a short run ends before, and the system has written most of it by then. A run that
+/// ends earlier leaves a workspace that is sound as long as the machine stays up.
+pub(super) fn sync_later(worktree: &Worktree, marker: &Marker) {
+    let (worktree, marker) = (worktree.clone(), marker.clone());
     std::thread::spawn(move || {
-        let synced = worktree.sync().and_then(|()| Marker::note_synced(worktree.admin()));
+        std::thread::sleep(SYNC_AFTER);
+        let synced = worktree.sync().and_then(|()| marker.note_synced(worktree.admin()));
         if let Err(error) = synced {
             tracing::debug!("{}: not synced: {error}", worktree.path().display());
         }

@@ -74,17 +74,18 @@ impl Workspaces {
         worktree.end_orphans();
         let Some(marker) = marker else { return self.throw_away(key, &worktree) };
         let left = Workspace::new(&self.repository, worktree, marker);
-        if let Err(error) = self.rescue(&left) {
-            return self.put_aside(&left, &error);
+        match self.rescue(&left) {
+            Err(error) => self.put_aside(&left, &format!("could not be saved: {error}")),
+            Ok(_) if occupied && !left.has_sound_files() => {
+                self.put_aside(&left, "may be damaged: the machine stopped before the files were on the disk")
+            }
+            Ok(_) => self.remove(&left),
         }
-        self.remove(&left)
     }
 
     /// Saves what a dead run left in a workspace that was whole.
     pub(super) fn rescue(&self, left: &Workspace) -> Result<Option<Sha>, WorkspaceError> {
-        let has_sound_files =
-            left.path().symlink_metadata().is_ok() && left.marker().tree_is_sound(left.worktree.admin());
-        if has_sound_files {
+        if left.has_sound_files() {
             return self.save(left);
         }
         // The folder is gone, or the machine went down before its files were on the disk: what was
@@ -117,14 +118,13 @@ impl Workspaces {
         Ok(self.repository.remove_worktree(worktree)?)
     }
 
-    /// A whole workspace whose work cannot be read: its folder is kept beside, out of the way.
-    fn put_aside(&self, left: &Workspace, error: &WorkspaceError) -> Result<(), WorkspaceError> {
+    /// A whole workspace whose files cannot be read or trusted: its folder is kept beside.
+    fn put_aside(&self, left: &Workspace, why: &str) -> Result<(), WorkspaceError> {
         let aside = damaged_place(left.path());
         Marker::drop_in(left.worktree.admin())?;
         self.repository.unregister(&left.worktree, &aside)?;
         tracing::warn!(
-            "what an earlier run left in {} could not be saved: {error}; the folder is now {}: look into \
-             it and delete it",
+            "what an earlier run left in {} {why}; the folder is now {}: look into it and delete it",
             left.path().display(),
             aside.display()
         );
@@ -175,6 +175,12 @@ impl Workspaces {
             return Ok(());
         }
         Ok(self.repository.update_refs(&[(earlier_ref(key, head), Some(head))])?)
+    }
+}
+
+impl Workspace {
+    fn has_sound_files(&self) -> bool {
+        self.path().symlink_metadata().is_ok() && self.marker().tree_is_sound(self.worktree.admin())
     }
 }
 

@@ -8,6 +8,7 @@ use crate::system::host;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 use std::time::UNIX_EPOCH;
@@ -24,6 +25,8 @@ const MAX_BYTES: u64 = 64 << 20;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Marker {
     version: u32,
+    /// Tells this start of the workspace from others.
+    id: String,
     pub key: String,
     pub branch: BranchName,
     /// What the work is reviewed against.
@@ -68,6 +71,7 @@ impl Marker {
         let pid = std::process::id();
         Self {
             version: VERSION,
+            id: format!("{:016x}", RandomState::new().build_hasher().finish()),
             key: key.to_owned(),
             branch: branch.clone(),
             base: base.clone(),
@@ -109,26 +113,24 @@ impl Marker {
 
     /// Takes it away before the tree is taken apart. None there is as good.
     pub fn drop_in(admin: &Path) -> Result<(), WorkspaceError> {
-        for (from, to) in [(NAME, DROPPED), (SYNCED, DROPPED)] {
-            match fs::rename(admin.join(from), admin.join(to)) {
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
-                Err(error) => return Err(io_error(admin, &error)),
-                Ok(()) => sync_folder(admin).map_err(|error| io_error(admin, &error))?,
-            }
+        match fs::rename(admin.join(NAME), admin.join(DROPPED)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(io_error(admin, &error)),
+            Ok(()) => sync_folder(admin).map_err(|error| io_error(admin, &error)),
         }
-        Ok(())
     }
 
     /// Says that the files of the checkout are on the disk.
-    pub fn note_synced(admin: &Path) -> io::Result<()> {
-        File::create(admin.join(SYNCED))?.sync_all()?;
-        sync_folder(admin)
+    pub fn note_synced(&self, admin: &Path) -> io::Result<()> {
+        let mut file = File::create(admin.join(SYNCED))?;
+        file.write_all(self.id.as_bytes())?;
+        file.sync_all()
     }
 
     /// Whether the files can be what they were at the start. After a loss of power those that
     /// were not on the disk yet are empty or missing, which would read as changes.
     pub fn tree_is_sound(&self, admin: &Path) -> bool {
-        self.boot == boot() || admin.join(SYNCED).exists()
+        self.boot == boot() || fs::read_to_string(admin.join(SYNCED)).is_ok_and(|id| id == self.id)
     }
 
     /// Whether the process that made the workspace lives on this machine.
@@ -171,7 +173,7 @@ mod tests {
         let mut marker = marker();
         marker.prepared.insert("cache".to_owned(), Stamp { size: 3, changed: Some(7) });
         marker.write(admin.path()).unwrap();
-        Marker::note_synced(admin.path()).unwrap();
+        marker.note_synced(admin.path()).unwrap();
         assert_eq!(Marker::read(admin.path(), "T-1").as_ref(), Some(&marker));
         assert_eq!(Marker::read(admin.path(), "T-2"), None);
         assert!(marker.maker_lives() && marker.tree_is_sound(admin.path()));
@@ -204,7 +206,10 @@ mod tests {
         let mut marker = marker();
         marker.boot = Some("another".to_owned());
         assert!(!marker.tree_is_sound(admin.path()));
-        Marker::note_synced(admin.path()).unwrap();
+        // That of an earlier start of the same workspace tells nothing.
+        self::marker().note_synced(admin.path()).unwrap();
+        assert!(!marker.tree_is_sound(admin.path()));
+        marker.note_synced(admin.path()).unwrap();
         assert!(marker.tree_is_sound(admin.path()));
     }
 }

@@ -39,9 +39,9 @@ impl Workspaces {
     /// Saves what is in the workspace as refused by a guard: reachable, and no start for any
     /// attempt. The wip ref goes too when it holds part of the same work.
     pub fn refuse(&self, workspace: &Workspace) -> Result<Option<Sha>, WorkspaceError> {
-        workspace.check_intact()?;
         // From here on a run that finds the workspace knows it.
         workspace.note_refused()?;
+        workspace.check_intact()?;
         let head = self.commit_of(workspace)?;
         let (start, saved) = {
             let marker = workspace.marker();

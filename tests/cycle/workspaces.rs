@@ -182,6 +182,8 @@ fn a_run_killed_while_it_removes_a_workspace_leaves_no_work_behind() {
     lock.lock().unwrap();
     world.tell("go");
     assert!(comes_true(|| !marker.exists()));
+    // Nothing else is under way.
+    assert!(comes_true(|| !world.outcomes().is_empty()));
     run.kill();
     assert!(comes_true(|| world.processes().is_empty()));
     lock.unlock().unwrap();
@@ -205,9 +207,16 @@ fn lock_files_of_a_killed_run_stop_nobody() {
     world.await_fact("at-work");
     run.kill();
     assert!(comes_true(|| world.processes().is_empty()));
+    // The next fetch has to move what it knows of the base.
+    repo::commit(&world.origin(), "main", "Theirs", &[("theirs.txt", "theirs")]);
     let inside = world.checkout().join(".git");
-    let names =
-        ["refs/heads/conductor/T-1", "refs/conductor/wip/T-1", "worktrees/T-1/HEAD", "worktrees/T-1/index"];
+    let names = [
+        "refs/conductor/remote/origin/main",
+        "refs/heads/conductor/T-1",
+        "refs/conductor/wip/T-1",
+        "worktrees/T-1/HEAD",
+        "worktrees/T-1/index",
+    ];
     let locks: Vec<PathBuf> = names.iter().map(|name| inside.join(format!("{name}.lock"))).collect();
     for lock in &locks {
         std::fs::create_dir_all(lock.parent().unwrap()).unwrap();

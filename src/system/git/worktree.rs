@@ -3,6 +3,7 @@
 //! Calls inside one name its administrative folder themselves: the `.git` file in the folder is the
 //! agent's to change, and is not believed.
 
+use super::refs::durable;
 use super::{Call, CommitAuthor, GitError, GitErrorKind, Repository, protocol, trash};
 use crate::model::{BranchName, Sha};
 use std::path::{Path, PathBuf};
@@ -151,26 +152,6 @@ impl Repository {
             _ => {}
         }
         trash::delete(&admin).map_err(|error| failed(&admin, &error))
-    }
-
-    /// Deletes local branches, all or none; those that are not there are as good as deleted.
-    pub fn delete_branches(&self, branches: &[BranchName]) -> Result<(), GitError> {
-        let names: Vec<(String, Option<&Sha>)> =
-            branches.iter().map(|branch| (branch.full_ref(), None)).collect();
-        self.update_refs(&names)
-    }
-
-    /// Creates, moves and deletes local refs, all or none, on the disk when it returns.
-    pub fn update_refs(&self, updates: &[(String, Option<&Sha>)]) -> Result<(), GitError> {
-        if updates.is_empty() {
-            return Ok(());
-        }
-        let lines = updates.iter().map(|(name, to)| match to {
-            Some(sha) => format!("update {name} {sha}\n"),
-            None => format!("delete {name}\n"),
-        });
-        let lines: String = lines.collect();
-        self.past_stale_locks(|| durable(self.git(["update-ref", "--stdin"]).stdin(lines.as_str())).done())
     }
 }
 
@@ -336,13 +317,6 @@ impl Worktree {
             .done()?;
         self.git(["clean", "--quiet", "-ffd"]).done()
     }
-}
-
-/// Objects and refs of this call are on the disk when it returns, also after a loss of power.
-fn durable(call: Call) -> Call {
-    call.env("GIT_CONFIG_COUNT", "1")
-        .env("GIT_CONFIG_KEY_0", "core.fsync")
-        .env("GIT_CONFIG_VALUE_0", "committed")
 }
 
 fn by(mut call: Call, author: Option<&CommitAuthor>) -> Call {
