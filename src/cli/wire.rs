@@ -376,6 +376,7 @@ fn settings(
         preflight: config.preflight,
         comments: config.tracker.comments,
         base_branch: config.repository.base_branch.clone(),
+        state_branch: (config.state.store == StateStoreKind::Branch).then(|| config.state.branch.clone()),
         remote_id: without_credential(remote.url()),
         branch_prefix: config.repository.branch_prefix.clone(),
         lease_skew: config.state.lease_skew,

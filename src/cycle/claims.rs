@@ -60,11 +60,21 @@ impl<'w> Living<'w> {
             .map(|(id, _)| id)
     }
 
+    /// The same with those of this run.
+    pub fn busy_with_own(&self, state: &State) -> Vec<Option<String>> {
+        let mut busy = self.busy(state, &HashMap::new());
+        let own = state.claims.iter().filter(|(_, claim)| !self.is_anothers(claim));
+        busy.extend(
+            own.filter(|(id, claim)| is_at_work(state, id, claim))
+                .map(|(_, claim)| claim.ticket_state.clone()),
+        );
+        busy
+    }
+
     /// The ticket states of other runs' agents at work, as far as they are known.
     pub fn busy(&self, state: &State, known: &HashMap<IssueId, Issue>) -> Vec<Option<String>> {
         self.live(state)
-            .filter(|id| state.claims.get(*id).is_some_and(|claim| claim.purpose == Purpose::Work))
-            .filter(|id| state.issues.get(*id).is_none_or(|record| record.stage.delivery().is_none()))
+            .filter(|id| state.claims.get(*id).is_some_and(|claim| is_at_work(state, id, claim)))
             .map(|id| known.get(id).map(|issue| issue.state.name.clone()))
             .collect()
     }
@@ -81,6 +91,12 @@ impl<'w> Living<'w> {
         };
         eligibility::assess(issue, state, &rules)
     }
+}
+
+/// Whether an agent may run for that claim: accepted work needs none.
+fn is_at_work(state: &State, id: &IssueId, claim: &Claim) -> bool {
+    claim.purpose == Purpose::Work
+        && state.issues.get(id).is_none_or(|record| record.stage.delivery().is_none())
 }
 
 fn attempt_of(claim: &Claim) -> Option<u64> {

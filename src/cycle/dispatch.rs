@@ -13,7 +13,7 @@ use super::world::{CycleError, Request};
 use crate::model::report::{Dispatched, SkipReason, Skipped};
 use crate::model::{Fault, Issue, IssueId};
 use crate::policy::{faults, ongoing};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -51,7 +51,7 @@ struct Board {
     queue: VecDeque<Issue>,
     running: HashMap<IssueId, Issue>,
     /// Those whose agents, or checks, may still run: what comes after needs no slot.
-    slots: HashMap<IssueId, String>,
+    slots: HashSet<IssueId>,
     all: AllWorked,
 }
 
@@ -66,7 +66,7 @@ pub(super) fn dispatch(run: &Run<'_>, selection: &Selection, request: &Request, 
     let mut board = Board {
         queue: selection.issues.iter().cloned().collect(),
         running: HashMap::new(),
-        slots: HashMap::new(),
+        slots: HashSet::new(),
         all: AllWorked::default(),
     };
     open_status(run, board.queue.len(), at_once);
@@ -79,15 +79,14 @@ pub(super) fn dispatch(run: &Run<'_>, selection: &Selection, request: &Request, 
                 && !stops.all()
                 && let Some(next) = board.queue.pop_front()
             {
-                let own: Vec<Option<String>> = board.slots.values().cloned().map(Some).collect();
                 board.running.insert(next.id.clone(), next.clone());
-                board.slots.insert(next.id.clone(), next.state.name.clone());
+                board.slots.insert(next.id.clone());
                 let (sender, stops) = (sender.clone(), &stops);
                 // The receiver outlives every thread of the scope.
                 scope.spawn(move || {
                     let id = next.id.clone();
                     let tell = |news| drop(sender.send((id.clone(), news)));
-                    let bid = Bid { issue: &next, selection, force: request.force, own, seen, deadline };
+                    let bid = Bid { issue: &next, selection, force: request.force, seen, deadline };
                     let free = || tell(FromWorker::AgentsDone);
                     let ended = catch_unwind(AssertUnwindSafe(|| one(run, &bid, stops, &free)));
                     tell(FromWorker::Ended(ended.unwrap_or(Ended::Lost)));

@@ -1,8 +1,8 @@
 //! Services that failed in this run: the next step that needs one is not tried against it again, so
 //! that twenty tickets do not wait for the same closed door twenty times.
 
-use crate::model::{Fault, FaultKind, Owner};
-use crate::policy::faults::{Dispatch, consequence};
+use crate::model::{Fault, Owner};
+use crate::policy::faults::{self, Dispatch};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -24,9 +24,10 @@ impl Outages {
     /// Notes a fault that every ticket's same step would meet.
     pub fn note(&self, service: Service, fault: &Fault) {
         // What a rule says of one branch or one ticket says nothing of the next.
-        let is_for_all = match fault.kind {
-            FaultKind::RemoteRefused | FaultKind::ForgeRefused | FaultKind::TrackerRefused => false,
-            _ => matches!(fault.owner, Owner::Service | Owner::Permission),
+        let is_for_all = match fault.owner {
+            Owner::Service => true,
+            Owner::Permission => faults::of(fault).dispatch == Dispatch::Ends,
+            _ => false,
         };
         if is_for_all {
             self.note_end_of_dispatch(fault);
@@ -42,7 +43,7 @@ impl Outages {
 
     /// Notes a fault the next ticket would meet as well.
     pub fn note_end_of_dispatch(&self, fault: &Fault) {
-        if matches!(consequence(fault.owner).dispatch, Dispatch::Ends | Dispatch::Held) {
+        if matches!(faults::of(fault).dispatch, Dispatch::Ends | Dispatch::Held) {
             let mut end = self.end.lock().unwrap_or_else(PoisonError::into_inner);
             end.get_or_insert_with(|| fault.clone());
         }

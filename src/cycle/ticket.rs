@@ -77,6 +77,7 @@ fn parcel_of(claimed: &ClaimedIssue) -> Parcel {
         is_fresh: true,
         created: false,
         stays_where_it_is: false,
+        announced: None,
         unseen: None,
         warnings: Vec::new(),
         trouble: None,

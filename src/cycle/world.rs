@@ -73,6 +73,8 @@ pub struct Settings {
     pub comments: StatusComments,
     pub base_branch: String,
     pub branch_prefix: String,
+    /// The branch that holds the state, where one does.
+    pub state_branch: Option<String>,
     /// The remote's address without a credential, to tell one from another.
     pub remote_id: String,
     pub lease_skew: TimeDelta,

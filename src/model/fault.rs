@@ -131,22 +131,21 @@ impl FaultKind {
             Self::GateFailed | Self::GuardRefused | Self::HookFailed => Owner::Checks,
             Self::UsageLimit => Owner::Provider,
             Self::NotLoggedIn => Owner::Login,
-            Self::ProgramMissing | Self::Workspace | Self::Internal => Owner::Machine,
+            Self::ProgramMissing | Self::Workspace | Self::WorkspaceTaken | Self::Internal => Owner::Machine,
             Self::RemoteUnreachable
             | Self::ForgeUnreachable
             | Self::ForgeLimited
             | Self::TrackerUnreachable
             | Self::TrackerLimited => Owner::Service,
             Self::RemoteRefused
+            | Self::BranchTaken
             | Self::ForgeUnauthorized
             | Self::ForgeForbidden
             | Self::ForgeRefused
             | Self::TrackerUnauthorized
             | Self::TrackerForbidden
             | Self::TrackerRefused => Owner::Permission,
-            Self::WorkspaceTaken | Self::BranchTaken | Self::TicketChanged | Self::Interrupted => {
-                Owner::Person
-            }
+            Self::TicketChanged | Self::Interrupted => Owner::Person,
         }
     }
 

@@ -186,10 +186,8 @@ impl Stage {
     /// The word readers of version 1 know.
     pub fn status(&self) -> IssueStatus {
         match self {
-            Self::Claimed => IssueStatus::Running,
-            Self::Ready(_) | Self::Pushed(_) | Self::Proposed(_) | Self::InReview(_) | Self::Rework(_) => {
-                IssueStatus::InReview
-            }
+            Self::Claimed | Self::Ready(_) | Self::Pushed(_) | Self::Proposed(_) => IssueStatus::Running,
+            Self::InReview(_) | Self::Rework(_) => IssueStatus::InReview,
             Self::Done(end) if end.result == NO_CHANGES => IssueStatus::NoChanges,
             Self::Merged(_) | Self::Closed(_) | Self::Done(_) => IssueStatus::Done,
             Self::Waiting(_) => IssueStatus::Failed,

@@ -66,6 +66,9 @@ pub struct Claim {
     pub base_sha: Sha,
     #[serde(default)]
     pub purpose: Purpose,
+    /// The state the ticket was taken from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket_state: Option<String>,
     #[serde(flatten)]
     pub extra: Extra,
 }

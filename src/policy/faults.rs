@@ -80,13 +80,25 @@ pub const fn consequence(owner: Owner) -> Consequence {
     Consequence { spends_attempt, dispatch, exit }
 }
 
-/// The exit code a fault stands for.
-pub const fn exit_of(fault: &Fault) -> Exit {
+/// What follows from a fault: its owner's row, but for kinds that concern less or more.
+pub const fn of(fault: &Fault) -> Consequence {
+    let row = consequence(fault.owner);
     match fault.kind {
         // Which program to start is the configuration's to say.
-        FaultKind::ProgramMissing => Exit::Usage,
-        _ => consequence(fault.owner).exit,
+        FaultKind::ProgramMissing => Consequence { exit: Exit::Usage, ..row },
+        // One ticket's folder, branch or rule says nothing of the next ticket's.
+        FaultKind::WorkspaceTaken
+        | FaultKind::BranchTaken
+        | FaultKind::RemoteRefused
+        | FaultKind::ForgeRefused
+        | FaultKind::TrackerRefused => Consequence { dispatch: Dispatch::GoesOn, ..row },
+        _ => row,
     }
+}
+
+/// The exit code a fault stands for.
+pub const fn exit_of(fault: &Fault) -> Exit {
+    of(fault).exit
 }
 
 /// Why a ticket is not begun while such a fault stands; `None` when others go on.

@@ -137,6 +137,7 @@ pub fn claim(run: &str, lease_ends: Time) -> Claim {
         branch: BranchName::new("conductor/ENG-1"),
         base_sha: Sha::new("0"),
         purpose: Purpose::Work,
+        ticket_state: None,
         extra: BTreeMap::new(),
     }
 }

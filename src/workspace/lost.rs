@@ -64,6 +64,14 @@ impl Workspaces {
         })
     }
 
+    /// Whether the remote's branch holds that commit and more on top of it.
+    pub fn is_built_upon(&self, branch: &BranchName, head: &Sha) -> Result<bool, WorkspaceError> {
+        match self.remote.fetch_ref(&branch.full_ref())? {
+            Some(there) => Ok(self.repository.is_ancestor(head, &there)?),
+            None => Ok(false),
+        }
+    }
+
     /// Whether that commit is in this repository.
     pub fn has_commit(&self, head: &Sha) -> bool {
         let found = self.repository.objects(&[format!("{head}^{{commit}}")]);

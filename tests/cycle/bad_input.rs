@@ -113,11 +113,11 @@ fn a_forge_that_refuses_the_token_leaves_the_work_for_the_next_run() {
     world.ticket("T-1");
     let refusal = crate::support::github::refusal(401, "Bad credentials");
     world.github().server().inject(20, refusal, |request| is_rest(request) && request.method == "POST");
-    let run = world.once(&[]).exits(3);
-    let told = run.dispatched("T-1");
-    assert_eq!(told["failure"], "publish");
-    assert!(told["error"].as_str().unwrap().contains("forge refused the credential"), "{told}");
-    assert!(world.head_of("conductor/T-1").is_some() && world.claims().is_empty());
+    let run = world.once(&[]).exits(5);
+    // It is seen before a claim: no agent is paid for work that cannot be delivered.
+    assert!(run.stderr.contains("forge refused the credential"), "{run}");
+    assert_eq!(run.skipped("T-1").0, "permission");
+    assert!(world.started().is_empty() && !world.has_state());
 }
 
 #[test]

@@ -213,9 +213,14 @@ fn one_tickets_broken_workspace_does_not_stop_the_next_ticket() {
     world.ticket("T-1");
     world.ticket("T-2");
     std::fs::create_dir_all(world.workspaces().join("T-1/precious")).unwrap();
-    let run = world.once(&[]).exits(3);
+    let run = world.once(&[]).exits(1);
     let broken = run.dispatched("T-1");
     assert_eq!((&broken["outcome"], &broken["failure"]), (&json!("failure"), &json!("workspace")));
+    assert_eq!(
+        (&broken["fault"]["owner"], &broken["fault"]["kind"]),
+        (&json!("machine"), &json!("workspace_taken"))
+    );
+    assert_eq!(world.record("T-1")["attempts"], 0);
     assert!(broken["error"].as_str().unwrap().contains("is not a workspace of this repository"), "{broken}");
     assert_eq!(run.dispatched("T-2")["outcome"], "success");
     assert!(world.workspaces().join("T-1/precious").is_dir());

@@ -14,7 +14,11 @@ fn is_kept_back(world: &World, run: &Run, failure: &str, words: &str) {
     assert_eq!((world.branches().len(), world.pulls().len()), (0, 0));
     assert_eq!(world.outcomes().last().unwrap().2, failure);
     assert_eq!((world.ticket_state("T-1").as_str(), world.claims().len()), ("Todo", 0));
-    assert!(repo::sha(&world.checkout(), "refs/conductor/wip/T-1").is_some(), "the work is lost");
+    // What a guard refused is no start for anybody.
+    let kept =
+        if failure == "guard_refused" { "refs/conductor/refused/T-1" } else { "refs/conductor/wip/T-1" };
+    let kept = repo::git(&world.checkout(), &["for-each-ref", "--format=%(refname)", kept]);
+    assert!(!kept.is_empty(), "the work is lost");
 }
 
 /// One attempt of that agent, and what the guards make of it.

@@ -3,6 +3,7 @@
 
 use crate::support::agent::Script;
 use crate::support::conductor::{Run, TOKEN, World};
+use crate::support::github::is_create;
 use crate::support::linear::world::Ticket;
 use crate::support::repo;
 use serde_json::{Value, json};
@@ -136,27 +137,32 @@ fn a_branch_that_is_under_review_by_somebody_else_is_left_alone() {
     world.ticket("T-1");
     repo::commit(&world.origin(), "conductor/T-1", "by a person", &[("theirs.txt", "precious")]);
     world.github().open_by_hand("conductor/T-1", "main", None);
-    let run = world.once(&[]).exits(3);
-    failed_to_publish(&run, "pull request #1 is open for it");
+    let run = world.once(&[]).exits(5);
+    stays_at(&run, "ready", "permission", "pull request #1 is open for it");
     assert_eq!((world.branches().len(), world.github().pulls().len()), (1, 1));
-    assert_eq!(world.ticket_state("T-1"), "Todo");
+    is_not_in_review(&world);
 }
 
+/// The work is accepted and stays at that stage, with a fault in those words.
 #[track_caller]
-fn failed_to_publish(run: &Run, words: &str) {
+fn stays_at(run: &Run, stage: &str, owner: &str, words: &str) {
     let told = run.dispatched("T-1");
-    assert_eq!(told["failure"], "publish", "{run}");
-    assert!(["failure", "partial"].contains(&told["outcome"].as_str().unwrap()), "{told}");
-    assert!(told["error"].as_str().unwrap().contains(words), "{words}: {told}");
+    assert_eq!((&told["outcome"], &told["stage"]), (&json!("success"), &json!(stage)), "{run}");
+    let fault = &told["fault"];
+    assert_eq!(fault["owner"], owner, "{told}");
+    let said = format!("{} {}", fault["message"], fault["remedy"]);
+    assert!(said.contains(words), "{words}: {told}");
 }
 
-/// After a publication that failed: not in review, not lost, not claimed.
+/// After a delivery that stopped: not in review, not lost, not claimed, and no second agent.
 #[track_caller]
 fn is_not_in_review(world: &World) {
-    assert_eq!(world.record("T-1")["status"], "failed");
-    assert_eq!(world.outcomes().last().unwrap().2, "publish");
+    let record = world.record("T-1");
+    assert_ne!(record["stage"], "in_review");
+    assert!(record["fault"].is_object(), "{record:#}");
+    assert_eq!(world.outcomes(), [("T-1".to_owned(), "success".to_owned(), String::new())]);
     assert!(world.claims().is_empty());
-    assert_eq!(world.started().len(), 1, "publishing is not for agents to mend");
+    assert_eq!(world.started().len(), 1, "delivering is not for agents to mend");
 }
 
 fn after_push(world: &World, then: &str) {
@@ -171,8 +177,8 @@ fn a_branch_the_remote_deletes_again_is_no_success() {
     let world = World::new();
     world.ticket("T-1");
     after_push(&world, "git update-ref -d \"$ref\"");
-    let run = world.once(&[]).exits(3);
-    failed_to_publish(&run, "not called a success");
+    let run = world.once(&[]).exits(5);
+    stays_at(&run, "proposed", "permission", "not called a success");
     is_not_in_review(&world);
 }
 
@@ -181,8 +187,8 @@ fn a_branch_the_remote_moves_elsewhere_is_no_success() {
     let world = World::new();
     world.ticket("T-1");
     after_push(&world, "git update-ref \"$ref\" main");
-    let run = world.once(&[]).exits(3);
-    failed_to_publish(&run, "not called a success");
+    let run = world.once(&[]).exits(5);
+    stays_at(&run, "proposed", "permission", "not called a success");
     is_not_in_review(&world);
 }
 
@@ -191,8 +197,8 @@ fn a_branch_github_has_lost_is_no_success() {
     let world = World::with_github();
     world.ticket("T-1");
     after_push(&world, "git update-ref -d \"$ref\"");
-    let run = world.once(&[]).exits(3);
-    failed_to_publish(&run, "not called a success");
+    let run = world.once(&[]).exits(5);
+    stays_at(&run, "pushed", "permission", "no pull request could be opened");
     is_not_in_review(&world);
     assert!(world.github().pulls().is_empty());
 }
@@ -204,8 +210,8 @@ fn a_pull_request_of_another_head_is_no_success() {
     let other = "git commit-tree -p main -m other main^{tree}";
     let named = "GIT_AUTHOR_NAME=x GIT_AUTHOR_EMAIL=x GIT_COMMITTER_NAME=x GIT_COMMITTER_EMAIL=x";
     after_push(&world, &format!("git update-ref \"$ref\" \"$({named} {other})\""));
-    let run = world.once(&[]).exits(3);
-    failed_to_publish(&run, "not called a success");
+    let run = world.once(&[]).exits(5);
+    stays_at(&run, "pushed", "service", "as its head");
     is_not_in_review(&world);
 }
 
@@ -214,11 +220,17 @@ fn a_refused_branch_is_told_and_its_work_kept() {
     let world = World::with_github();
     world.ticket("T-1");
     world.github().refuse_refs("refs/heads/conductor/T-1", "refusing to allow workflow changes");
-    let run = world.once(&[]).exits(3);
-    failed_to_publish(&run, "the remote refused branch conductor/T-1");
+    let run = world.once(&[]).exits(5);
+    stays_at(&run, "ready", "permission", "the remote refused branch conductor/T-1");
     is_not_in_review(&world);
     assert_eq!(repo::file_at(&world.checkout(), "refs/conductor/wip/T-1", "work.txt"), "T-1");
-    assert_eq!(world.ticket_state("T-1"), "Todo");
+}
+
+fn forbidden() -> crate::support::server::Reply {
+    crate::support::github::refusal(
+        403,
+        "GitHub Actions is not permitted to create or approve pull requests.",
+    )
 }
 
 #[test]
@@ -226,17 +238,19 @@ fn a_token_that_may_not_open_pull_requests_leaves_the_branch_and_a_link() {
     let mut world = World::with_github();
     world.set("retry", json!({"base": "1ms", "max": "1ms"}));
     world.ticket("T-1");
-    world.github().set(|rules| rules.forbid_create = true);
-    let run = world.once(&[]).exits(3);
-    failed_to_publish(&run, "/compare/main...conductor/T-1");
+    world.agent(&Script::works().tell("worked"));
+    let worked = world.path().join("facts/worked");
+    world.github().server().inject(50, forbidden(), move |request| is_create(request) && worked.exists());
+    let run = world.once(&[]).exits(5);
+    stays_at(&run, "pushed", "permission", "/compare/main...conductor/T-1");
     is_not_in_review(&world);
     let head = world.head_of("conductor/T-1");
     assert_eq!((&world.record("T-1")["head_sha"], head.is_some()), (&json!(head), true));
 
     // Once it may, the next run opens it; no agent runs again.
-    world.github().set(|rules| rules.forbid_create = false);
+    world.github().server().repair();
     let run = world.once(&[]).exits(0);
-    assert_eq!(run.recovered(), [("T-1".to_owned(), "adopted_branch".to_owned())]);
+    assert_eq!(run.advanced(), [("T-1".to_owned(), "pushed".to_owned(), "in_review".to_owned())]);
     assert_eq!((world.github().pulls().len(), world.started().len()), (1, 1));
     assert_eq!((&world.record("T-1")["status"], world.head_of("conductor/T-1")), (&json!("in_review"), head));
     assert_eq!(world.ticket_state("T-1"), "In Review");
@@ -277,7 +291,7 @@ fn without_an_identity_conductor_and_its_agents_sign_with_its_name() {
 fn a_ticket_linears_own_integration_moved_ahead_stays_there() {
     let world = World::with_linear();
     world.linear().world().add(Ticket::default());
-    world.linear().before("Link", |linear, _| linear.move_to("ENG-1", "In Review"));
+    world.linear().before("Update", |linear, _| linear.move_to("ENG-1", "In Review"));
     let run = world.once(&[]).exits(0);
     assert_eq!(run.dispatched("ENG-1")["outcome"], "success");
     assert_eq!(world.linear().world().state_of("ENG-1"), "In Review");
@@ -362,12 +376,16 @@ fn a_credential_that_expired_during_the_run_leaves_the_work_here_and_says_where(
     world
         .github()
         .server()
-        .inject(1, refusal, move |request| request.path().contains(".git/") && worked.exists());
-    let told = world.once(&[]).exits(3).dispatched("T-1");
-    assert_eq!((&told["failure"], &told["pull_request"]), (&json!("publish"), &Value::Null));
-    assert!(told["error"].as_str().unwrap().contains("kept under refs/conductor/wip/T-1"), "{told}");
+        .inject(200, refusal, move |request| request.path().contains(".git/") && worked.exists());
+    let run = world.once(&[]).exits(5);
+    assert!(run.stderr.contains("T-1: its outcome could not be written"), "{run}");
     assert_eq!(repo::file_at(&world.checkout(), "refs/conductor/wip/T-1", "work.txt").trim(), "T-1");
-    assert_eq!((world.head_of("conductor/T-1"), world.claims().len()), (None, 0));
+    assert_eq!((world.head_of("conductor/T-1"), world.claims().len()), (None, 1));
+
+    world.github().server().repair();
+    let run = world.once(&[]).exits(0);
+    assert_eq!(run.advanced(), [("T-1".to_owned(), "claimed".to_owned(), "in_review".to_owned())]);
+    assert_eq!((world.github().pulls().len(), world.started().len(), world.claims().len()), (1, 1, 0));
 }
 
 #[test]
@@ -379,6 +397,7 @@ fn a_ticket_that_cannot_be_looked_at_gets_its_work_pushed_and_no_pull_request() 
     let down = crate::support::server::Reply::html(503, "<html>down</html>");
     world.linear().server().inject(50, down, move |_| worked.exists());
     let told = world.once(&[]).dispatched("ENG-1");
-    assert_eq!((&told["failure"], &told["pull_request"]), (&json!("publish"), &Value::Null));
+    assert_eq!((&told["stage"], &told["pull_request"]), (&json!("pushed"), &Value::Null));
+    assert_eq!(told["fault"]["owner"], "service");
     assert!(world.head_of("conductor/ENG-1").is_some());
 }

@@ -401,7 +401,7 @@ fn a_state_with_conflict_markers_stops_the_run() {
 
 #[test]
 fn a_state_of_a_newer_version_stops_the_run() {
-    stops_at("{\"version\": 2}", "its version is 2, this program reads version 1");
+    stops_at("{\"version\": 3}", "its version is 3, this program reads version 2");
 }
 
 #[test]

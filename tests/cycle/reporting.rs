@@ -15,8 +15,7 @@ fn has_exactly(value: &Value, names: &str) {
     assert_eq!(found, wanted);
 }
 
-const REPORT: &str =
-    "schema run_id status started_at duration_ms deferred_until dispatched skipped recovered requests";
+const REPORT: &str = "schema run_id status started_at duration_ms deferred_until dispatched skipped recovered advanced sandbox requests";
 
 #[test]
 fn the_json_report_is_one_document_with_the_promised_fields() {
@@ -38,7 +37,7 @@ fn the_json_report_is_one_document_with_the_promised_fields() {
     has_exactly(
         one,
         "issue title url outcome failure attempts phase branch head_sha commits files_changed pull_request \
-         tool_calls model model_reason complexity usage gates duration_ms error log",
+         tool_calls model model_reason complexity usage gates duration_ms stage error log",
     );
     has_exactly(&one["pull_request"], "number url created");
     has_exactly(&one["usage"], "input_tokens output_tokens cache_creation_tokens cache_read_tokens usd");
@@ -208,7 +207,7 @@ fn every_commit_of_the_state_says_what_happened() {
     let world = World::new();
     world.ticket("T-1");
     world.once(&[]).exits(0);
-    assert_eq!(world.audit(), ["record T-1: success, #1", "claim T-1"]);
+    assert_eq!(world.audit(), ["record T-1: in_review, #1", "push T-1: conductor/T-1", "claim T-1"]);
 }
 
 #[test]

@@ -109,7 +109,7 @@ fn commits_that_undo_each_other_are_no_change() {
 }
 
 #[test]
-fn a_failed_attempt_is_followed_by_a_better_one_in_a_clean_workspace() {
+fn a_failed_attempt_is_followed_by_one_that_goes_on_from_its_work() {
     let world = World::new();
     world.ticket("T-1");
     let first = Script::new().write("half.txt", "half").write("src/app.txt", "broken").exit(7);
@@ -119,13 +119,32 @@ fn a_failed_attempt_is_followed_by_a_better_one_in_a_clean_workspace() {
     let run = world.once(&[]).exits(0);
     let told = run.dispatched("T-1");
     assert_eq!((&told["outcome"], &told["attempts"]), (&json!("success"), &json!(2)));
-    assert_eq!(std::fs::read_to_string(world.path().join("seen")).unwrap(), "README.md\nsrc\none\n");
-    // What the first one did is kept aside, and the second was told of it.
+    assert_eq!(
+        std::fs::read_to_string(world.path().join("seen")).unwrap(),
+        "README.md\nhalf.txt\nsrc\nbroken"
+    );
+    // What the first one did is kept aside as well, and the second was told of it.
     assert_eq!(repo::file_at(&world.checkout(), "refs/conductor/wip/T-1", "half.txt"), "half");
     let prompt = std::fs::read_to_string(world.path().join("prompt-2")).unwrap();
-    assert!(prompt.contains("exited with code 7"), "{prompt}");
+    assert!(prompt.contains("exited with code 7") && prompt.contains("go on from it"), "{prompt}");
+    assert!(prompt.contains("- half.txt") && prompt.contains("- src/app.txt"), "{prompt}");
     let outcomes: Vec<String> = world.outcomes().into_iter().map(|(_, outcome, _)| outcome).collect();
     assert_eq!(outcomes, ["partial", "success"]);
+    let subjects = repo::git(&world.origin(), &["log", "--format=%s", "main..conductor/T-1"]);
+    assert!(!subjects.contains("wip"), "{subjects}");
+    assert_eq!(repo::file_at(&world.origin(), "conductor/T-1", "half.txt"), "half");
+}
+
+#[test]
+fn a_failed_attempt_is_followed_by_one_in_a_clean_workspace_where_that_is_configured() {
+    let mut world = World::new();
+    world.set("agent.fresh_retry", json!(true));
+    world.ticket("T-1");
+    let first = Script::new().write("half.txt", "half").write("src/app.txt", "broken").exit(7);
+    let second = Script::new().sh("ls > \"$world/seen\"; cat src/app.txt >> \"$world/seen\"");
+    world.agent(&Script::new().at_attempt(1, first).at_attempt(2, second).then(Script::works()));
+    assert_eq!(world.once(&[]).exits(0).dispatched("T-1")["outcome"], "success");
+    assert_eq!(std::fs::read_to_string(world.path().join("seen")).unwrap(), "README.md\nsrc\none\n");
     assert!(!repo::git(&world.origin(), &["ls-tree", "-r", "--name-only", "conductor/T-1"]).contains("half"));
 }
 

@@ -14,8 +14,9 @@ pub(in crate::cycle) fn announce(run: &Run<'_>, parcel: &mut Parcel) -> Result<(
     if let Some(fault) = run.outages.of(Service::Tracker) {
         return Err(fault);
     }
+    let delivery = delivery.clone();
     let done = IssueRecord {
-        stage: Stage::InReview(Review::of(delivery, run.now())),
+        stage: Stage::InReview(Review::of(&delivery, run.now())),
         fault: None,
         ..parcel.record.clone()
     };
@@ -44,6 +45,7 @@ pub(in crate::cycle) fn announce(run: &Run<'_>, parcel: &mut Parcel) -> Result<(
     if let Some(error) = failed {
         return Err(faults::of_tracker(run, &what, error));
     }
+    parcel.announced = Some(delivery);
     parcel.record = IssueRecord {
         issue_updated_at: parcel.record.issue_updated_at,
         comment: parcel.record.comment.clone(),

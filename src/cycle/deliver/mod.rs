@@ -10,7 +10,7 @@ pub(super) mod words;
 
 use super::run::Run;
 use super::world::CycleError;
-use crate::model::{Attempt, Claim, Fault, Issue, IssueRecord, Stage, Time};
+use crate::model::{Attempt, Claim, Delivery, Fault, Issue, IssueRecord, Stage, Time};
 use crate::ports::KeptFile;
 
 /// A change this run holds, on its way.
@@ -27,6 +27,8 @@ pub(super) struct Parcel {
     pub created: bool,
     /// Nothing is asked of the ticket's tracker any more: a person took it elsewhere.
     pub stays_where_it_is: bool,
+    /// What was announced in this run; back to it when the remote does not have the head after all.
+    pub announced: Option<Box<Delivery>>,
     /// Why the ticket could not be looked at: it is pushed and goes no further in this run.
     pub unseen: Option<Fault>,
     pub warnings: Vec<String>,

@@ -5,7 +5,7 @@ use super::super::ledger::{Change, Entry, LedgerError};
 use super::super::run::Run;
 use super::super::world::CycleError;
 use super::{Parcel, Unwritten};
-use crate::model::{Conclusion, IssueRecord, Outcome, Refusal, State};
+use crate::model::{Conclusion, Fault, FaultKind, IssueRecord, Outcome, Refusal, Stage, State};
 use crate::policy::rate_limit;
 use crate::ports::RefUpdate;
 
@@ -18,16 +18,52 @@ pub(in crate::cycle) enum Written {
     Ref(String),
 }
 
-/// Ends the claim with the record as it stands.
+/// Ends the claim with the record as it stands. Nothing is called in review unless the remote has
+/// the head that was pushed: the commit goes through only with that proof.
 pub(in crate::cycle) fn settle(run: &Run<'_>, parcel: &mut Parcel) {
     if parcel.trouble.is_some() {
         return;
     }
     let record = parcel.record.clone();
     let what = describe(&record, parcel.unwritten.as_ref());
+    let Written::Ref(detail) = write(run, parcel, &record, what, proof(parcel), false) else { return };
+    if !is_built_upon(run, parcel) {
+        let message = run.redact(&format!(
+            "the remote's branch is not the head that was pushed ({detail}): not called a success"
+        ));
+        let remedy = "look what moves or deletes the branch on the remote; the next run looks again";
+        let fault = Fault::new(FaultKind::RemoteRefused, message, run.now()).remedy(remedy);
+        if let Some(delivery) = parcel.announced.take() {
+            parcel.record.stage = Stage::Proposed(delivery);
+        }
+        parcel.record.fault = Some(fault);
+    }
+    let record = parcel.record.clone();
+    let what = describe(&record, parcel.unwritten.as_ref());
     if let Written::Ref(detail) = write(run, parcel, &record, what, Vec::new(), false) {
         parcel.trouble = Some(CycleError::Unreachable(format!("{}: {detail}", record.identifier)));
     }
+}
+
+/// A ref update that moves nothing: the commit goes through only when the remote's branch is there.
+fn proof(parcel: &Parcel) -> Vec<RefUpdate> {
+    let head = parcel.announced.as_ref().map(|delivery| delivery.head.clone());
+    let branch = parcel.record.branch.as_ref();
+    let both = branch.zip(head);
+    both.map(|(branch, head)| RefUpdate {
+        name: branch.full_ref(),
+        to: Some(head.clone()),
+        expect: Some(head),
+    })
+    .into_iter()
+    .collect()
+}
+
+/// Whether somebody added commits on top of ours meanwhile: the branch is theirs now, and whole.
+fn is_built_upon(run: &Run<'_>, parcel: &Parcel) -> bool {
+    let head = parcel.announced.as_ref().map(|delivery| &delivery.head);
+    let (Some(branch), Some(head)) = (parcel.record.branch.as_ref(), head) else { return false };
+    run.world.workspaces.is_built_upon(branch, head).unwrap_or(false)
 }
 
 /// Writes the record, and the run's outcomes when they are not on record yet.
@@ -69,10 +105,11 @@ pub(in crate::cycle) fn write(
             Box::new(move |state| state.advance(&id, &own, &record, keeps_claim))
         }
     };
+    let step = if keeps_claim { "push" } else { "record" };
     let slot = run.ledger.slot();
     let entry = Entry { change: Change { what, refs, decide }, contexts };
     let key = record.identifier.clone();
-    let written = run.watch.time("record", Some(&key), || run.ledger.commit(&slot, entry));
+    let written = run.watch.time(step, Some(&key), || run.ledger.commit(&slot, entry));
     match written {
         Ok(()) => Written::Yes,
         Err(LedgerError::Ref { detail, .. }) => {

@@ -131,7 +131,8 @@ fn prefix(run: &Run<'_>, asks_remote: bool) -> Result<(), CycleError> {
     let workspaces = &run.world.workspaces;
     let prefix = &run.settings.branch_prefix;
     let look = || match workspaces.prefix_conflict(prefix)? {
-        None if asks_remote => {
+        // The state's own branch could not be there, or made, beside one that is in the way.
+        None if asks_remote && !shares_parent(run) => {
             let branches = workspaces.remote_branches()?;
             Ok(workspaces.prefix_conflict_on_remote(prefix, &branches))
         }
@@ -141,5 +142,22 @@ fn prefix(run: &Run<'_>, asks_remote: bool) -> Result<(), CycleError> {
         Ok(None) => Ok(()),
         Ok(Some(conflict)) => Err(CycleError::Config(format!("repository.branch_prefix: {conflict}"))),
         Err(error) => Err(CycleError::Unreachable(run.redact(&error.to_string()))),
+    }
+}
+
+/// Whether the state lives below the same name as the branches.
+fn shares_parent(run: &Run<'_>) -> bool {
+    let parent = run.settings.branch_prefix.rsplit_once('/').map(|(parent, _)| format!("{parent}/"));
+    let state = run.settings.state_branch.as_ref();
+    parent.is_some_and(|parent| state.is_some_and(|branch| branch.starts_with(&parent)))
+}
+
+/// Why the state could not be written, where a branch in the way says it better.
+pub(in crate::cycle) fn explain(run: &Run<'_>, error: CycleError) -> CycleError {
+    let prefix = &run.settings.branch_prefix;
+    let branches = run.world.workspaces.remote_branches();
+    match branches.ok().and_then(|all| run.world.workspaces.prefix_conflict_on_remote(prefix, &all)) {
+        Some(conflict) => CycleError::Config(format!("repository.branch_prefix: {conflict}")),
+        None => error,
     }
 }

@@ -7,7 +7,7 @@ use super::super::run::Run;
 use super::super::tickets;
 use super::super::work::job::ClaimedIssue;
 use super::super::world::{CycleError, Settings};
-use super::access::Seen;
+use super::access::{self, Seen};
 use super::branch::branch_for;
 use super::conflicts;
 use super::select::{Selection, skipped_by};
@@ -16,7 +16,6 @@ use crate::model::{Claim, Issue, IssueId, IssueRecord, Purpose, Refusal, Sha, St
 use crate::policy::eligibility::{Skip, Verdict};
 use crate::policy::{retry, slots};
 use chrono::TimeDelta;
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -34,8 +33,6 @@ pub(in crate::cycle) struct Bid<'b> {
     pub issue: &'b Issue,
     pub selection: &'b Selection,
     pub force: bool,
-    /// States of the tickets this run works on now.
-    pub own: Vec<Option<String>>,
     pub seen: &'b Seen,
     /// The clock's monotonic time at which work ends.
     pub deadline: Option<Duration>,
@@ -90,13 +87,12 @@ fn swap(run: &Run<'_>, bid: &Bid<'_>) -> Result<Result<bool, Skip>, CycleError> 
     let decided: Decided = Arc::new(Mutex::new(Err(Skip::new(SkipReason::Claimed, "it was not decided"))));
     let (result, settings, clock, living) =
         (Arc::clone(&decided), run.settings, run.world.clock.as_ref(), run.living());
-    let (judged, force, own, seen) =
-        (Arc::clone(&bid.selection.judged), bid.force, bid.own.clone(), bid.seen.clone());
+    let (judged, force, seen) = (Arc::clone(&bid.selection.judged), bid.force, bid.seen.clone());
     let lease = lease_of(run, bid.deadline);
     let threshold = settings.preflight.threshold;
     let decide = move |state: &State| {
         let now = clock.now();
-        let fits = fits(&living, settings, &issue, state, force, &own, now).and_then(|anew| {
+        let fits = fits(&living, settings, &issue, state, force, now).and_then(|anew| {
             match conflicts::met_since(&living, &issue, state, &judged, threshold) {
                 Some(skip) => Err(skip),
                 None => Ok(anew),
@@ -118,7 +114,7 @@ fn swap(run: &Run<'_>, bid: &Bid<'_>) -> Result<Result<bool, Skip>, CycleError> 
         Ok(()) | Err(LedgerError::Refused(_)) => {
             Ok(decided.lock().unwrap_or_else(PoisonError::into_inner).clone())
         }
-        Err(LedgerError::Store(error)) => Err(error.into()),
+        Err(LedgerError::Store(error)) => Err(access::explain(run, error.into())),
         Err(LedgerError::Ref { name, detail, .. }) => {
             Err(CycleError::Unreachable(format!("{name}: {detail}")))
         }
@@ -132,7 +128,6 @@ fn fits(
     issue: &Issue,
     state: &State,
     force: bool,
-    own: &[Option<String>],
     now: Time,
 ) -> Result<bool, Skip> {
     // A lost run's claim is recovered first: what it pushed must be seen before an agent runs again.
@@ -146,8 +141,7 @@ fn fits(
     match living.assess(issue, state, force, now) {
         Verdict::Skip(skip) => Err(skip),
         Verdict::Eligible { anew } => {
-            let mut busy = living.busy(state, &HashMap::new());
-            busy.extend(own.iter().cloned());
+            let busy = living.busy_with_own(state);
             match slots::fill(&[issue], &settings.limits, &busy).skipped.pop() {
                 Some((_, skip)) => Err(skip),
                 None => Ok(anew),
@@ -178,6 +172,7 @@ fn claim_of(
         branch: branch_for(&settings.branch_prefix, &issue.identifier, record),
         base_sha: base.clone(),
         purpose: Purpose::Work,
+        ticket_state: Some(issue.state.name.clone()),
         extra: Default::default(),
     };
     if let Some(attempt) = identity.ci_attempt {

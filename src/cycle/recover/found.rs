@@ -11,6 +11,7 @@ use super::super::world::CycleError;
 use super::{kept_result, lost};
 use crate::model::{
     Attempt, BranchName, Claim, Delivery, Issue, IssueId, IssueRecord, Purpose, Sha, Stage, StageName, State,
+    stage,
 };
 use crate::policy::retry;
 use crate::ports::KeptFile;
@@ -66,7 +67,7 @@ pub(in crate::cycle) fn find(run: &Run<'_>, polled: &Polled) -> Result<Vec<Found
         }
         let on_record = state.issues.get(id).filter(|record| record.stage.delivery().is_some());
         let one = match on_record {
-            Some(record) => Some(of_record(polled, id, claim, record, true)),
+            Some(record) => Some(ended_or(run, of_record(polled, id, claim, record, true))),
             None => match accepted_here(run, polled, id, claim, &state) {
                 Some(one) => Some(one),
                 None => {
@@ -99,6 +100,19 @@ fn of_record(polled: &Polled, id: &IssueId, claim: &Claim, record: &IssueRecord,
         from,
         seen: Some(from),
     }
+}
+
+/// Accepted work of a ticket that is over since is not delivered; a pull request it has stands.
+fn ended_or(run: &Run<'_>, mut one: Found) -> Found {
+    let pull_is_there = one.record.pull_request.is_some();
+    let branch = one.record.branch.clone().unwrap_or_else(|| one.claim.branch.clone());
+    let head = one.record.stage.delivery().map(|delivery| delivery.head.clone());
+    let wanted = pull_is_there || head.is_none_or(|head| is_wanted(run, one.issue.as_ref(), &branch, &head));
+    if !wanted {
+        one.record.stage = Stage::done(stage::TICKET_CLOSED, Some(run.now()));
+        one.record.fault = None;
+    }
+    one
 }
 
 /// The dead run had accepted its work on this machine and could not put it on record.
@@ -263,6 +277,7 @@ fn delivery_claim(run: &Run<'_>, record: &IssueRecord) -> Claim {
             .unwrap_or_else(|| branch_for(&run.settings.branch_prefix, &record.identifier, Some(record))),
         base_sha: base,
         purpose: Purpose::Deliver,
+        ticket_state: None,
         extra: Default::default(),
     }
 }

@@ -118,6 +118,7 @@ fn bring_on(run: &Run<'_>, polled: &mut Polled, one: Found, recovery: &mut Recov
         is_fresh: false,
         created: false,
         stays_where_it_is: false,
+        announced: None,
         unseen: None,
         warnings: Vec::new(),
         trouble: None,

@@ -80,7 +80,7 @@ fn concluded(
 ) -> Attempted {
     let Turned { agent, work, checked } = turned;
     let limit_resets_at = agent.limit_resets_at();
-    let Checked { judgement, gates, failed: _, text, is_draft, notes } = checked;
+    let Checked { judgement, gates, failed: _, text, is_draft, notes, fault } = checked;
     let mut error = judgement.error;
     if judgement.outcome.is_failure() {
         let words = last_words(&agent.ending, agent.result.as_ref());
@@ -94,7 +94,8 @@ fn concluded(
         number,
         outcome: judgement.outcome,
         failure: judgement.failure,
-        fault: matches!(judgement.cause, Some(AgentFault::Login)).then_some(FaultKind::NotLoggedIn),
+        fault: fault
+            .or_else(|| matches!(judgement.cause, Some(AgentFault::Login)).then_some(FaultKind::NotLoggedIn)),
         limit_by_words: matches!(judgement.cause, Some(AgentFault::Limit { evidence: Evidence::Words, .. })),
         phase: agent.phase,
         tool_calls: agent.tool_calls,

@@ -9,11 +9,11 @@ use super::environment::Worker;
 use super::files::boundary;
 use super::job::Job;
 use super::verify::{self, Checked};
-use crate::model::Failure;
+use crate::model::{Failure, FaultKind};
 use crate::policy::fix;
 use crate::policy::outcome::Judgement;
 use crate::ports::{AgentError, Assignment, Resume};
-use crate::workspace::Work;
+use crate::workspace::{Work, WorkspaceError};
 
 /// What the last turn left.
 pub(in crate::cycle) struct Turned {
@@ -65,7 +65,10 @@ fn turn_of(run: &Run<'_>, job: &Job<'_>, turn: &Turn<'_>, stops: &Stops<'_>) -> 
         }
         Err(error) => {
             let judgement = Judgement::failed(Failure::Workspace, false, error.to_string());
-            (Work::default(), Checked::plain(judgement))
+            // An agent that deletes or rewires its own workspace is no fault of this machine.
+            let is_its_own = matches!(error, WorkspaceError::Damaged(_));
+            let fault = is_its_own.then_some(FaultKind::AgentExit);
+            (Work::default(), Checked { fault, ..Checked::plain(judgement) })
         }
     };
     Ok(Turned { agent, work, checked })

@@ -10,7 +10,7 @@ use super::job::Job;
 use crate::gates::GateRun;
 use crate::guards::Verdict;
 use crate::model::progress::News;
-use crate::model::{Failure, GateResult, Outcome, StopReason};
+use crate::model::{Failure, FaultKind, GateResult, Outcome, StopReason};
 use crate::policy::outcome::{Facts, Judgement, judge};
 use crate::policy::pull_request;
 use crate::workspace::{Work, WorkspaceError};
@@ -25,6 +25,8 @@ pub(in crate::cycle) struct Checked {
     pub is_draft: bool,
     /// What the pull request says of it besides.
     pub notes: Vec<String>,
+    /// The fault, where it is known more exactly than the judgement's failure.
+    pub fault: Option<FaultKind>,
 }
 
 impl Checked {
@@ -36,6 +38,7 @@ impl Checked {
             text: PullRequestText::default(),
             is_draft: false,
             notes: Vec::new(),
+            fault: None,
         }
     }
 }

@@ -554,6 +554,14 @@ impl Run {
 
     /// `(issue, action)` of what was recovered.
     #[track_caller]
+    /// `(issue, from, to)` of every change that was brought on without an agent.
+    pub fn advanced(&self) -> Vec<(String, String, String)> {
+        let report = self.report();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let all = report["advanced"].as_array().unwrap();
+        all.iter().map(|one| (text(&one["issue"]), text(&one["from"]), text(&one["to"]))).collect()
+    }
+
     pub fn recovered(&self) -> Vec<(String, String)> {
         let report = self.report();
         let text = |value: &Value| value.as_str().unwrap().to_owned();

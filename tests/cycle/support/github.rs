@@ -214,7 +214,7 @@ impl FakeGitHub {
 
     /// REST requests that write.
     pub fn writes(&self) -> Vec<Received> {
-        self.server.received().into_iter().filter(is_write).collect()
+        self.server.received().into_iter().filter(|one| is_write(one) && !is_look(one)).collect()
     }
 
     /// Contacts of git with the repository: each fetch, push and ls-remote makes one (a second one
@@ -274,7 +274,12 @@ pub fn name_of(request: &Received) -> String {
 
 /// The request that opens a pull request.
 pub fn is_create(request: &Received) -> bool {
-    is_write(request) && request.path().ends_with("/pulls")
+    is_write(request) && request.path().ends_with("/pulls") && !is_look(request)
+}
+
+/// The request that finds out whether pull requests may be opened: it names no branch.
+pub fn is_look(request: &Received) -> bool {
+    is_write(request) && request.path().ends_with("/pulls") && request.json()["head"] == ""
 }
 
 fn rest_path(request: &Received) -> &str {
