@@ -78,7 +78,8 @@ impl StateStore for Fake {
         if base.version != newest.version {
             return Err(SwapError::Moved);
         }
-        match held(&self.fates).pop_front() {
+        let fate = held(&self.fates).pop_front();
+        match fate {
             None => {}
             Some(Fate::Loses) => {
                 self.put(newest.state.as_ref().clone());
