@@ -198,10 +198,22 @@ impl Folder {
 /// The right to write next among the runs of this machine, until dropped.
 #[derive(Default)]
 pub struct Turn {
-    /// Others of this machine wrote since this run looked.
-    pub others_wrote: bool,
+    /// What is known of the document since this run looked.
+    pub news: News,
     /// What holds the others off.
     pub held: Option<Box<dyn Any + Send>>,
+}
+
+/// Whether another run wrote since this one looked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum News {
+    /// Nothing is known of one.
+    #[default]
+    None,
+    /// One that left here what it wrote.
+    Here,
+    /// One whose document has to be fetched.
+    Elsewhere,
 }
 
 /// A state and the version of it a swap builds on.

@@ -13,6 +13,8 @@ use std::time::Duration;
 mod backoff;
 mod batch;
 mod round;
+#[cfg(test)]
+mod tests;
 
 pub use batch::{Change, Entry, LedgerError};
 pub use round::WriteLimit;

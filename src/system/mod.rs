@@ -7,3 +7,4 @@ pub mod pace;
 pub mod process;
 pub mod redact;
 pub mod replace;
+pub mod turn;

@@ -29,6 +29,17 @@ impl Workspaces {
         self.forget(std::slice::from_ref(branch))
     }
 
+    /// Saves and removes what an earlier run of this machine left at the ticket's place, so that its
+    /// newest work is known before a start is chosen. Nothing there costs nothing.
+    pub fn rescue_place(&self, identifier: &str) -> Result<(), WorkspaceError> {
+        let key = safe_key(identifier);
+        if self.root.join(&key).symlink_metadata().is_err() {
+            return Ok(());
+        }
+        let path = self.contained(&key)?;
+        self.clear_place(&key, &path)
+    }
+
     /// Makes room for a workspace.
     pub(super) fn clear(
         &self,

@@ -5,6 +5,7 @@
 mod archived;
 mod bad_input;
 mod claiming;
+mod contending;
 mod deciding;
 mod forge_limits;
 mod gating;

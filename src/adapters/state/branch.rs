@@ -76,12 +76,11 @@ impl BranchStore {
         self.repository.refs(&name).is_ok_and(|refs| refs.contains_key(&name))
     }
 
-    /// The document as it was fetched last, and the commit this machine saw last before that.
-    fn read(&self) -> Result<(Snapshot, Option<Sha>), StoreError> {
-        let name = self.remote.tracking_ref(&self.options.branch);
+    /// The document at that ref, and the commit this machine saw last.
+    fn read(&self, name: &str) -> Result<(Snapshot, Option<Sha>), StoreError> {
         let wanted = [
             self.remote.tracking_ref(&self.options.base),
-            name.clone(),
+            name.to_owned(),
             format!("{name}^{{tree}}"),
             format!("{name}:{}", self.options.file),
             format!("{name}:{CONTEXT}"),
@@ -127,12 +126,8 @@ impl BranchStore {
     /// Remembers what was seen, for the next run and for those beside this one. What cannot be
     /// remembered stops nobody.
     fn note_seen(&self, version: &str) {
-        let commit = Sha::new(version);
-        let updates = [
-            (self.remote.tracking_ref(&self.options.branch), Some(&commit)),
-            (self.remote.seen_ref(&self.options.branch), Some(&commit)),
-        ];
-        if let Err(error) = self.repository.update_refs(&updates) {
+        let seen = self.remote.seen_ref(&self.options.branch);
+        if let Err(error) = self.repository.update_ref(&seen, Some(&Sha::new(version))) {
             tracing::warn!("the state last seen cannot be noted: {error}");
         }
     }
@@ -287,34 +282,35 @@ impl BranchStore {
 impl StateStore for BranchStore {
     fn load(&self) -> Result<Snapshot, StoreError> {
         self.queue.note_look();
+        let name = self.remote.tracking_ref(&self.options.branch);
+        let before = self.repository.loose_ref(&self.remote.seen_ref(&self.options.branch));
         self.fetch()?;
-        let (mut snapshot, seen) = self.read()?;
+        let (mut snapshot, now) = self.read(&name)?;
+        let is_known_before = before.is_some();
+        let seen = before.or(now);
         if !self.follows(&snapshot, seen.as_ref())? {
-            // A run beside this one may have written after this fetch: what was seen by now is on the
-            // remote now.
-            self.fetch()?;
-            snapshot = self.read()?.0;
+            if !is_known_before {
+                // A run beside this one may have written after this fetch: what was seen by now is on
+                // the remote now.
+                self.fetch()?;
+                snapshot = self.read(&name)?.0;
+            }
             snapshot.rewound = !self.follows(&snapshot, seen.as_ref())?;
         }
         match &snapshot.version {
-            Some(version) if !snapshot.rewound => {
-                if seen.is_none_or(|seen| seen.as_str() != version) {
-                    self.note_seen(version);
-                }
-            }
             _ if snapshot.rewound => tracing::warn!(
                 "branch {} no longer holds the state this machine saw last; that is kept as {}",
                 self.options.branch,
                 self.remote.seen_ref(&self.options.branch)
             ),
+            Some(version) if seen.is_none_or(|seen| seen.as_str() != version) => self.note_seen(version),
             _ => {}
         }
         Ok(snapshot)
     }
 
     fn newest_known(&self) -> Option<Snapshot> {
-        let (mut snapshot, seen) = self.read().ok()?;
-        snapshot.rewound = !self.follows(&snapshot, seen.as_ref()).ok()?;
+        let (snapshot, _) = self.read(&self.remote.seen_ref(&self.options.branch)).ok()?;
         Some(snapshot).filter(|snapshot| snapshot.version.is_some())
     }
 

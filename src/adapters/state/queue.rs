@@ -1,12 +1,14 @@
-//! The queue of this machine's runs that write the state. Each of them alone would lose against
-//! all others but one, and try again; in a queue every push is one that wins.
+//! The queue of this machine's runs that write the state: those of one repository, and the first
+//! of each such queue among those of other clones. Without it each of them would lose against all
+//! others but one, and try again; in a queue every push is one that wins.
 //!
 //! Only saves work: whoever gets no turn because a run does not get on goes ahead without one.
 
 use crate::model::BranchName;
 use crate::model::ids::short_hash;
-use crate::ports::Turn;
+use crate::ports::{News, Turn};
 use crate::system::git::{GitStop, Remote, Repository, lock_file};
+use crate::system::turn;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -16,6 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(super) struct Queue {
     path: PathBuf,
+    /// What the queue is called on this machine.
+    name: String,
     stop: GitStop,
     /// The count when this run looked at the state or wrote it last.
     known: AtomicU64,
@@ -24,9 +28,14 @@ pub(super) struct Queue {
 impl Queue {
     /// Runs of one repository stand in one queue per remote and branch.
     pub fn new(repository: &Repository, remote: &Remote, branch: &BranchName) -> Self {
-        let name = format!("queue-{}", short_hash(&format!("{} {branch}", remote.url())));
+        let url = remote.url();
+        // A path means one place only as seen from the repository.
+        let place = repository.dir().join(url);
+        let place = place.canonicalize().map_or_else(|_| url.to_owned(), |path| path.display().to_string());
+        let name = short_hash(&format!("{place} {branch}"));
         Self {
-            path: repository.common_dir().join("conductor").join(name),
+            path: repository.common_dir().join("conductor").join(format!("queue-{name}")),
+            name: format!("state-{name}"),
             stop: repository.stop().clone(),
             known: AtomicU64::new(0),
         }
@@ -48,9 +57,16 @@ impl Queue {
                 }
             }
         };
-        let others_wrote = self.count() != self.known.load(Ordering::Relaxed);
+        let is_known = self.count() == self.known.load(Ordering::Relaxed);
         self.note_progress();
-        Turn { others_wrote, held: held.map(|file| Box::new(file) as Box<_>) }
+        let among_clones = turn::take(&self.name, PATIENCE, &|| self.stop.is_stopped());
+        let news = match (among_clones.has_waited, is_known) {
+            (true, _) => News::Elsewhere,
+            (false, false) => News::Here,
+            (false, true) => News::None,
+        };
+        // Let go in this order: the next of this repository must not wait for its own.
+        Turn { news, held: Some(Box::new((among_clones.turn, held))) }
     }
 
     /// The state is about to be looked at: what others did until now is no news afterwards.

@@ -6,7 +6,7 @@ use super::backoff::Backoff;
 use super::batch::{Batch, LedgerError, Next, Written};
 use crate::cycle::stop::Interrupt;
 use crate::model::state::Writer;
-use crate::ports::{Clock, Snapshot, StateStore, StoreError, SwapError};
+use crate::ports::{Clock, News, Snapshot, StateStore, StoreError, SwapError};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
@@ -72,14 +72,22 @@ impl<'w, 'c> Round<'w, 'c> {
     /// An answer for each entry, and the newest state seen.
     pub fn run(mut self) -> (Vec<Written>, Snapshot) {
         let turn = self.setting.store.turn();
-        if turn.others_wrote
-            && let Some(known) = self.setting.store.newest_known()
-        {
-            self.snapshot = known;
+        if let Some(newer) = self.newer(turn.news) {
+            self.snapshot = Snapshot { base: newer.base.or(self.snapshot.base.take()), ..newer };
         }
         let result = self.write();
         drop(turn);
         (self.batch.settled(&result), self.snapshot)
+    }
+
+    /// What others wrote while this run waited, where it can be had: a try on the older state would
+    /// be lost.
+    fn newer(&self, news: News) -> Option<Snapshot> {
+        match news {
+            News::None => None,
+            News::Here => self.setting.store.newest_known(),
+            News::Elsewhere => self.setting.store.load().ok(),
+        }
     }
 
     /// Tries until everything is settled, or what is left gets this answer.

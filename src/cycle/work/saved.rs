@@ -15,6 +15,7 @@ use crate::workspace::{Workspace, WorkspaceError};
 /// A workspace at the base, or where the attempt before it stopped.
 pub(in crate::cycle) fn open(run: &Run<'_>, claimed: &ClaimedIssue) -> Result<Workspace, WorkspaceError> {
     let Claim { branch, base_sha, .. } = &claimed.claim;
+    run.world.workspaces.rescue_place(&claimed.issue.identifier)?;
     let start = start_of(run, claimed);
     run.world.workspaces.create(&claimed.issue.identifier, branch, base_sha, start.as_ref())
 }

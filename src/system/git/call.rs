@@ -233,10 +233,8 @@ impl Call {
 /// Ends the call's group: politely, so that git removes its lock files, then for certain.
 fn end(running: &duct::Handle) {
     signal_groups(running, Ending::Ask);
-    // An error tells nothing that would change what follows.
-    if let Ok(Some(_)) = running.wait_timeout(GRACE) {
-        return;
-    }
+    // Whatever that came to: a child of git's may be deaf to it, and the group outlives its leader.
+    let _ended = running.wait_timeout(GRACE);
     signal_groups(running, Ending::Kill);
     let _reaped = running.wait_timeout(GRACE);
 }
@@ -296,8 +294,8 @@ fn signal_groups(running: &duct::Handle, ending: Ending) {
     };
     for pid in running.pids() {
         let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { continue };
-        // Gone already is as good; without a group of its own yet, it is alone.
-        if kill_process_group(pid, signal).is_err() {
+        // Gone already is as good; what has no group of its own yet is alone, and was only asked.
+        if kill_process_group(pid, signal).is_err() && matches!(ending, Ending::Ask) {
             let _ = kill_process(pid, signal);
         }
     }

@@ -157,6 +157,8 @@ impl Remote {
             "--prune",
             "--no-auto-maintenance",
             "--no-recurse-submodules",
+            // The tracking refs are the person's, and another run may be pushing into them.
+            "--refmap=",
         ]
         .map(str::to_owned)
         .into();
