@@ -16,7 +16,7 @@ mod round;
 #[cfg(test)]
 mod tests;
 
-pub use batch::{Change, Entry, LedgerError};
+pub use batch::{Change, Decide, Entry, LedgerError};
 pub use round::WriteLimit;
 
 /// How long an outcome waits for those of the other issues at work, to go out with them.

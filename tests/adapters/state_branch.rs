@@ -4,7 +4,7 @@ use crate::git_contacts::{Place, remote};
 use crate::support::repo;
 use conductor::adapters::state::branch::{BranchStore, BranchStoreOptions};
 use conductor::model::state::Writer;
-use conductor::model::{BranchName, IssueId, IssueRecord, IssueStatus, RunId, Sha, State};
+use conductor::model::{BranchName, IssueId, IssueRecord, RunId, Sha, Stage, State};
 use conductor::ports::{RefFault, RefUpdate, Snapshot, StateStore, SwapError};
 use conductor::system::git::Repository;
 use std::path::Path;
@@ -27,8 +27,7 @@ fn store(place: &Place) -> BranchStore {
 /// A state that says something of a ticket.
 fn saying(key: &str, words: &str) -> State {
     let mut state = State::empty();
-    let mut record = IssueRecord::new(key, IssueStatus::Blocked);
-    record.blocked_reason = Some(words.to_owned());
+    let record = IssueRecord::new(key, Stage::blocked(words));
     state.issues.insert(IssueId::new(key), record);
     state.updated_by = Some(Writer { run_id: RunId::new("r"), conductor: "0".to_owned() });
     state
@@ -40,7 +39,7 @@ fn write(store: &BranchStore, words: &str) -> Snapshot {
 }
 
 fn words(snapshot: &Snapshot) -> Option<String> {
-    snapshot.state.issues.get(&IssueId::new("T-1"))?.blocked_reason.clone()
+    snapshot.state.issues.get(&IssueId::new("T-1"))?.blocked_reason().map(str::to_owned)
 }
 
 fn new_ref(place: &Place, name: &str) -> RefUpdate {

@@ -2,7 +2,7 @@
 
 use crate::git_contacts::{Place, remote};
 use conductor::adapters::state::file::FileStore;
-use conductor::model::{IssueId, IssueRecord, IssueStatus, State};
+use conductor::model::{IssueId, IssueRecord, Stage, State};
 use conductor::ports::{StateStore, StoreError, SwapError};
 use std::fs;
 
@@ -12,7 +12,7 @@ fn store(place: &Place) -> FileStore {
 
 fn with(base: &State, key: &str) -> State {
     let mut state = base.clone();
-    state.issues.insert(IssueId::new(key), IssueRecord::new(key, IssueStatus::Done));
+    state.issues.insert(IssueId::new(key), IssueRecord::new(key, Stage::done("merged", None)));
     state
 }
 

@@ -1,11 +1,11 @@
 //! Writing how far a change has come: the record alone, or together with its branch; and the end of
 //! the claim.
 
-use super::super::ledger::{Change, Entry, LedgerError};
+use super::super::ledger::{Change, Decide, Entry, LedgerError};
 use super::super::run::Run;
 use super::super::world::CycleError;
 use super::{Parcel, Unwritten};
-use crate::model::{Conclusion, Fault, FaultKind, IssueRecord, Outcome, Refusal, Stage, State};
+use crate::model::{Conclusion, Fault, FaultKind, IssueRecord, Outcome, Refusal, Stage};
 use crate::policy::rate_limit;
 use crate::ports::RefUpdate;
 
@@ -79,7 +79,7 @@ pub(in crate::cycle) fn write(
     let id = parcel.issue.id.clone();
     let own = run.settings.identity.run_id.clone();
     let contexts = unwritten.as_ref().map(|unwritten| unwritten.contexts.clone()).unwrap_or_default();
-    let decide: Box<dyn FnMut(&State) -> Result<State, Refusal> + Send> = match &unwritten {
+    let decide: Decide<'static> = match &unwritten {
         Some(unwritten) => {
             let conclusion = Conclusion {
                 issue_id: id,

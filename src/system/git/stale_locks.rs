@@ -52,10 +52,12 @@ fn stale_below(folder: &Path, depth: u32, found: &mut Vec<PathBuf>) {
         let path = entry.path();
         match entry.file_type() {
             Ok(kind) if kind.is_dir() && depth > 0 => stale_below(&path, depth - 1, found),
-            Ok(kind) if kind.is_file() && path.extension().is_some_and(|end| end == "lock") => {
-                if is_older(&path, OWN_AGE) {
-                    found.push(path);
-                }
+            Ok(kind)
+                if kind.is_file()
+                    && path.extension().is_some_and(|end| end == "lock")
+                    && is_older(&path, OWN_AGE) =>
+            {
+                found.push(path);
             }
             _ => {}
         }
