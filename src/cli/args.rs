@@ -25,7 +25,9 @@ Exit codes:
   3    at least one issue's attempt failed; its outcome is recorded
   4    deferred: backoff or budget; nothing was dispatched
   5    tracker, forge or git remote unreachable or refusing, or the state unreadable; nothing is lost
+  129  interrupted by SIGHUP; state recorded
   130  interrupted by SIGINT; state recorded
+  131  interrupted by SIGQUIT; state recorded
   143  interrupted by SIGTERM; state recorded
 ";
 

@@ -96,18 +96,24 @@ fn finish(
         drop(timings);
     }
     let report = &ran.report;
+    let mut out = terminal::stdout(global);
     let written = match global.output {
-        OutputFormat::Json => json::render(report, &mut terminal::stdout(global)),
-        OutputFormat::Human => human::render(report, terminal::width(), &mut terminal::stdout(global)),
+        OutputFormat::Json => json::render(report, &mut out),
+        OutputFormat::Human => human::render(report, terminal::width(), &mut out),
     };
     // A reader that is gone is no fault of the cycle.
-    drop(written);
+    let unwritten =
+        written.and_then(|()| out.flush()).err().filter(|error| error.kind() != io::ErrorKind::BrokenPipe);
     if args.timings {
         terminal::say_timings(global, report);
     }
     actions.close(report);
     if let Some(trouble) = &ran.trouble {
         terminal::say_error(global, &trouble.to_string());
+    }
+    if let Some(error) = unwritten {
+        terminal::say_error(global, &format!("the report could not be written to standard output: {error}"));
+        return Ok(interrupt.signal().map_or_else(|| ExitCode::from(FAULT), signalled));
     }
     Ok(exit_code(&ran, interrupt, actions.never_fails))
 }

@@ -1,4 +1,4 @@
-//! SIGINT and SIGTERM: the first asks the run to end and record itself, the second ends it now.
+//! SIGINT, SIGTERM, SIGHUP and SIGQUIT: the first asks the run to end and record itself, the second ends it now.
 //! Agents end with it either way: their supervisors see their pipe close.
 
 use crate::cycle::Interrupt;
@@ -13,8 +13,13 @@ pub(super) fn watch(
     clients: Vec<Arc<HttpClient>>,
     git: GitStop,
 ) -> std::io::Result<()> {
-    use signal_hook::consts::{SIGINT, SIGTERM};
-    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+    let mut wanted = vec![SIGINT, SIGTERM, SIGQUIT];
+    // `nohup` means that the end of the terminal is not the end of the run.
+    if !is_ignored(SIGHUP) {
+        wanted.push(SIGHUP);
+    }
+    let mut signals = signal_hook::iterator::Signals::new(wanted)?;
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
         for signal in signals.forever() {
             if interrupt.signal().is_some() {
@@ -30,6 +35,15 @@ pub(super) fn watch(
         }
     })?;
     Ok(())
+}
+
+/// Whether whoever started this process had it ignore the signal.
+#[cfg(unix)]
+fn is_ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    u32::try_from(signal - 1).is_ok_and(|bit| mask >> bit & 1 == 1)
 }
 
 #[cfg(not(unix))]
