@@ -52,14 +52,14 @@ fn stale_below(folder: &Path, depth: u32, found: &mut Vec<PathBuf>) {
         let path = entry.path();
         match entry.file_type() {
             Ok(kind) if kind.is_dir() && depth > 0 => stale_below(&path, depth - 1, found),
-            Ok(kind) if kind.is_file() && path.extension().is_some_and(|end| end == "lock") => {
-                if is_older(&path, OWN_AGE) {
-                    found.push(path);
-                }
-            }
+            Ok(kind) if kind.is_file() && is_lock(&path) && is_older(&path, OWN_AGE) => found.push(path),
             _ => {}
         }
     }
+}
+
+fn is_lock(path: &Path) -> bool {
+    path.extension().is_some_and(|end| end == "lock")
 }
 
 /// A time in the future is no age.
