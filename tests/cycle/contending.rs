@@ -52,7 +52,7 @@ fn is_out_in_time(world: &World, run: Running) {
 fn a_signal_ends_a_run_whose_push_hangs() {
     let world = World::new();
     world.ticket("T-1");
-    world.origin_hook("pre-receive", "trap '' TERM; : > $FACTS/hanging; sleep 90");
+    world.origin_hook("pre-receive", "trap '' TERM; tell hanging; sleep 90");
     is_out_in_time(&world, world.start(&[]));
 }
 
@@ -60,7 +60,7 @@ fn a_signal_ends_a_run_whose_push_hangs() {
 fn a_signal_ends_a_run_whose_fetch_hangs() {
     let world = World::new();
     world.ticket("T-1");
-    let hangs = world.script("hanging-pack", ": > $FACTS/hanging; sleep 90");
+    let hangs = world.script("hanging-pack", "tell hanging; sleep 90");
     let checkout = world.checkout();
     crate::support::repo::git(&checkout, &["config", "remote.origin.uploadpack", hangs.to_str().unwrap()]);
     is_out_in_time(&world, world.start(&[]));

@@ -2,20 +2,16 @@
 //! push. No checkout, index or working tree is touched.
 
 use super::clean::Cleaner;
-use super::history::monthly_lines;
+use super::commits::{CONTEXT, Commits, Document};
 use super::publish::Publisher;
 use super::queue::Queue;
 use super::{push_of, store_error};
-use crate::model::capture::KEPT;
-use crate::model::{BranchName, OutcomeRecord, Sha, State};
+use crate::model::{BranchName, Sha, State};
 use crate::ports::{Folder, KeptFile, RefUpdate, Snapshot, StateStore, StoreError, SwapError, Turn};
 use crate::system::git::{
-    CommitAuthor, Entry, FetchSpec, GitError, GitErrorKind, Object, RefPush, Remote, Repository, parse_tree,
+    FetchSpec, GitError, GitErrorKind, Object, RefPush, Remote, Repository, parse_tree,
 };
-use std::sync::{Arc, Mutex};
-
-const HISTORY: &str = Folder::History.name();
-const CONTEXT: &str = Folder::Context.name();
+use std::sync::Arc;
 
 pub struct BranchStore {
     repository: Repository,
@@ -24,10 +20,7 @@ pub struct BranchStore {
     publisher: Publisher,
     queue: Queue,
     cleaner: Cleaner,
-    /// The root of the version read or written last: what else is on the branch.
-    root: Mutex<Option<(String, Vec<Entry>)>>,
-    /// The folder of contexts read or written last, by its tree.
-    contexts: Mutex<Option<(Sha, Vec<Entry>)>>,
+    commits: Commits,
 }
 
 #[derive(Debug, Clone)]
@@ -46,11 +39,10 @@ impl BranchStore {
             publisher: Publisher::new(remote.clone()),
             queue: Queue::new(&repository, &remote, &options.branch),
             cleaner: Cleaner::default(),
+            commits: Commits::new(&repository, &options.file),
             repository,
             remote,
             options,
-            root: Mutex::new(None),
-            contexts: Mutex::new(None),
         }
     }
 
@@ -105,9 +97,9 @@ impl BranchStore {
         let document = document.ok_or_else(|| described("the file is missing".to_owned()))?;
         let state = Arc::new(State::parse(&document.data).map_err(described)?);
         let version = commit.id.to_string();
-        self.remember(&version, parse_tree(&tree).map_err(store_error)?);
+        self.commits.remember(&version, parse_tree(&tree).map_err(store_error)?);
         if let Some(contexts) = contexts.filter(|object| object.kind == "tree") {
-            self.remember_contexts(&contexts.id, parse_tree(&contexts).map_err(store_error)?);
+            self.commits.remember_contexts(&contexts.id, parse_tree(&contexts).map_err(store_error)?);
         }
         Ok((Snapshot { state, version: Some(version), base, rewound: false }, seen))
     }
@@ -130,128 +122,6 @@ impl BranchStore {
         if let Err(error) = self.repository.update_ref(&seen, Some(&Sha::new(version))) {
             tracing::warn!("the state last seen cannot be noted: {error}");
         }
-    }
-
-    fn remember(&self, version: &str, root: Vec<Entry>) {
-        if let Ok(mut remembered) = self.root.lock() {
-            *remembered = Some((version.to_owned(), root));
-        }
-    }
-
-    fn remember_contexts(&self, tree: &Sha, entries: Vec<Entry>) {
-        if let Ok(mut remembered) = self.contexts.lock() {
-            *remembered = Some((tree.clone(), entries));
-        }
-    }
-
-    /// What a folder of the root holds.
-    fn entries_of(&self, root: &[Entry], folder: &str) -> Result<Vec<Entry>, GitError> {
-        let found = root.iter().find(|entry| entry.name == folder && entry.mode.ends_with("40000"));
-        let Some(Entry { id, .. }) = found else { return Ok(Vec::new()) };
-        if let Ok(remembered) = self.contexts.lock()
-            && let Some((_, entries)) = remembered.as_ref().filter(|(known, _)| known == id)
-        {
-            return Ok(entries.clone());
-        }
-        let tree = self.repository.objects(&[id.to_string()])?.pop().flatten();
-        tree.map_or(Ok(Vec::new()), |tree| parse_tree(&tree))
-    }
-
-    /// Adds files to the folder of contexts; the oldest beyond the bound go.
-    fn add_contexts(
-        &self,
-        root: &mut Vec<Entry>,
-        files: &[KeptFile],
-        blobs: Vec<Sha>,
-    ) -> Result<(), GitError> {
-        if files.is_empty() {
-            return Ok(());
-        }
-        let mut entries = self.entries_of(root, CONTEXT)?;
-        for (file, blob) in files.iter().zip(blobs) {
-            put(&mut entries, "100644", &file.name, blob);
-        }
-        entries.sort_by(|a, b| a.name.cmp(&b.name));
-        let surplus = entries.len().saturating_sub(KEPT);
-        entries.drain(..surplus);
-        let tree = self.repository.write_tree(&entries)?;
-        self.remember_contexts(&tree, entries);
-        put(root, "40000", CONTEXT, tree);
-        Ok(())
-    }
-
-    /// What else is on the branch in that version.
-    fn root_of(&self, version: Option<&str>) -> Result<Vec<Entry>, GitError> {
-        let Some(version) = version else { return Ok(Vec::new()) };
-        if let Ok(remembered) = self.root.lock()
-            && let Some((_, root)) = remembered.as_ref().filter(|(known, _)| known == version)
-        {
-            return Ok(root.clone());
-        }
-        let tree = self.repository.objects(&[format!("{version}^{{tree}}")])?.pop().flatten();
-        tree.map_or(Ok(Vec::new()), |tree| parse_tree(&tree))
-    }
-
-    /// Writes the commit that holds `next` on top of `base`; returns it with its root.
-    fn write(
-        &self,
-        base: Option<&str>,
-        next: &Document,
-        message: &str,
-        contexts: &[KeptFile],
-    ) -> Result<(Sha, Vec<Entry>), GitError> {
-        let Document { text: document, surplus, .. } = next;
-        let mut root = self.root_of(base)?;
-        for (month, lines) in monthly_lines(surplus) {
-            self.append_history(&mut root, &format!("{month}.jsonl"), &lines)?;
-        }
-        let mut contents = vec![document.as_bytes()];
-        contents.extend(contexts.iter().map(|file| file.content.as_slice()));
-        let mut blobs = self.repository.write_blobs(&contents)?.into_iter();
-        if let Some(blob) = blobs.next() {
-            self.put_document(&mut root, &self.options.file, blob)?;
-        }
-        self.add_contexts(&mut root, contexts, blobs.collect())?;
-        let tree = self.repository.write_tree(&root)?;
-        let parents: Vec<Sha> = base.map(Sha::new).into_iter().collect();
-        let commit = self.repository.write_commit(&tree, &parents, &self.cleaner.text(message), &author())?;
-        Ok((commit, root))
-    }
-
-    /// Puts the document at its path, whose folders are made or kept.
-    fn put_document(&self, entries: &mut Vec<Entry>, path: &str, blob: Sha) -> Result<(), GitError> {
-        let Some((folder, rest)) = path.split_once('/') else {
-            put(entries, "100644", path, blob);
-            return Ok(());
-        };
-        let mut inner = self.entries_of(entries, folder)?;
-        self.put_document(&mut inner, rest, blob)?;
-        let tree = self.repository.write_tree(&inner)?;
-        put(entries, "40000", folder, tree);
-        Ok(())
-    }
-
-    fn append_history(&self, root: &mut Vec<Entry>, file: &str, lines: &str) -> Result<(), GitError> {
-        let folder = root.iter().find(|entry| entry.name == HISTORY).map(|entry| entry.id.to_string());
-        let mut entries = Vec::new();
-        let mut content = Vec::new();
-        if let Some(folder) = folder {
-            let found = self.repository.objects(&[folder.clone(), format!("{folder}:{file}")])?;
-            let mut found = found.into_iter();
-            if let Some(tree) = found.next().flatten() {
-                entries = parse_tree(&tree)?;
-            }
-            content = found.next().flatten().map(|blob| blob.data).unwrap_or_default();
-        }
-        if content.last().is_some_and(|byte| *byte != b'\n') {
-            content.push(b'\n');
-        }
-        content.extend_from_slice(lines.as_bytes());
-        let blob = self.repository.write_blob(&content)?;
-        put(&mut entries, "100644", file, blob);
-        let tree = self.repository.write_tree(&entries)?;
-        put(root, "40000", HISTORY, tree);
-        Ok(())
     }
 
     /// Why the fetch failed: asks once more what branches there are, as git's words are not read.
@@ -328,8 +198,10 @@ impl StateStore for BranchStore {
     ) -> Result<Snapshot, SwapError> {
         let failed = |error| SwapError::Store(store_error(error));
         let document = Document::of(next, self.options.keep_outcomes, &self.cleaner);
-        let (commit, root) =
-            self.write(base.version.as_deref(), &document, message, contexts).map_err(failed)?;
+        let (commit, root) = self
+            .commits
+            .write(base.version.as_deref(), &document, &self.cleaner.text(message), contexts)
+            .map_err(failed)?;
         let state = RefPush {
             name: self.options.branch.full_ref(),
             to: Some(commit.clone()),
@@ -338,7 +210,7 @@ impl StateStore for BranchStore {
         let refs: Vec<RefPush> = refs.iter().map(push_of).collect();
         self.publisher.publish(&state, &refs)?;
         let version = commit.to_string();
-        self.remember(&version, root);
+        self.commits.remember(&version, root);
         self.note_seen(&version);
         self.queue.note_progress();
         Ok(Snapshot {
@@ -366,46 +238,6 @@ impl StateStore for BranchStore {
         folder: Folder,
         wanted: &dyn Fn(&str) -> bool,
     ) -> Result<Vec<KeptFile>, StoreError> {
-        let read = || {
-            let root = self.root_of(snapshot.version.as_deref())?;
-            let mut entries = self.entries_of(&root, folder.name())?;
-            entries.retain(|entry| entry.mode.starts_with("100") && wanted(&entry.name));
-            if entries.is_empty() {
-                return Ok(Vec::new());
-            }
-            let ids: Vec<String> = entries.iter().map(|entry| entry.id.to_string()).collect();
-            let blobs = self.repository.objects(&ids)?;
-            let files = entries.into_iter().zip(blobs);
-            Ok(files
-                .filter_map(|(entry, blob)| Some(KeptFile { name: entry.name, content: blob?.data }))
-                .collect())
-        };
-        read().map_err(store_error)
+        self.commits.files(snapshot.version.as_deref(), folder, wanted).map_err(store_error)
     }
-}
-
-/// What is stored of a state: compacted, and without anything a host could refuse.
-struct Document {
-    state: State,
-    text: String,
-    /// Outcomes that leave the document for the history.
-    surplus: Vec<OutcomeRecord>,
-}
-
-impl Document {
-    fn of(next: &State, keep_outcomes: usize, cleaner: &Cleaner) -> Self {
-        let next = cleaner.state(next);
-        let (state, surplus) = next.compacted(keep_outcomes);
-        Self { text: state.to_json(), state, surplus }
-    }
-}
-
-fn put(entries: &mut Vec<Entry>, mode: &str, name: &str, id: Sha) {
-    entries.retain(|entry| entry.name != name);
-    entries.push(Entry { mode: mode.to_owned(), name: name.to_owned(), id });
-}
-
-/// The audit log carries the program's name, whoever's cron it runs in.
-fn author() -> CommitAuthor {
-    CommitAuthor { name: "Conductor".to_owned(), email: "conductor@localhost".to_owned() }
 }

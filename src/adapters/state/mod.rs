@@ -2,6 +2,7 @@
 
 pub mod branch;
 mod clean;
+mod commits;
 pub mod file;
 mod history;
 mod publish;
