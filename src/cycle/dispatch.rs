@@ -11,7 +11,7 @@ use super::stop::Stops;
 use super::ticket::{self, Worked};
 use super::world::{CycleError, Request};
 use crate::model::report::{Dispatched, SkipReason, Skipped};
-use crate::model::{Fault, Issue, IssueId};
+use crate::model::{Fault, Issue, IssueId, Owner};
 use crate::policy::{faults, ongoing};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -74,8 +74,9 @@ pub(super) fn dispatch(run: &Run<'_>, selection: &Selection, request: &Request, 
     std::thread::scope(|scope| {
         let mut looked = run.world.clock.monotonic();
         loop {
-            hold_back(run, &mut board, at_once);
-            while board.slots.len() < at_once
+            let may_begin = hold_back(run, &mut board);
+            while may_begin
+                && board.slots.len() < at_once
                 && !stops.all()
                 && let Some(next) = board.queue.pop_front()
             {
@@ -131,18 +132,24 @@ fn one(run: &Run<'_>, bid: &Bid<'_>, stops: &Stops<'_>, free: &dyn Fn()) -> Ende
 }
 
 /// A limit that was hit meanwhile, a budget that is used up, a fault every ticket would meet: the
-/// tickets that wait are left to a later run.
-fn hold_back(run: &Run<'_>, board: &mut Board, at_once: usize) {
+/// tickets that wait are left to a later run. Whether one may begin now.
+fn hold_back(run: &Run<'_>, board: &mut Board) -> bool {
     if board.queue.is_empty() {
-        return;
+        return true;
     }
-    if let Some(fault) = run.outages.end_of_dispatch() {
-        board.leave_for(&fault);
-    } else if board.slots.len() < at_once
-        && let Some(deferral) = deferral::now(run)
-    {
+    if let Some(deferral) = deferral::now(run) {
         let why = format!("until {}: {}", deferral.until.format("%F %T UTC"), deferral.why);
         board.leave(SkipReason::Backoff, &why);
+        return false;
+    }
+    match run.outages.end_of_dispatch() {
+        None => true,
+        // Until when is known as soon as the one that met the limit is on record.
+        Some(fault) if fault.owner == Owner::Provider && !board.running.is_empty() => false,
+        Some(fault) => {
+            board.leave_for(&fault);
+            false
+        }
     }
 }
 

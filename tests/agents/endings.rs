@@ -62,9 +62,11 @@ fn an_agent_that_is_not_logged_in_says_so() {
     let mut world = world("claude", &format!("{}exit 1", play("claude-401-retries0")));
     world.set("agent.max_attempts", json!(1));
     world.ticket("T-1");
-    let run = world.once(&[]).exits(3);
+    let run = world.once(&[]).exits(2);
     let done = run.dispatched("T-1");
     assert!(done["error"].as_str().unwrap().contains("not logged in, or its key is refused"), "{run}");
+    assert_eq!((&done["fault"]["owner"], &done["fault"]["kind"]), (&json!("login"), &json!("not_logged_in")));
+    assert_eq!(world.record("T-1")["attempts"], 0);
     assert_eq!(world.state()["rate_limit"]["total_hits"], 0);
 }
 

@@ -9,10 +9,13 @@ use std::path::{Path, PathBuf};
 pub fn world(kind: &str, script: &str) -> World {
     let mut world = World::new();
     world.set("agent.kind", json!(kind));
-    let program = world.script(kind, script);
+    let program = world.script(kind, &format!("{VERSION}{script}"));
     world.set("agent.command", json!(program));
     world
 }
+
+/// The look before a claim, answered as the real programs do.
+pub const VERSION: &str = "[ \"$*\" = --version ] && { echo '9.9.9 (stand-in)'; exit 0; }\n";
 
 /// A world with an agent of any kind: one that speaks the documented dialect.
 pub fn speaker(script: &str) -> World {

@@ -7,8 +7,8 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// A program that has not told its version by then does not start.
-const LIMIT: Duration = Duration::from_secs(15);
+/// A program that has not told its version by then is ended and believed to start all the same.
+const LIMIT: Duration = Duration::from_secs(10);
 /// Characters of a version that are kept.
 const VERSION: usize = 100;
 /// What a program may need to start. Everything else stays away, so that no credential comes along.
@@ -66,7 +66,14 @@ fn understood(name: &str, asked: &Bounded, remedy: &str) -> Result<Option<String
         _ => "ended with an unknown exit status".to_owned(),
     };
     let words = lines.next_back().map(|line| format!(": {line}")).unwrap_or_default();
-    Err(AgentError::Start(format!("`{name} --version` {how}{words}: {remedy}")))
+    let said = format!("`{name} --version` {how}{words}");
+    // The exit codes of a shell, and of `env`, for a program that is not there or cannot be run.
+    if matches!(asked.ending.exit_code, Some(126 | 127)) {
+        return Err(AgentError::NotFound(format!("{said}: {remedy}")));
+    }
+    // It started: whether it works is for its first attempt to say.
+    tracing::warn!("{said}");
+    Ok(None)
 }
 
 /// Where a `command` is: found, or not to be known before there is a workspace. It is not run.
