@@ -108,7 +108,7 @@ impl Workspace {
     }
 
     /// What `head` has beyond the base.
-    fn look(&self, all: &Workspaces, head: &str, max_patch: u64) -> Result<Work, GitError> {
+    pub(super) fn look(&self, all: &Workspaces, head: &str, max_patch: u64) -> Result<Work, GitError> {
         let range = all.repository.range(&self.base, head, max_patch)?;
         let files = match range.files {
             Some(files) => files,

@@ -3,7 +3,10 @@
 //! refused under `refused`, which nothing ever starts from.
 
 use super::next::Commit;
-use super::{Workspace, WorkspaceError, Workspaces, earlier_ref, refused_ref, saved_message, wip_ref};
+use super::{
+    Work, Workspace, WorkspaceError, Workspaces, earlier_ref, is_saved_commit, refused_ref, saved_message,
+    wip_ref,
+};
 use crate::model::{Sha, safe_key};
 use crate::system::git::{RefPush, RefResult};
 use std::collections::BTreeSet;
@@ -34,6 +37,16 @@ impl Workspaces {
         self.keep(&workspace.key, &head)?;
         workspace.note_saved(&head)?;
         Ok(Some(head))
+    }
+
+    /// What an attempt that does not stand leaves, committed or not. Nothing is committed for it:
+    /// the next attempt finds its files as they are.
+    pub fn unfinished(&self, workspace: &Workspace, max_patch: u64) -> Result<Work, WorkspaceError> {
+        workspace.check_intact()?;
+        let Some(head) = self.commit_of(workspace)? else { return Ok(Work::default()) };
+        let mut work = workspace.look(self, head.as_str(), max_patch)?;
+        work.commits.retain(|commit| !is_saved_commit(&workspace.key, commit.subject()));
+        Ok(Work { head: Some(head), ..work })
     }
 
     /// Saves what is in the workspace as refused by a guard: reachable, and no start for any

@@ -57,7 +57,7 @@ fn turn_of(run: &Run<'_>, job: &Job<'_>, turn: &Turn<'_>, stops: &Stops<'_>) -> 
     for file in run.world.workspaces.restore_shared() {
         tracing::warn!("the agent changed the repository's own {file}; it was put back");
     }
-    let (work, checked) = match run.watch.time("inspect", name, || verify::inspect(run, job)) {
+    let (work, checked) = match run.watch.time("inspect", name, || verify::inspect(run, job, &agent)) {
         Ok(work) => {
             let check = || verify::check(run, job, &agent, &work, turn.number, stops);
             let checked = run.watch.time("check", name, check);

@@ -43,11 +43,33 @@ impl Checked {
     }
 }
 
-pub(in crate::cycle) fn inspect(run: &Run<'_>, job: &Job<'_>) -> Result<Work, WorkspaceError> {
+/// What the agent left. It is finished for the agent only when the agent itself ended well.
+pub(in crate::cycle) fn inspect(
+    run: &Run<'_>,
+    job: &Job<'_>,
+    agent: &AgentRun,
+) -> Result<Work, WorkspaceError> {
     let message = pull_request::commit_message(job.issue(), &run.settings.identity.run_id);
     // A change that is too large is refused by its size; its patch need not be read to the end.
     let most = run.world.guards.rules.max_diff_size.saturating_add(1);
-    job.workspace.finish(&run.world.workspaces, &message, most)
+    if stands(agent) {
+        job.workspace.finish(&run.world.workspaces, &message, most)
+    } else {
+        run.world.workspaces.unfinished(&job.workspace, most)
+    }
+}
+
+/// Whether the agent ended well, whatever git finds.
+fn stands(agent: &AgentRun) -> bool {
+    let facts = Facts {
+        ending: &agent.ending,
+        result: agent.result.as_ref(),
+        limit: agent.limit,
+        tools: &agent.tools,
+        has_work: true,
+        lost_base: false,
+    };
+    judge(&facts).outcome == Outcome::Success
 }
 
 pub(in crate::cycle) fn check(
