@@ -60,14 +60,15 @@ impl<'w> Living<'w> {
             .map(|(id, _)| id)
     }
 
-    /// The same with those of this run.
-    pub fn busy_with_own(&self, state: &State) -> Vec<Option<String>> {
+    /// The same with those of this run, but for those whose agents are through.
+    pub fn busy_with_own(&self, state: &State, through: &HashSet<IssueId>) -> Vec<Option<String>> {
         let mut busy = self.busy(state, &HashMap::new());
-        let own = state.claims.iter().filter(|(_, claim)| !self.is_anothers(claim));
-        busy.extend(
-            own.filter(|(id, claim)| is_at_work(state, id, claim))
-                .map(|(_, claim)| claim.ticket_state.clone()),
-        );
+        let own = state
+            .claims
+            .iter()
+            .filter(|(id, claim)| !self.is_anothers(claim) && !through.contains(*id))
+            .filter(|(id, claim)| is_at_work(state, id, claim));
+        busy.extend(own.map(|(_, claim)| claim.ticket_state.clone()));
         busy
     }
 

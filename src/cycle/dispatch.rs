@@ -15,7 +15,7 @@ use crate::model::{Fault, Issue, IssueId, Owner};
 use crate::policy::{faults, ongoing};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc;
+use std::sync::{PoisonError, mpsc};
 use std::time::Duration;
 
 /// How often the main thread looks whether it was asked to stop.
@@ -88,7 +88,10 @@ pub(super) fn dispatch(run: &Run<'_>, selection: &Selection, request: &Request, 
                     let id = next.id.clone();
                     let tell = |news| drop(sender.send((id.clone(), news)));
                     let bid = Bid { issue: &next, selection, force: request.force, seen, deadline };
-                    let free = || tell(FromWorker::AgentsDone);
+                    let free = || {
+                        run.through.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone());
+                        tell(FromWorker::AgentsDone);
+                    };
                     let ended = catch_unwind(AssertUnwindSafe(|| one(run, &bid, stops, &free)));
                     tell(FromWorker::Ended(ended.unwrap_or(Ended::Lost)));
                 });

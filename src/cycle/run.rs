@@ -14,7 +14,7 @@ use crate::model::{BranchName, Issue, IssueId, Time};
 use crate::ports::TrackerError;
 use crate::workspace::WorkspaceError;
 use std::collections::HashSet;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 /// How long a look at a ticket waits for those of the other tickets at work.
@@ -40,6 +40,8 @@ pub(super) struct Run<'w> {
     concluded: OnceLock<Arc<HashSet<String>>>,
     pub looks: Looks,
     pub removals: Removals,
+    /// Tickets of this run whose agents are through: they need no slot.
+    pub through: Arc<Mutex<HashSet<IssueId>>>,
 }
 
 impl<'w> Run<'w> {
@@ -61,6 +63,7 @@ impl<'w> Run<'w> {
             concluded: OnceLock::new(),
             looks: GroupCommit::new(LOOK_PATIENCE),
             removals: GroupCommit::new(REMOVAL_PATIENCE),
+            through: Arc::default(),
         }
     }
 

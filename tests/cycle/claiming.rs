@@ -226,3 +226,14 @@ fn one_tickets_broken_workspace_does_not_stop_the_next_ticket() {
     assert!(world.workspaces().join("T-1/precious").is_dir());
     assert_eq!((world.ticket_state("T-1").as_str(), world.claims().len()), ("Todo", 0));
 }
+
+#[test]
+fn a_run_takes_the_next_ticket_as_soon_as_an_agent_is_through() {
+    let mut world = World::new();
+    world.set("limits.max_concurrent", json!(2));
+    let keys: Vec<String> = (1..=7).map(|number| format!("T-{number}")).collect();
+    keys.iter().for_each(|key| world.ticket(key));
+    let run = world.once(&[]).exits(0);
+    assert_eq!(run.worked_on(), keys, "{run}");
+    assert_eq!((world.pulls().len(), world.started().len(), world.claims().len()), (7, 7, 0));
+}

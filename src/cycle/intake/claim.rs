@@ -16,6 +16,7 @@ use crate::model::{Claim, Issue, IssueId, IssueRecord, Purpose, Refusal, Sha, St
 use crate::policy::eligibility::{Skip, Verdict};
 use crate::policy::{retry, slots};
 use chrono::TimeDelta;
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -88,11 +89,12 @@ fn swap(run: &Run<'_>, bid: &Bid<'_>) -> Result<Result<bool, Skip>, CycleError> 
     let (result, settings, clock, living) =
         (Arc::clone(&decided), run.settings, run.world.clock.as_ref(), run.living());
     let (judged, force, seen) = (Arc::clone(&bid.selection.judged), bid.force, bid.seen.clone());
+    let through = Arc::clone(&run.through);
     let lease = lease_of(run, bid.deadline);
     let threshold = settings.preflight.threshold;
     let decide = move |state: &State| {
         let now = clock.now();
-        let fits = fits(&living, settings, &issue, state, force, now).and_then(|anew| {
+        let fits = fits(&living, settings, &issue, state, force, &through, now).and_then(|anew| {
             match conflicts::met_since(&living, &issue, state, &judged, threshold) {
                 Some(skip) => Err(skip),
                 None => Ok(anew),
@@ -128,6 +130,7 @@ fn fits(
     issue: &Issue,
     state: &State,
     force: bool,
+    through: &Mutex<HashSet<IssueId>>,
     now: Time,
 ) -> Result<bool, Skip> {
     // A lost run's claim is recovered first: what it pushed must be seen before an agent runs again.
@@ -141,7 +144,10 @@ fn fits(
     match living.assess(issue, state, force, now) {
         Verdict::Skip(skip) => Err(skip),
         Verdict::Eligible { anew } => {
-            let busy = living.busy_with_own(state);
+            let busy = {
+                let through = through.lock().unwrap_or_else(PoisonError::into_inner);
+                living.busy_with_own(state, &through)
+            };
             match slots::fill(&[issue], &settings.limits, &busy).skipped.pop() {
                 Some((_, skip)) => Err(skip),
                 None => Ok(anew),
