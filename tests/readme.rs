@@ -267,7 +267,7 @@ fn full_report() -> CycleReport {
                 terms: vec![Term { name: "", points: 0, because: Some(String::new()) }],
             }),
             usage: Usage::default(),
-            gates: vec![GateResult { name: String::new(), passed: true, duration_ms: 1 }],
+            gates: vec![GateResult::new("", true, 1)],
             duration_ms: 1,
             error: None,
             blocked_reason: None,

@@ -70,13 +70,13 @@ impl State {
         state.updated_at = parts.remove("updated_at").and_then(|raw| plain::<Option<Time>>(raw)).flatten();
         state.updated_by = parts.remove("updated_by").and_then(|raw| plain::<Option<Writer>>(raw)).flatten();
         if let Some(raw) = parts.remove("claims") {
-            state.claims = read_map::<IssueId, Claim>(Place::Claim, raw, &mut damaged)?;
+            state.claims = read_map::<_, Claim>(Place::Claim, raw, IssueId::parse, &mut damaged)?;
         }
         if let Some(raw) = parts.remove("issues") {
-            state.issues = read_map::<IssueId, IssueRecord>(Place::Issue, raw, &mut damaged)?;
+            state.issues = read_map::<_, IssueRecord>(Place::Issue, raw, IssueId::parse, &mut damaged)?;
         }
         if let Some(raw) = parts.remove("usage") {
-            state.usage = read_map::<String, DayUsage>(Place::Usage, raw, &mut damaged)?;
+            state.usage = read_map::<_, DayUsage>(Place::Usage, raw, day, &mut damaged)?;
         }
         if let Some(raw) = parts.remove("outcomes") {
             state.outcomes = read_list(raw, &mut damaged)?;
@@ -128,6 +128,17 @@ impl Damaged {
         Self { place, key, identifier, why: error.to_string(), raw: raw.get().to_owned() }
     }
 
+    /// The record as it is in the document.
+    pub fn text(&self) -> &str {
+        &self.raw
+    }
+
+    /// Whether people would call it that: by the ticket's name, or by its key in the document.
+    pub fn is_called(&self, name: &str) -> bool {
+        let is_name = self.identifier.as_deref().is_some_and(|known| known.eq_ignore_ascii_case(name));
+        is_name || (matches!(self.place, Place::Claim | Place::Issue) && self.key == name)
+    }
+
     fn raw(&self) -> Option<Box<RawValue>> {
         RawValue::from_string(self.raw.clone()).ok()
     }
@@ -144,20 +155,30 @@ fn plain<T: DeserializeOwned>(raw: Raw<'_>) -> Option<T> {
     serde_json::from_str(raw.get()).ok()
 }
 
-fn read_map<K: From<String> + Ord, T: DeserializeOwned>(
+/// A day of usage, as documents name it.
+fn day(text: String) -> Result<String, String> {
+    match text.parse::<chrono::NaiveDate>() {
+        Ok(_) => Ok(text),
+        Err(_) => Err(format!("\"{}\" is no day", super::text::one_line(&text))),
+    }
+}
+
+fn read_map<K: Ord, T: DeserializeOwned>(
     place: Place,
     raw: Raw<'_>,
+    key_of: fn(String) -> Result<K, String>,
     damaged: &mut Vec<Damaged>,
 ) -> Result<BTreeMap<K, T>, String> {
     let entries: BTreeMap<String, Raw<'_>> =
         serde_json::from_str(raw.get()).map_err(|error| format!("{}: {error}", place.word()))?;
     let mut known = BTreeMap::new();
     for (key, raw) in entries {
-        match serde_json::from_str(raw.get()) {
-            Ok(value) => {
-                known.insert(K::from(key), value);
+        let read = serde_json::from_str(raw.get()).map_err(|error| error.to_string());
+        match read.and_then(|value| Ok((key_of(key.clone())?, value))) {
+            Ok((key, value)) => {
+                known.insert(key, value);
             }
-            Err(error) => damaged.push(Damaged::of(place, key, raw, &error)),
+            Err(why) => damaged.push(Damaged::of(place, key, raw, &why)),
         }
     }
     Ok(known)

@@ -42,7 +42,7 @@ pub use progress::{News, Progress};
 pub use record::{IssueRecord, RecordedPullRequest};
 pub use report::CycleReport;
 pub use secret::Secret;
-pub use stage::{Cost, Delivery, IssueStatus, Review, Stage, StageName};
+pub use stage::{Cost, Delivery, IssueStatus, RecordedUsage, Review, Stage, StageName};
 pub use state::{Claim, OutcomeRecord, Purpose, Refusal, State};
 pub use transitions::Conclusion;
 pub use usage::Usage;

@@ -382,8 +382,8 @@ mod tests {
         let mut failed =
             outcome(1, Outcome::Failure, Some(Failure::GateFailed), "\u{1b}[31mexpected 1, got 2");
         failed.gates = vec![
-            GateResult { name: "lint".to_owned(), passed: true, duration_ms: 1 },
-            GateResult { name: "unit".to_owned(), passed: false, duration_ms: 1 },
+            GateResult::new("lint", true, 1),
+            GateResult::new("unit", false, 1),
         ];
         let issue = issue("ENG-1");
         let prompt = render(&Brief {

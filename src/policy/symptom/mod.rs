@@ -119,7 +119,7 @@ mod tests {
         let mut attempt = samples::attempt(Outcome::Failure, Some(failure), tail);
         attempt.gates = failed_gates
             .iter()
-            .map(|name| GateResult { name: (*name).to_owned(), passed: false, duration_ms: 1 })
+            .map(|name| GateResult::new(*name, false, 1))
             .collect();
         adjustments(&attempt)
     }
