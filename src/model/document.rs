@@ -133,6 +133,36 @@ impl Damaged {
         &self.raw
     }
 
+    /// What a person does about it.
+    pub fn remedy(&self) -> String {
+        match self.place {
+            Place::Claim | Place::Issue => {
+                let name = super::text::one_line(self.identifier.as_deref().unwrap_or(&self.key));
+                format!(
+                    "upgrade conductor where a later release wrote it, else `conductor retry {name}` removes it"
+                )
+            }
+            Place::Outcome | Place::Usage | Place::RateLimit => {
+                "upgrade conductor where a later release wrote it; it is kept as it is and decides nothing"
+                    .to_owned()
+            }
+        }
+    }
+
+    /// What can still be read of an issue's record: enough that its pull request and its branch are
+    /// not forgotten with it.
+    pub fn salvaged(&self) -> Option<IssueRecord> {
+        let known: Value = serde_json::from_str(&self.raw).ok().filter(|_| self.place == Place::Issue)?;
+        let read = |field: &str| known.get(field).cloned();
+        let mut record =
+            IssueRecord::new(self.identifier.as_deref()?, super::Stage::waiting(None, "it starts over"));
+        record.branch = read("branch").and_then(|value| serde_json::from_value(value).ok());
+        record.head_sha = read("head_sha").and_then(|value| serde_json::from_value(value).ok());
+        record.pull_request = read("pull_request").and_then(|value| serde_json::from_value(value).ok());
+        record.attempts = read("attempts").and_then(|value| serde_json::from_value(value).ok()).unwrap_or(0);
+        (record.branch.is_some() || record.pull_request.is_some()).then_some(record)
+    }
+
     /// Whether people would call it that: by the ticket's name, or by its key in the document.
     pub fn is_called(&self, name: &str) -> bool {
         let is_name = self.identifier.as_deref().is_some_and(|known| known.eq_ignore_ascii_case(name));
