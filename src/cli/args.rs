@@ -2,6 +2,7 @@
 //! nothing that does not exist yet.
 
 use crate::config::parse_duration;
+use crate::policy::operator::FaultFilter;
 use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use std::ffi::OsString;
@@ -27,6 +28,26 @@ Exit codes:
   5    tracker, forge or git remote unreachable or refusing, or the state unreadable; nothing is lost
   130  interrupted by SIGINT; state recorded
   143  interrupted by SIGTERM; state recorded
+";
+
+const RETRY_HELP: &str = "\
+Accepted work is delivered by the next run at once and never done again. A ticket somebody works on, one
+with an open pull request and an unknown key are refused with the reason, exit code 2, and nothing is
+changed. A record nobody can read is printed and removed. One state commit.
+
+Examples:
+  conductor retry ENG-42
+  conductor retry --all --fault permission
+";
+
+const RELEASE_HELP: &str = "\
+A claim whose run lives is refused, exit code 2, unless --force. A dead one is recovered with everything
+else that needs no agent, as `conductor recover` does. Exit codes are those of `once`.
+";
+
+const CLEAN_HELP: &str = "\
+Only of changes that are merged, closed or done, and whose tickets were not opened again. A branch stays
+when it is not at the head on record or has an open pull request.
 ";
 
 /// Turns tickets into reviewed pull requests, from cron.
@@ -110,8 +131,25 @@ pub enum Command {
     Context(ContextArgs),
     /// Search what all attempts left: commits, decisions, files, errors, last words
     Search(SearchArgs),
-    /// Claims, work in review, waiting and blocked tickets, limits, last outcomes
+    /// Whose turn it is with each ticket: stages, faults and next tries, claims, limits, budgets, last outcomes
     Status,
+    /// Make tickets that wait or are blocked eligible again; their failures are forgiven
+    #[command(after_help = RETRY_HELP)]
+    Retry(RetryArgs),
+    /// Give a ticket's claim back; what its run left is recovered, never lost
+    #[command(after_help = RELEASE_HELP)]
+    Release(ReleaseArgs),
+    /// Do everything that needs no agent: take over what dead runs left, deliver accepted work
+    #[command(after_help = EXIT_CODES)]
+    Recover(RecoverArgs),
+    /// Remove workspaces, saved work and remote branches of changes that came to their end
+    #[command(after_help = CLEAN_HELP)]
+    Clean(CleanArgs),
+    /// Show, verify, export or compact the state document
+    #[command(subcommand)]
+    State(StateCommand),
+    /// Print the JSON Schema of a document
+    Schema { what: SchemaOf },
     /// What a ticket's agent printed, in the latest run of this machine
     Logs(LogsArgs),
     /// What a ticket's agent did, turn by turn, in the latest run of this machine
@@ -151,6 +189,68 @@ pub struct OnceArgs {
     /// Say where the time went, on stderr and in the JSON
     #[arg(long)]
     pub timings: bool,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct RetryArgs {
+    /// The tickets, by the names people use
+    #[arg(value_name = "KEY", required_unless_present = "all")]
+    pub keys: Vec<String>,
+    /// Every ticket that waits or is blocked, and accepted work that waits to be delivered
+    #[arg(long, conflicts_with = "keys")]
+    pub all: bool,
+    /// With --all: only those with a fault of this kind or owner, such as gate_failed or permission
+    #[arg(long, value_name = "KIND|OWNER", requires = "all", value_parser = FaultFilter::parse)]
+    pub fault: Option<FaultFilter>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct ReleaseArgs {
+    /// The ticket
+    #[arg(value_name = "KEY")]
+    pub key: String,
+    /// Also when the run that holds it lives: its agent goes on unrecorded until the run notices
+    #[arg(long)]
+    pub force: bool,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct RecoverArgs {
+    /// Say what the next run would do, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct CleanArgs {
+    /// List what would be removed, and remove nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum StateCommand {
+    /// What is recorded, of everything or of one ticket
+    Show {
+        #[arg(value_name = "KEY")]
+        key: Option<String>,
+    },
+    /// Name every record that cannot be read or cannot be right; exit code 0 or 5
+    Verify,
+    /// Document, history and contexts as one JSON document
+    Export {
+        /// Where to; `-`: to stdout, as without it
+        #[arg(short = 'o', long = "to", value_name = "FILE", value_hint = ValueHint::FilePath)]
+        to: Option<PathBuf>,
+    },
+    /// Move old outcomes to the monthly history and forget what ended long ago, in one commit
+    Compact,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SchemaOf {
+    /// The state document, version 2
+    State,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
@@ -299,7 +399,13 @@ mod tests {
 
     #[test]
     fn what_makes_no_sense_is_a_usage_error_with_exit_code_2() {
-        let wrong: [&[&str]; 12] = [
+        let wrong: [&[&str]; 18] = [
+            &["retry"],
+            &["retry", "ENG-1", "--all"],
+            &["retry", "ENG-1", "--fault", "agent"],
+            &["retry", "--all", "--fault", "everything"],
+            &["release"],
+            &["schema", "weather"],
             &["once", "--force"],
             &["once", "--max-concurrent", "0"],
             &["once", "--deadline", "30"],

@@ -10,6 +10,9 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
+/// The JSON Schema of a document of this version: the contract.
+pub const SCHEMA: &str = include_str!("state.schema.json");
+
 /// The largest document that is read.
 const MOST: usize = 64 * 1024 * 1024;
 
