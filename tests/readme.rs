@@ -90,6 +90,9 @@ fn the_shown_state_document_is_read_and_written_back_as_it_is_shown() {
     let state = State::parse(text.as_bytes()).unwrap();
     let written: Value = serde_json::from_str(&state.to_json()).unwrap();
     assert_eq!(fields(&shown), fields(&written));
+    assert!(state.damaged.is_empty(), "{:?}", state.damaged);
+    let schema: Value = serde_json::from_str(conductor::model::document::SCHEMA).unwrap();
+    assert!(jsonschema::is_valid(&schema, &shown));
     assert!(state.extra.is_empty() && state.outcomes.iter().all(|outcome| outcome.extra.is_empty()));
 }
 

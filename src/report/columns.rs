@@ -11,7 +11,7 @@ pub const WIDTH: usize = 80;
 pub fn wrap(words: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let mut line = String::new();
-    for word in text::one_line(words).split_whitespace() {
+    for word in unbroken(&text::one_line(words)) {
         if !line.is_empty() && text::width(&line) + 1 + text::width(word) > width {
             lines.push(std::mem::take(&mut line));
         }
@@ -24,6 +24,28 @@ pub fn wrap(words: &str, width: usize) -> Vec<String> {
         lines.push(line);
     }
     lines
+}
+
+/// Words as they stay together: what is between backticks is to be copied whole.
+fn unbroken(line: &str) -> Vec<&str> {
+    let mut words = Vec::new();
+    let mut rest = line.trim_start();
+    while !rest.is_empty() {
+        let mut is_quoted = false;
+        let end = rest.find(|c: char| {
+            is_quoted ^= c == '`';
+            c.is_whitespace() && !is_quoted
+        });
+        // A backtick without a second one quotes nothing.
+        let end = match end {
+            None if is_quoted => rest.find(char::is_whitespace),
+            end => end,
+        };
+        let (word, after) = rest.split_at(end.unwrap_or(rest.len()));
+        words.push(word);
+        rest = after.trim_start();
+    }
+    words
 }
 
 /// Lines behind labels of one width.
@@ -89,6 +111,8 @@ mod tests {
             ["see", "https://example.org/a/long/one", "now"]
         );
         assert_eq!(wrap(" \u{1b}[2J\n", 10), [""; 0]);
+        assert_eq!(wrap("or `conductor retry T-1`: now", 12), ["or", "`conductor retry T-1`:", "now"]);
+        assert_eq!(wrap("a ` alone stays", 8), ["a `", "alone", "stays"]);
     }
 
     #[test]

@@ -129,7 +129,7 @@ fn one_ticket(ticket: &TicketStanding, columns: &mut Columns<'_>) -> io::Result<
     if let Some(fault) = &ticket.fault {
         let (owner, kind, since) = (fault.owner.word(), fault.kind.word(), moment(fault.since));
         let tries = text::counted(usize::try_from(fault.tries).unwrap_or(usize::MAX), "time");
-        columns.more(&format!("{owner} fault {kind}, {tries}, since {since}:"))?;
+        columns.more(&format!("{owner} fault {kind}, {tries} since {since}"))?;
         columns.at_most(MESSAGE, &fault.message)?;
         if let Some(remedy) = &fault.remedy {
             columns.more(&format!("next: {remedy}"))?;

@@ -252,11 +252,16 @@ fn the_status_shows_what_waits_for_whom() {
     project.ticket("T-2");
     project.run(3, &["once"]);
     let standing = project.json(&["status"]);
-    assert_eq!(standing["in_review"][0]["identifier"], "T-1");
-    assert_eq!(standing["waiting"][0]["identifier"], "T-2");
+    let told = |at: usize| ["issue", "stage", "turn"].map(|field| standing["tickets"][at][field].clone());
+    assert_eq!(told(0), ["T-1", "in_review", "reviewer"]);
+    assert_eq!(told(1), ["T-2", "waiting", "conductor"]);
     assert_eq!((&standing["claims"], &standing["live"]), (&Value::Array(Vec::new()), &Value::Null));
     let shown = both(&project.run(0, &["status"]));
-    for line in ["in review T-1: ", "failed T-2: to be tried again", " T-2: failure (agent_exit) in "] {
+    for line in [
+        "T-1       in review: a reviewer's turn",
+        "T-2       waiting: Conductor's turn",
+        "failure (agent_exit) in ",
+    ] {
         assert!(shown.contains(line), "{line}: {shown}");
     }
 }
