@@ -3,10 +3,10 @@
 
 use conductor::model::plan::{Complexity, ComplexityClass, Term};
 use conductor::model::report::{
-    CycleReport, CycleStatus, Dispatched, Recovered, RecoveryAction, ReportedPullRequest, Requests,
+    Advanced, CycleReport, CycleStatus, Dispatched, Recovered, RecoveryAction, ReportedPullRequest, Requests,
     SkipReason, Skipped,
 };
-use conductor::model::{GateResult, State, Usage};
+use conductor::model::{GateResult, StageName, State, Usage};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::fs;
@@ -159,6 +159,11 @@ fn every_word_of_a_report_is_described() {
         S::AttemptsExhausted,
         S::Untrusted,
         S::ChangedSincePoll,
+        S::Permission,
+        S::Machine,
+        S::Login,
+        S::Service,
+        S::Damaged,
     ];
     assert_eq!(row("reason"), words(&reasons.map(SkipReason::word)));
     use RecoveryAction::{AdoptedBranch, AdoptedPullRequest, Blocked, Released};
@@ -280,7 +285,7 @@ fn full_report() -> CycleReport {
             warnings: Vec::new(),
         }],
         skipped: vec![Skipped { issue: String::new(), reason: SkipReason::Done, detail: String::new() }],
-        advanced: Vec::new(),
+        advanced: vec![Advanced { issue: String::new(), from: StageName::Pushed, to: StageName::InReview }],
         standing: Vec::new(),
         sandbox: "none",
         recovered: vec![Recovered { issue: String::new(), action: RecoveryAction::Released }],

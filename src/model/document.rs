@@ -128,7 +128,10 @@ impl Damaged {
             let named = value.get("identifier").or_else(|| value.get("issue"))?;
             Some(super::text::one_line(named.as_str()?))
         });
-        Self { place, key, identifier, why: error.to_string(), raw: raw.get().to_owned() }
+        let why = error.to_string();
+        // The line would be one of the record's own, which nobody can find.
+        let why = why.split_once(" at line ").map_or(why.as_str(), |(why, _)| why).to_owned();
+        Self { place, key, identifier, why, raw: raw.get().to_owned() }
     }
 
     /// The record as it is in the document.

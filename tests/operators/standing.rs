@@ -112,7 +112,7 @@ fn limits_damage_and_clocks_that_disagree_are_said_first() {
         "damaged   issues T-1: cannot be read",
         "`dreaming`, expected one of",
         "clocks    updated_at: the last write is ",
-        "which has not come yet",
+        "which has not come",
         "issues T-2: waiting.until is 9999-12-31T23:59:59Z",
     ] {
         assert!(text.contains(part), "{part}: {text}");

@@ -136,7 +136,10 @@ fn an_unknown_ticket_has_no_log_and_says_so() {
 fn the_trace_of_a_recorded_session_has_its_turns_tools_and_tokens() {
     let transcript = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/adapters/fixtures/transcripts/claude-success.jsonl");
-    let script = format!("cat > /dev/null\ncat '{}'\n{WORK}", transcript.display());
+    let script = format!(
+        "[ \"$1\" != --version ] || {{ echo 2.0.0; exit 0; }}\ncat > /dev/null\ncat '{}'\n{WORK}",
+        transcript.display()
+    );
     let project = project("agent: {kind: claude, command: SCRIPT, max_attempts: 1}", &script);
     project.ticket("T-1");
     project.run(0, &["once"]);
