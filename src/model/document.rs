@@ -70,8 +70,8 @@ impl State {
         }
         let mut damaged = Vec::new();
         let mut state = Self::empty();
-        state.updated_at = parts.remove("updated_at").and_then(|raw| plain::<Option<Time>>(raw)).flatten();
-        state.updated_by = parts.remove("updated_by").and_then(|raw| plain::<Option<Writer>>(raw)).flatten();
+        state.updated_at = parts.remove("updated_at").and_then(plain::<Option<Time>>).flatten();
+        state.updated_by = parts.remove("updated_by").and_then(plain::<Option<Writer>>).flatten();
         if let Some(raw) = parts.remove("claims") {
             state.claims = read_map::<_, Claim>(Place::Claim, raw, IssueId::parse, &mut damaged)?;
         }
