@@ -1,14 +1,18 @@
 //! The command line as types. It owns names, defaults and help texts; it decides nothing, and offers
 //! nothing that does not exist yet.
 
+mod operators;
+
 use crate::config::parse_duration;
-use crate::policy::operator::FaultFilter;
 use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
+
+use operators::{CLEAN_HELP, RELEASE_HELP, RETRY_HELP};
+pub use operators::{CleanArgs, RecoverArgs, ReleaseArgs, RetryArgs, SchemaOf, StateCommand};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -28,26 +32,6 @@ Exit codes:
   5    tracker, forge or git remote unreachable or refusing, or the state unreadable; nothing is lost
   130  interrupted by SIGINT; state recorded
   143  interrupted by SIGTERM; state recorded
-";
-
-const RETRY_HELP: &str = "\
-Accepted work is delivered by the next run at once and never done again. A ticket somebody works on, one
-with an open pull request and an unknown key are refused with the reason, exit code 2, and nothing is
-changed. A record nobody can read is printed and removed. One state commit.
-
-Examples:
-  conductor retry ENG-42
-  conductor retry --all --fault permission
-";
-
-const RELEASE_HELP: &str = "\
-A claim whose run lives is refused, exit code 2, unless --force. A dead one is recovered with everything
-else that needs no agent, as `conductor recover` does. Exit codes are those of `once`.
-";
-
-const CLEAN_HELP: &str = "\
-Only of changes that are merged, closed or done, and whose tickets were not opened again. A branch stays
-when it is not at the head on record or has an open pull request.
 ";
 
 /// Turns tickets into reviewed pull requests, from cron.
@@ -189,68 +173,6 @@ pub struct OnceArgs {
     /// Say where the time went, on stderr and in the JSON
     #[arg(long)]
     pub timings: bool,
-}
-
-#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
-pub struct RetryArgs {
-    /// The tickets, by the names people use
-    #[arg(value_name = "KEY", required_unless_present = "all")]
-    pub keys: Vec<String>,
-    /// Every ticket that waits or is blocked, and accepted work that waits to be delivered
-    #[arg(long, conflicts_with = "keys")]
-    pub all: bool,
-    /// With --all: only those with a fault of this kind or owner, such as gate_failed or permission
-    #[arg(long, value_name = "KIND|OWNER", requires = "all", value_parser = FaultFilter::parse)]
-    pub fault: Option<FaultFilter>,
-}
-
-#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
-pub struct ReleaseArgs {
-    /// The ticket
-    #[arg(value_name = "KEY")]
-    pub key: String,
-    /// Also when the run that holds it lives: its agent goes on unrecorded until the run notices
-    #[arg(long)]
-    pub force: bool,
-}
-
-#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
-pub struct RecoverArgs {
-    /// Say what the next run would do, and change nothing
-    #[arg(long)]
-    pub dry_run: bool,
-}
-
-#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
-pub struct CleanArgs {
-    /// List what would be removed, and remove nothing
-    #[arg(long)]
-    pub dry_run: bool,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
-pub enum StateCommand {
-    /// What is recorded, of everything or of one ticket
-    Show {
-        #[arg(value_name = "KEY")]
-        key: Option<String>,
-    },
-    /// Name every record that cannot be read or cannot be right; exit code 0 or 5
-    Verify,
-    /// Document, history and contexts as one JSON document
-    Export {
-        /// Where to; `-`: to stdout, as without it
-        #[arg(short = 'o', long = "to", value_name = "FILE", value_hint = ValueHint::FilePath)]
-        to: Option<PathBuf>,
-    },
-    /// Move old outcomes to the monthly history and forget what ended long ago, in one commit
-    Compact,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum SchemaOf {
-    /// The state document, version 2
-    State,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
