@@ -3,10 +3,10 @@
 
 use conductor::model::plan::{Complexity, ComplexityClass, Term};
 use conductor::model::report::{
-    CycleReport, CycleStatus, Dispatched, Recovered, RecoveryAction, ReportedPullRequest, Requests,
+    Advanced, CycleReport, CycleStatus, Dispatched, Recovered, RecoveryAction, ReportedPullRequest, Requests,
     SkipReason, Skipped,
 };
-use conductor::model::{GateResult, State, Usage};
+use conductor::model::{GateResult, StageName, State, Usage};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::fs;
@@ -90,6 +90,9 @@ fn the_shown_state_document_is_read_and_written_back_as_it_is_shown() {
     let state = State::parse(text.as_bytes()).unwrap();
     let written: Value = serde_json::from_str(&state.to_json()).unwrap();
     assert_eq!(fields(&shown), fields(&written));
+    assert!(state.damaged.is_empty(), "{:?}", state.damaged);
+    let schema: Value = serde_json::from_str(conductor::model::document::SCHEMA).unwrap();
+    assert!(jsonschema::is_valid(&schema, &shown));
     assert!(state.extra.is_empty() && state.outcomes.iter().all(|outcome| outcome.extra.is_empty()));
 }
 
@@ -156,6 +159,11 @@ fn every_word_of_a_report_is_described() {
         S::AttemptsExhausted,
         S::Untrusted,
         S::ChangedSincePoll,
+        S::Permission,
+        S::Machine,
+        S::Login,
+        S::Service,
+        S::Damaged,
     ];
     assert_eq!(row("reason"), words(&reasons.map(SkipReason::word)));
     use RecoveryAction::{AdoptedBranch, AdoptedPullRequest, Blocked, Released};
@@ -267,7 +275,7 @@ fn full_report() -> CycleReport {
                 terms: vec![Term { name: "", points: 0, because: Some(String::new()) }],
             }),
             usage: Usage::default(),
-            gates: vec![GateResult { name: String::new(), passed: true, duration_ms: 1 }],
+            gates: vec![GateResult::new("", true, 1)],
             duration_ms: 1,
             error: None,
             blocked_reason: None,
@@ -277,7 +285,7 @@ fn full_report() -> CycleReport {
             warnings: Vec::new(),
         }],
         skipped: vec![Skipped { issue: String::new(), reason: SkipReason::Done, detail: String::new() }],
-        advanced: Vec::new(),
+        advanced: vec![Advanced { issue: String::new(), from: StageName::Pushed, to: StageName::InReview }],
         standing: Vec::new(),
         sandbox: "none",
         recovered: vec![Recovered { issue: String::new(), action: RecoveryAction::Released }],

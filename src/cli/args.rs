@@ -1,6 +1,8 @@
 //! The command line as types. It owns names, defaults and help texts; it decides nothing, and offers
 //! nothing that does not exist yet.
 
+mod operators;
+
 use crate::config::parse_duration;
 use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
@@ -8,6 +10,9 @@ use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
+
+use operators::{CLEAN_HELP, RELEASE_HELP, RETRY_HELP};
+pub use operators::{CleanArgs, RecoverArgs, ReleaseArgs, RetryArgs, SchemaOf, StateCommand};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -112,8 +117,25 @@ pub enum Command {
     Context(ContextArgs),
     /// Search what all attempts left: commits, decisions, files, errors, last words
     Search(SearchArgs),
-    /// Claims, work in review, waiting and blocked tickets, limits, last outcomes
+    /// Whose turn it is with each ticket: stages, faults and next tries, claims, limits, budgets, last outcomes
     Status,
+    /// Make tickets that wait or are blocked eligible again; their failures are forgiven
+    #[command(after_help = RETRY_HELP)]
+    Retry(RetryArgs),
+    /// Give a ticket's claim back; what its run left is recovered, never lost
+    #[command(after_help = RELEASE_HELP)]
+    Release(ReleaseArgs),
+    /// Do everything that needs no agent: take over what dead runs left, deliver accepted work
+    #[command(after_help = EXIT_CODES)]
+    Recover(RecoverArgs),
+    /// Remove workspaces, saved work and remote branches of changes that came to their end
+    #[command(after_help = CLEAN_HELP)]
+    Clean(CleanArgs),
+    /// Show, verify, export or compact the state document
+    #[command(subcommand)]
+    State(StateCommand),
+    /// Print the JSON Schema of a document
+    Schema { what: SchemaOf },
     /// What a ticket's agent printed, in the latest run of this machine
     Logs(LogsArgs),
     /// What a ticket's agent did, turn by turn, in the latest run of this machine
@@ -301,7 +323,13 @@ mod tests {
 
     #[test]
     fn what_makes_no_sense_is_a_usage_error_with_exit_code_2() {
-        let wrong: [&[&str]; 12] = [
+        let wrong: [&[&str]; 18] = [
+            &["retry"],
+            &["retry", "ENG-1", "--all"],
+            &["retry", "ENG-1", "--fault", "agent"],
+            &["retry", "--all", "--fault", "everything"],
+            &["release"],
+            &["schema", "weather"],
             &["once", "--force"],
             &["once", "--max-concurrent", "0"],
             &["once", "--deadline", "30"],

@@ -2,6 +2,7 @@
 //! terminal and the signals are read here and passed on.
 
 pub mod args;
+mod clean;
 mod context;
 mod demo;
 mod evolve;
@@ -12,9 +13,16 @@ mod learn;
 mod logs;
 mod look;
 mod once;
+mod operator;
 mod plan;
+mod recover;
+mod release;
+mod retry;
+mod schema;
 mod search;
+mod show;
 mod signals;
+mod state;
 mod status;
 mod terminal;
 mod trace;
@@ -39,6 +47,12 @@ pub fn main() -> ExitCode {
     let result = match &cli.command {
         Command::Once(args) => once::run(&cli.global, args),
         Command::Status => status::run(&cli.global),
+        Command::Retry(args) => retry::run(&cli.global, args),
+        Command::Release(args) => release::run(&cli.global, args),
+        Command::Recover(args) => recover::run(&cli.global, args),
+        Command::Clean(args) => clean::run(&cli.global, args),
+        Command::State(command) => state::run(&cli.global, command),
+        Command::Schema { what } => schema::run(&cli.global, *what),
         Command::Usage(args) => usage::run(&cli.global, args),
         Command::Logs(args) => logs::run(&cli.global, args),
         Command::Trace(args) => trace::run(&cli.global, args),

@@ -131,9 +131,15 @@ pub(super) fn secrets(config: &Config, surrounding: &Surrounding) -> Vec<Secret>
     secrets
 }
 
+/// No ticket waits longer than that by the configuration.
+pub(super) fn longest_wait(config: &Config) -> chrono::TimeDelta {
+    let told = config.rate_limit.max_wait.max(config.retry.max);
+    chrono::TimeDelta::from_std(told).unwrap_or(chrono::TimeDelta::MAX)
+}
+
 /// Another host's process may live; one of this host can be looked up. Runners of a CI service are
 /// copies of one machine, and may have its name as well: the service is asked about their runs.
-fn lives(claim: &Claim, host: &str) -> bool {
+pub(super) fn lives(claim: &Claim, host: &str) -> bool {
     if claim.host != host || claim.ci_run_url.is_some() {
         return true;
     }

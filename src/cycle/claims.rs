@@ -89,6 +89,7 @@ impl<'w> Living<'w> {
             now,
             is_alive: &|claim| self.is_anothers(claim) && self.lives(claim),
             force,
+            max_wait: self.settings.longest_wait(),
         };
         eligibility::assess(issue, state, &rules)
     }

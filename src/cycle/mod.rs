@@ -18,6 +18,7 @@ mod intake;
 mod judge;
 mod ledger;
 mod model_choice;
+pub mod operator;
 mod outages;
 mod plan;
 mod recover;

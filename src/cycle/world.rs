@@ -195,4 +195,9 @@ impl Settings {
     pub fn max_wait(&self) -> TimeDelta {
         TimeDelta::from_std(self.rate_limit.max_wait).unwrap_or(TimeDelta::hours(24))
     }
+
+    /// No ticket waits longer than that by these rules.
+    pub fn longest_wait(&self) -> TimeDelta {
+        TimeDelta::from_std(self.retry.max).unwrap_or(TimeDelta::MAX).max(self.max_wait())
+    }
 }

@@ -63,7 +63,7 @@ pub fn run(
             Err(error) => (false, Duration::ZERO, format!("could not be started: {error}")),
         };
         let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        runs.push(GateRun { result: GateResult { name: gate.name.clone(), passed, duration_ms }, tail });
+        runs.push(GateRun { result: GateResult::new(&gate.name, passed, duration_ms), tail });
     }
     Ok(runs)
 }

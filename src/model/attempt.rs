@@ -2,6 +2,8 @@
 
 use super::{FaultKind, StopReason, Usage};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// What the agent is doing, as its tool calls tell it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -136,6 +138,15 @@ pub struct GateResult {
     pub name: String,
     pub passed: bool,
     pub duration_ms: u64,
+    /// What a later release wrote of it.
+    #[serde(flatten)]
+    pub extra: BTreeMap<String, Value>,
+}
+
+impl GateResult {
+    pub fn new(name: impl Into<String>, passed: bool, duration_ms: u64) -> Self {
+        Self { name: name.into(), passed, duration_ms, extra: BTreeMap::new() }
+    }
 }
 
 /// One attempt, as it is recorded.

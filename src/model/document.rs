@@ -10,6 +10,9 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
+/// The JSON Schema of a document of this version: the contract.
+pub const SCHEMA: &str = include_str!("state.schema.json");
+
 /// The largest document that is read.
 const MOST: usize = 64 * 1024 * 1024;
 
@@ -70,13 +73,13 @@ impl State {
         state.updated_at = parts.remove("updated_at").and_then(plain::<Option<Time>>).flatten();
         state.updated_by = parts.remove("updated_by").and_then(plain::<Option<Writer>>).flatten();
         if let Some(raw) = parts.remove("claims") {
-            state.claims = read_map::<IssueId, Claim>(Place::Claim, raw, &mut damaged)?;
+            state.claims = read_map::<_, Claim>(Place::Claim, raw, IssueId::parse, &mut damaged)?;
         }
         if let Some(raw) = parts.remove("issues") {
-            state.issues = read_map::<IssueId, IssueRecord>(Place::Issue, raw, &mut damaged)?;
+            state.issues = read_map::<_, IssueRecord>(Place::Issue, raw, IssueId::parse, &mut damaged)?;
         }
         if let Some(raw) = parts.remove("usage") {
-            state.usage = read_map::<String, DayUsage>(Place::Usage, raw, &mut damaged)?;
+            state.usage = read_map::<_, DayUsage>(Place::Usage, raw, day, &mut damaged)?;
         }
         if let Some(raw) = parts.remove("outcomes") {
             state.outcomes = read_list(raw, &mut damaged)?;
@@ -125,7 +128,51 @@ impl Damaged {
             let named = value.get("identifier").or_else(|| value.get("issue"))?;
             Some(super::text::one_line(named.as_str()?))
         });
-        Self { place, key, identifier, why: error.to_string(), raw: raw.get().to_owned() }
+        let why = error.to_string();
+        // The line would be one of the record's own, which nobody can find.
+        let why = why.split_once(" at line ").map_or(why.as_str(), |(why, _)| why).to_owned();
+        Self { place, key, identifier, why, raw: raw.get().to_owned() }
+    }
+
+    /// The record as it is in the document.
+    pub fn text(&self) -> &str {
+        &self.raw
+    }
+
+    /// What a person does about it.
+    pub fn remedy(&self) -> String {
+        match self.place {
+            Place::Claim | Place::Issue => {
+                let name = super::text::one_line(self.identifier.as_deref().unwrap_or(&self.key));
+                format!(
+                    "upgrade conductor where a later release wrote it, else `conductor retry {name}` removes it"
+                )
+            }
+            Place::Outcome | Place::Usage | Place::RateLimit => {
+                "upgrade conductor where a later release wrote it; it is kept as it is and decides nothing"
+                    .to_owned()
+            }
+        }
+    }
+
+    /// What can still be read of an issue's record: enough that its pull request and its branch are
+    /// not forgotten with it.
+    pub fn salvaged(&self) -> Option<IssueRecord> {
+        let known: Value = serde_json::from_str(&self.raw).ok().filter(|_| self.place == Place::Issue)?;
+        let read = |field: &str| known.get(field).cloned();
+        let mut record =
+            IssueRecord::new(self.identifier.as_deref()?, super::Stage::waiting(None, "it starts over"));
+        record.branch = read("branch").and_then(|value| serde_json::from_value(value).ok());
+        record.head_sha = read("head_sha").and_then(|value| serde_json::from_value(value).ok());
+        record.pull_request = read("pull_request").and_then(|value| serde_json::from_value(value).ok());
+        record.attempts = read("attempts").and_then(|value| serde_json::from_value(value).ok()).unwrap_or(0);
+        (record.branch.is_some() || record.pull_request.is_some()).then_some(record)
+    }
+
+    /// Whether people would call it that: by the ticket's name, or by its key in the document.
+    pub fn is_called(&self, name: &str) -> bool {
+        let is_name = self.identifier.as_deref().is_some_and(|known| known.eq_ignore_ascii_case(name));
+        is_name || (matches!(self.place, Place::Claim | Place::Issue) && self.key == name)
     }
 
     fn raw(&self) -> Option<Box<RawValue>> {
@@ -144,20 +191,30 @@ fn plain<T: DeserializeOwned>(raw: Raw<'_>) -> Option<T> {
     serde_json::from_str(raw.get()).ok()
 }
 
-fn read_map<K: From<String> + Ord, T: DeserializeOwned>(
+/// A day of usage, as documents name it.
+fn day(text: String) -> Result<String, String> {
+    match text.parse::<chrono::NaiveDate>() {
+        Ok(_) => Ok(text),
+        Err(_) => Err(format!("\"{}\" is no day", super::text::one_line(&text))),
+    }
+}
+
+fn read_map<K: Ord, T: DeserializeOwned>(
     place: Place,
     raw: Raw<'_>,
+    key_of: fn(String) -> Result<K, String>,
     damaged: &mut Vec<Damaged>,
 ) -> Result<BTreeMap<K, T>, String> {
     let entries: BTreeMap<String, Raw<'_>> =
         serde_json::from_str(raw.get()).map_err(|error| format!("{}: {error}", place.word()))?;
     let mut known = BTreeMap::new();
     for (key, raw) in entries {
-        match serde_json::from_str(raw.get()) {
-            Ok(value) => {
-                known.insert(K::from(key), value);
+        let read = serde_json::from_str(raw.get()).map_err(|error| error.to_string());
+        match read.and_then(|value| Ok((key_of(key.clone())?, value))) {
+            Ok((key, value)) => {
+                known.insert(key, value);
             }
-            Err(error) => damaged.push(Damaged::of(place, key, raw, &error)),
+            Err(why) => damaged.push(Damaged::of(place, key, raw, &why)),
         }
     }
     Ok(known)

@@ -16,21 +16,25 @@ macro_rules! text_id {
             /// A document is anybody's to write: what git or a terminal could take for something
             /// else is refused where it is read.
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = String::deserialize(deserializer)?;
-                let check: fn(&str) -> Result<(), &'static str> = $check;
-                match check(&text) {
-                    Ok(()) => Ok(Self(text)),
-                    Err(why) => {
-                        let shown: String = text.chars().take(60).flat_map(char::escape_debug).collect();
-                        Err(serde::de::Error::custom(format!("\"{shown}\" {why}")))
-                    }
-                }
+                Self::parse(String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
             }
         }
 
         impl $name {
             pub fn new(text: impl Into<String>) -> Self {
                 Self(text.into())
+            }
+
+            /// The text where it is of this form; an error says what it is not.
+            pub fn parse(text: String) -> Result<Self, String> {
+                let check: fn(&str) -> Result<(), &'static str> = $check;
+                match check(&text) {
+                    Ok(()) => Ok(Self(text)),
+                    Err(why) => {
+                        let shown: String = text.chars().take(60).flat_map(char::escape_debug).collect();
+                        Err(format!("\"{shown}\" {why}"))
+                    }
+                }
             }
 
             pub fn as_str(&self) -> &str {

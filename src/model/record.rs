@@ -295,7 +295,7 @@ impl Delivery {
             files: Vec::new(),
             commits: 0,
             attempt: 0,
-            usage: super::Usage::default(),
+            usage: super::RecordedUsage::default(),
             model: None,
             agent: None,
             run_id: None,

@@ -59,7 +59,7 @@ pub struct Delivery {
     #[serde(default)]
     pub attempt: u32,
     #[serde(default)]
-    pub usage: Usage,
+    pub usage: RecordedUsage,
     #[serde(default)]
     pub model: Option<String>,
     #[serde(default)]
@@ -71,6 +71,21 @@ pub struct Delivery {
     pub accepted_at: Option<Time>,
     #[serde(flatten)]
     pub extra: Extra,
+}
+
+/// What an agent used, as a record has it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct RecordedUsage {
+    #[serde(flatten)]
+    pub known: Usage,
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+impl From<Usage> for RecordedUsage {
+    fn from(known: Usage) -> Self {
+        Self { known, extra: Extra::new() }
+    }
 }
 
 /// Paths a record keeps of a change.
@@ -257,12 +272,14 @@ impl IssueStatus {
 }
 
 /// What one ticket has cost in all its attempts.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Cost {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::state::amount")]
     pub usd: f64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::state::count")]
     pub tokens: u64,
+    #[serde(flatten)]
+    pub extra: Extra,
 }
 
 impl Cost {
@@ -271,7 +288,7 @@ impl Cost {
     pub fn plus(self, usage: &Usage) -> Self {
         let usd = self.usd + usage.usd.filter(|usd| usd.is_finite() && *usd > 0.0).unwrap_or(0.0);
         let usd = if usd.is_finite() { usd.max(0.0) } else { f64::MAX.sqrt() };
-        Self { usd, tokens: self.tokens.saturating_add(usage.total_tokens()) }
+        Self { usd, tokens: self.tokens.saturating_add(usage.total_tokens()), extra: self.extra }
     }
 }
 

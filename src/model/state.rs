@@ -39,6 +39,14 @@ pub struct AccessLook {
     /// Of the credential and of what it was looked at for; no secret can be read from it.
     pub fingerprint: String,
     pub checked_at: Time,
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+impl AccessLook {
+    pub fn new(fingerprint: String, checked_at: Time) -> Self {
+        Self { fingerprint, checked_at, extra: Extra::new() }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -101,25 +109,31 @@ pub struct RateLimit {
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct DayUsage {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "count")]
     pub input_tokens: u64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "count")]
     pub output_tokens: u64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "count")]
     pub cache_creation_tokens: u64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "count")]
     pub cache_read_tokens: u64,
     #[serde(default, deserialize_with = "amount")]
     pub usd: f64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "count")]
     pub runs: u64,
     #[serde(flatten)]
     pub extra: Extra,
 }
 
 /// Sums of earlier releases could overflow, which JSON writes as `null`.
-fn amount<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+pub(super) fn amount<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     Ok(bounded(Option::<f64>::deserialize(deserializer)?.unwrap_or(0.0)))
+}
+
+/// A count of tokens as it was told: whole and not negative. What is no number counts nothing.
+pub(super) fn count<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let told = Value::deserialize(deserializer)?;
+    Ok(told.as_u64().unwrap_or_else(|| told.as_f64().map_or(0, super::usage::tokens)))
 }
 
 /// The same where nothing may have been told.

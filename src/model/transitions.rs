@@ -62,7 +62,7 @@ impl State {
     }
 
     fn write_outcomes(&mut self, done: &Conclusion) {
-        let before = self.issues.get(&done.issue_id).map(|record| record.cost).unwrap_or_default();
+        let before = self.issues.get(&done.issue_id).map(|record| record.cost.clone()).unwrap_or_default();
         let mut record = done.record.clone();
         record.cost = done.attempts.iter().fold(before, |cost, attempt| cost.plus(&attempt.usage));
         self.issues.insert(done.issue_id.clone(), record);
@@ -88,7 +88,7 @@ impl State {
         if let Some(pull) = &record.pull_request {
             next.link_outcome(id, record.attempts, &pull.url);
         }
-        let cost = next.issues.get(id).map(|before| before.cost).unwrap_or_default();
+        let cost = next.issues.get(id).map(|before| before.cost.clone()).unwrap_or_default();
         next.issues.insert(id.clone(), IssueRecord { cost, ..record.clone() });
         Ok(next)
     }

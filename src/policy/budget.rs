@@ -41,7 +41,8 @@ pub fn usd_left<'o>(limit: f64, attempts: impl IntoIterator<Item = &'o OutcomeRe
     limit - spent
 }
 
-fn tokens(day: &DayUsage) -> u64 {
+/// All tokens of a day.
+pub fn tokens(day: &DayUsage) -> u64 {
     [day.input_tokens, day.output_tokens, day.cache_creation_tokens, day.cache_read_tokens]
         .into_iter()
         .fold(0, u64::saturating_add)

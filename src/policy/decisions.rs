@@ -284,7 +284,7 @@ const ADVICE: &[Advised] = &[
 #[test]
 fn advice_follows_from_what_failed() {
     for (rule, failure, tail, gates, expected) in ADVICE {
-        let failed = |name: &&str| GateResult { name: (*name).to_owned(), passed: false, duration_ms: 1 };
+        let failed = |name: &&str| GateResult::new(*name, false, 1);
         let attempt = Attempt {
             gates: gates.iter().map(failed).collect(),
             ..attempt(Outcome::Failure, Some(*failure), tail)

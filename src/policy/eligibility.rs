@@ -22,6 +22,8 @@ pub struct Rules<'a> {
     /// An operator's word: sets aside the ticket's state and labels, backoff and blocks. Never
     /// another run's claim, an open blocker, or a pull request in review.
     pub force: bool,
+    /// A wait on record is believed up to so far from now: the clock that wrote it may be wrong.
+    pub max_wait: TimeDelta,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -220,7 +222,8 @@ fn held_back(record: &IssueRecord, changed: bool, rules: &Rules) -> Option<Skip>
     if !changed && let Some(skip) = blocked(record, rules.limits) {
         return Some(skip);
     }
-    let until = record.next_attempt_at().filter(|until| *until > rules.now)?;
+    let is_believed = |until: &Time| until.signed_duration_since(rules.now) <= rules.max_wait;
+    let until = record.next_attempt_at().filter(|until| *until > rules.now).filter(is_believed)?;
     let detail = format!("next attempt at {}, after {}", moment(until), times(record.failures(), "failure"));
     Some(Skip::new(SkipReason::Backoff, detail))
 }
@@ -282,6 +285,7 @@ mod tests {
                 now: at(1000),
                 is_alive: &move |_| alive,
                 force: self.force,
+                max_wait: TimeDelta::hours(24),
             };
             assess(&self.issue, &self.state, &rules)
         }
@@ -330,6 +334,15 @@ mod tests {
 
     fn names(names: &[&str]) -> Vec<String> {
         names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    #[test]
+    fn a_wait_that_no_clock_can_mean_is_not_believed() {
+        let mut waits = record(IssueStatus::Failed);
+        waits.stage = Stage::waiting("9999-01-01T00:00:00Z".parse().ok(), "its last attempt failed");
+        world().record(waits.clone()).is_eligible(false);
+        waits.stage = Stage::waiting(Some(at(1000 + 3600)), "its last attempt failed");
+        world().record(waits).is_skipped(SkipReason::Backoff, "next attempt at");
     }
 
     #[test]

@@ -381,10 +381,7 @@ mod tests {
     fn a_later_prompt_tells_what_happened_and_what_to_do_differently() {
         let mut failed =
             outcome(1, Outcome::Failure, Some(Failure::GateFailed), "\u{1b}[31mexpected 1, got 2");
-        failed.gates = vec![
-            GateResult { name: "lint".to_owned(), passed: true, duration_ms: 1 },
-            GateResult { name: "unit".to_owned(), passed: false, duration_ms: 1 },
-        ];
+        failed.gates = vec![GateResult::new("lint", true, 1), GateResult::new("unit", false, 1)];
         let issue = issue("ENG-1");
         let prompt = render(&Brief {
             attempt: 2,

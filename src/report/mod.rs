@@ -5,6 +5,7 @@
 //! Styles are always written; a sink such as `anstream::AutoStream` takes them out where colour
 //! is off.
 
+pub mod columns;
 pub mod context;
 pub mod evolve;
 pub mod github;
@@ -12,8 +13,10 @@ pub mod human;
 pub mod json;
 pub mod learn;
 pub mod log;
+pub mod operator;
 pub mod plan;
 pub mod progress;
+pub mod state;
 pub mod status;
 pub mod text;
 pub mod trace;

@@ -1,8 +1,10 @@
 //! The workspaces there are, for people who tidy up.
 
 use super::marker::Marker;
-use super::{WorkspaceError, Workspaces};
-use crate::model::BranchName;
+use super::{Pushed, WorkspaceError, Workspaces};
+use crate::model::{BranchName, Sha};
+use crate::system::git::RefPush;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// A workspace of this repository under its root.
@@ -55,6 +57,28 @@ impl Workspaces {
         Ok(found)
     }
 
+    /// The keys of all tickets whose work is saved here, that which nothing starts from included.
+    pub fn kept_keys(&self) -> Result<BTreeSet<String>, WorkspaceError> {
+        Ok(keys_of(self.repository.refs("refs/conductor/")?.into_keys()))
+    }
+
+    /// The same on the remote.
+    pub fn kept_keys_on_remote(&self) -> Result<BTreeSet<String>, WorkspaceError> {
+        let patterns = KEPT.map(|folder| format!("refs/conductor/{folder}/*"));
+        Ok(keys_of(self.remote.refs(&patterns)?.into_keys()))
+    }
+
+    /// Deletes branches on the remote that are still where they are expected; what became of each.
+    pub fn delete_on_remote(&self, branches: &[(BranchName, Sha)]) -> Result<Vec<Pushed>, WorkspaceError> {
+        self.restore_shared();
+        let delete = |(branch, head): &(BranchName, Sha)| RefPush {
+            name: branch.full_ref(),
+            to: None,
+            expect: Some(head.clone()),
+        };
+        Ok(self.remote.push(&branches.iter().map(delete).collect::<Vec<_>>(), false)?)
+    }
+
     /// Removes the workspace of that key with its local branch, and saves the work in it. Whether
     /// there was one; a locked or foreign folder is left alone, with an error.
     pub fn remove_by_key(&self, key: &str) -> Result<bool, WorkspaceError> {
@@ -70,6 +94,18 @@ impl Workspaces {
         }
         Ok(true)
     }
+}
+
+/// Where saved work is, under `refs/conductor/`; a ticket's key follows.
+const KEPT: [&str; 3] = ["wip", "wip-earlier", "refused"];
+
+fn keys_of(names: impl Iterator<Item = String>) -> BTreeSet<String> {
+    let key = |name: String| {
+        let (folder, rest) = name.strip_prefix("refs/conductor/")?.split_once('/')?;
+        let key = rest.split('/').next()?;
+        KEPT.contains(&folder).then(|| key.to_owned())
+    };
+    names.filter_map(key).collect()
 }
 
 fn size_of(path: &Path) -> u64 {

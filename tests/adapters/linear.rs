@@ -620,3 +620,19 @@ fn an_answer_of_another_shape_is_not_believed() {
         assert!(matches!(error, TrackerError::Protocol(_)), "{body}: {error:?}");
     }
 }
+
+#[test]
+fn ids_that_are_not_linears_are_never_sent_to_it() {
+    let linear = FakeLinear::start();
+    linear.world().add(Ticket { title: "First", ..Ticket::default() });
+    let tracker = tracker(&linear);
+    let known = active(&tracker).remove(0).id;
+    let local = [IssueId::new("T-1"), IssueId::new("notes/../x")];
+    let before = tracker.requests();
+    assert_eq!(tracker.refresh(&local).unwrap(), []);
+    assert_eq!(tracker.requests(), before, "nothing is asked about tickets it cannot have");
+    let both = [local[0].clone(), known];
+    assert_eq!(tracker.refresh(&both).unwrap().len(), 1);
+    assert_eq!(tracker.candidates(&both).unwrap().also.len(), 1);
+    assert_eq!(tracker.candidates(&local).unwrap().also.len(), 0);
+}

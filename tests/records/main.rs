@@ -136,7 +136,10 @@ fn an_unknown_ticket_has_no_log_and_says_so() {
 fn the_trace_of_a_recorded_session_has_its_turns_tools_and_tokens() {
     let transcript = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/adapters/fixtures/transcripts/claude-success.jsonl");
-    let script = format!("cat > /dev/null\ncat '{}'\n{WORK}", transcript.display());
+    let script = format!(
+        "[ \"$1\" != --version ] || {{ echo 2.0.0; exit 0; }}\ncat > /dev/null\ncat '{}'\n{WORK}",
+        transcript.display()
+    );
     let project = project("agent: {kind: claude, command: SCRIPT, max_attempts: 1}", &script);
     project.ticket("T-1");
     project.run(0, &["once"]);
@@ -252,11 +255,16 @@ fn the_status_shows_what_waits_for_whom() {
     project.ticket("T-2");
     project.run(3, &["once"]);
     let standing = project.json(&["status"]);
-    assert_eq!(standing["in_review"][0]["identifier"], "T-1");
-    assert_eq!(standing["waiting"][0]["identifier"], "T-2");
+    let told = |at: usize| ["issue", "stage", "turn"].map(|field| standing["tickets"][at][field].clone());
+    assert_eq!(told(0), ["T-1", "in_review", "reviewer"]);
+    assert_eq!(told(1), ["T-2", "waiting", "conductor"]);
     assert_eq!((&standing["claims"], &standing["live"]), (&Value::Array(Vec::new()), &Value::Null));
     let shown = both(&project.run(0, &["status"]));
-    for line in ["in review T-1: ", "failed T-2: to be tried again", " T-2: failure (agent_exit) in "] {
+    for line in [
+        "T-1       in review: a reviewer's turn",
+        "T-2       waiting: Conductor's turn",
+        "failure (agent_exit) in ",
+    ] {
         assert!(shown.contains(line), "{line}: {shown}");
     }
 }

@@ -11,15 +11,8 @@ use crate::model::{IssueId, IssueRecord, Refusal, Stage, State, stage};
 
 /// Ends the changes whose tickets are over.
 pub(in crate::cycle) fn end_closed(run: &Run<'_>, polled: &Polled) -> Result<(), CycleError> {
-    let over = |state: &State| -> Vec<IssueId> {
-        let open = state.issues.iter().filter(|(id, record)| {
-            !record.stage.is_final() && record.blocked_reason().is_none() && !state.claims.contains_key(*id)
-        });
-        open.filter(|(id, _)| polled.recorded.get(*id).is_some_and(|issue| tickets::is_over(run, issue)))
-            .map(|(id, _)| id.clone())
-            .collect()
-    };
     let state = run.ledger.state();
+    let over = |state: &State| over(run, polled, state);
     let records: Vec<&IssueRecord> = over(&state).iter().filter_map(|id| state.issues.get(id)).collect();
     if records.is_empty() {
         return Ok(());
@@ -44,6 +37,16 @@ pub(in crate::cycle) fn end_closed(run: &Run<'_>, polled: &Polled) -> Result<(),
         records.iter().for_each(|record| clear_away(run, record));
     }
     Ok(())
+}
+
+/// The changes nobody holds whose tickets are over.
+pub(in crate::cycle) fn over(run: &Run<'_>, polled: &Polled, state: &State) -> Vec<IssueId> {
+    let open = state.issues.iter().filter(|(id, record)| {
+        !record.stage.is_final() && record.blocked_reason().is_none() && !state.claims.contains_key(*id)
+    });
+    open.filter(|(id, _)| polled.recorded.get(*id).is_some_and(|issue| tickets::is_over(run, issue)))
+        .map(|(id, _)| id.clone())
+        .collect()
 }
 
 /// The workspace a failed attempt left; what is in it stays under the ticket's wip ref.

@@ -49,7 +49,7 @@ pub(in crate::cycle) fn look(run: &Run<'_>) -> Result<Seen, CycleError> {
     }
     let now = run.now();
     let seen = looks.iter().filter(|(service, _)| is_due(service)).filter_map(|(service, fingerprint)| {
-        Some(((*service).to_owned(), AccessLook { fingerprint: fingerprint.clone()?, checked_at: now }))
+        Some(((*service).to_owned(), AccessLook::new(fingerprint.clone()?, now)))
     });
     Ok(seen.collect())
 }

@@ -79,7 +79,7 @@ impl Polled {
 
 /// Asks the forge, once a cycle, about the CI runs that hold claims. What it cannot tell is left to
 /// the leases.
-fn ask_after_runs(run: &Run<'_>, state: &State) {
+pub(in crate::cycle) fn ask_after_runs(run: &Run<'_>, state: &State) {
     let own = run.settings.identity.ci_run_url.as_ref();
     let living = run.living();
     let held = state.claims.values().filter(|claim| living.is_anothers(claim) && !living.is_dead(claim));

@@ -131,7 +131,7 @@ fn accepted_here(
     }
     let lost = lost::lost_success(run, claim, &delivery.head);
     let attempt = Attempt {
-        usage: delivery.usage,
+        usage: delivery.usage.known,
         gates: delivery.gates.clone(),
         model: delivery.model.clone(),
         ..lost.attempt

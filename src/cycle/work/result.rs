@@ -82,7 +82,7 @@ fn delivery_of(run: &Run<'_>, claimed: &ClaimedIssue, last: &Attempted) -> Optio
     delivery.files = last.work.files.iter().take(FILES).map(|file| run.redact(&file.path)).collect();
     delivery.commits = last.work.commits.len() as u64;
     delivery.attempt = last.attempt.number;
-    delivery.usage = last.attempt.usage;
+    delivery.usage = last.attempt.usage.into();
     delivery.model.clone_from(&last.attempt.model);
     delivery.agent.clone_from(&last.agent);
     delivery.run_id = Some(run.settings.identity.run_id.to_string());

@@ -100,7 +100,7 @@ fn recommendations_name_the_setting() {
     assert_eq!(settings(&limited), ["limits.max_concurrent"]);
     let mut gated = ended(5, Outcome::Failure, Some(Failure::GateFailed));
     for record in &mut gated {
-        record.gates = vec![GateResult { name: "lint".to_owned(), passed: false, duration_ms: 1 }];
+        record.gates = vec![GateResult::new("lint", false, 1)];
     }
     let gated = lessons(&[fine.clone(), gated]);
     assert_eq!(settings(&gated), ["gates"]);

@@ -292,7 +292,7 @@ mod tests {
             Usage { input_tokens: 10, output_tokens: 5, cache_read_tokens: 85, usd: Some(0.416), ..NONE };
         let commits = ["add the form".to_owned(), "test it".to_owned()];
         let files = [file("src/login.rs")];
-        let gates = [GateResult { name: "test".to_owned(), passed: true, duration_ms: 900 }];
+        let gates = [GateResult::new("test", true, 900)];
         let body = body(&Summary {
             commits: &commits,
             files: &files,
@@ -328,7 +328,7 @@ mod tests {
             files: &[file(evil), file("a\\|@team"), file("a`b")],
             agent: evil,
             model: Some(evil),
-            gates: &[GateResult { name: evil.to_owned(), passed: false, duration_ms: 0 }],
+            gates: &[GateResult::new(evil, false, 0)],
             remarks: &[evil.to_owned()],
             run_url: Some("javascript:alert(1)"),
             ..summary(&issue, &run)

@@ -117,10 +117,7 @@ mod tests {
 
     fn advice(failure: Failure, tail: &str, failed_gates: &[&str]) -> Vec<String> {
         let mut attempt = samples::attempt(Outcome::Failure, Some(failure), tail);
-        attempt.gates = failed_gates
-            .iter()
-            .map(|name| GateResult { name: (*name).to_owned(), passed: false, duration_ms: 1 })
-            .collect();
+        attempt.gates = failed_gates.iter().map(|name| GateResult::new(*name, false, 1)).collect();
         adjustments(&attempt)
     }
 

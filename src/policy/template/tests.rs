@@ -208,7 +208,7 @@ fn liquid_that_is_not_understood_is_refused_with_its_line() {
 fn the_built_in_template_says_what_the_built_in_prompt_says() {
     let issue = full_issue();
     let mut second = outcome(2, Outcome::Partial, Some(Failure::GateFailed), "expected 1");
-    second.gates = vec![crate::model::GateResult { name: "test".to_owned(), passed: false, duration_ms: 1 }];
+    second.gates = vec![crate::model::GateResult::new("test", false, 1)];
     let prior = [outcome(1, Outcome::Failure, Some(Failure::Stalled), ""), second];
     let advice = ["Build after each change.".to_owned(), "Commit early.".to_owned()];
     let gate = |name: &str| GateSpec {

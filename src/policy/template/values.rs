@@ -286,7 +286,7 @@ fn sample_outcome(is_rich: bool) -> OutcomeRecord {
         model: is_rich.then(|| "sonnet".to_owned()),
         branch: None,
         pull_request: None,
-        gates: vec![GateResult { name: "test".to_owned(), passed: false, duration_ms: 1 }],
+        gates: vec![GateResult::new("test", false, 1)],
         error_tail: Some(SAMPLE_TEXTS[1].to_owned()),
         extra: BTreeMap::new(),
     }

@@ -218,6 +218,14 @@ impl World {
         self.spawn(&all, &folder).wait()
     }
 
+    /// Another command of the program to its end.
+    pub fn command(&self, arguments: &[&str]) -> Run {
+        let (folder, file) = self.configured("clone");
+        let mut all = arguments.to_vec();
+        all.extend(["--config", file.to_str().unwrap()]);
+        self.spawn(&all, &folder).wait()
+    }
+
     /// A checkout and the configuration for it; both are made when they are not there.
     fn configured(&self, checkout: &str) -> (PathBuf, PathBuf) {
         let folder = self.path().join(checkout);

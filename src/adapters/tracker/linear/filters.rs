@@ -2,6 +2,7 @@
 //!
 //! Names are compared without case everywhere; `in` compares with it, hence the `or` lists.
 
+use crate::model::IssueId;
 use crate::model::settings::{AssigneeRule, TrackerRules};
 use serde_json::{Map, Value, json};
 
@@ -57,6 +58,12 @@ fn assignee(rule: &AssigneeRule) -> Option<Value> {
             Some(json!({"or": [{"email": {"eqIgnoreCase": name}}, {"name": {"eqIgnoreCase": name}}]}))
         }
     }
+}
+
+/// The ids Linear can know. It refuses a filter with any other, such as one of a local ticket that
+/// the state remembers.
+pub fn own_ids(ids: &[IssueId]) -> Vec<&IssueId> {
+    ids.iter().filter(|id| is_uuid(id.as_str())).collect()
 }
 
 /// Linear refuses an id that is none.

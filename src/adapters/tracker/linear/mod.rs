@@ -123,6 +123,7 @@ impl Tracker for Linear {
         let project = self.project.as_deref().map(filters::project);
         let states = team.as_ref().map_or(Value::Null, |team| json!({ "team": team }));
         let issues = filters::issues(&self.rules, team.as_ref(), project.as_ref());
+        let also = filters::own_ids(also);
         let (also, later) = also.split_at(also.len().min(BATCH_BESIDE));
         let variables = json!({
             "team": team, "states": states, "issues": issues,
@@ -157,7 +158,7 @@ impl Tracker for Linear {
 
     fn refresh(&self, ids: &[IssueId]) -> Result<Vec<Issue>, TrackerError> {
         let mut issues = Vec::new();
-        for ids in ids.chunks(BATCH) {
+        for ids in filters::own_ids(ids).chunks(BATCH) {
             let data: IssuesData<Few<Listed>> =
                 self.transport.run(&documents::REFRESH, &json!({ "ids": ids }))?;
             let tickets = pages::issues(&self.transport, data.issues.nodes)?;
