@@ -60,17 +60,6 @@ impl<'w> Living<'w> {
             .map(|(id, _)| id)
     }
 
-    /// The same with those of this run.
-    pub fn busy_with_own(&self, state: &State) -> Vec<Option<String>> {
-        let mut busy = self.busy(state, &HashMap::new());
-        let own = state.claims.iter().filter(|(_, claim)| !self.is_anothers(claim));
-        busy.extend(
-            own.filter(|(id, claim)| is_at_work(state, id, claim))
-                .map(|(_, claim)| claim.ticket_state.clone()),
-        );
-        busy
-    }
-
     /// The ticket states of other runs' agents at work, as far as they are known.
     pub fn busy(&self, state: &State, known: &HashMap<IssueId, Issue>) -> Vec<Option<String>> {
         self.live(state)

@@ -79,6 +79,7 @@ pub(super) fn dispatch(run: &Run<'_>, selection: &Selection, request: &Request, 
                 && !stops.all()
                 && let Some(next) = board.queue.pop_front()
             {
+                let beside = board.at_work();
                 board.running.insert(next.id.clone(), next.clone());
                 board.slots.insert(next.id.clone());
                 let (sender, stops) = (sender.clone(), &stops);
@@ -86,7 +87,7 @@ pub(super) fn dispatch(run: &Run<'_>, selection: &Selection, request: &Request, 
                 scope.spawn(move || {
                     let id = next.id.clone();
                     let tell = |news| drop(sender.send((id.clone(), news)));
-                    let bid = Bid { issue: &next, selection, force: request.force, seen, deadline };
+                    let bid = Bid { issue: &next, selection, force: request.force, seen, deadline, beside };
                     let free = || tell(FromWorker::AgentsDone);
                     let ended = catch_unwind(AssertUnwindSafe(|| one(run, &bid, stops, &free)));
                     tell(FromWorker::Ended(ended.unwrap_or(Ended::Lost)));
@@ -147,6 +148,12 @@ fn hold_back(run: &Run<'_>, board: &mut Board, at_once: usize) {
 }
 
 impl Board {
+    /// The ticket states of those that hold a slot.
+    fn at_work(&self) -> Vec<Option<String>> {
+        let held = self.slots.iter().filter_map(|id| self.running.get(id));
+        held.map(|issue| Some(issue.state.name.clone())).collect()
+    }
+
     fn leave_for(&mut self, fault: &Fault) {
         let reason = faults::held_reason(fault.owner).unwrap_or(SkipReason::Service);
         self.leave(reason, &fault.message);

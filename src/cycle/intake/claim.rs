@@ -16,6 +16,7 @@ use crate::model::{Claim, Issue, IssueId, IssueRecord, Purpose, Refusal, Sha, St
 use crate::policy::eligibility::{Skip, Verdict};
 use crate::policy::{retry, slots};
 use chrono::TimeDelta;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -36,6 +37,9 @@ pub(in crate::cycle) struct Bid<'b> {
     pub seen: &'b Seen,
     /// The clock's monotonic time at which work ends.
     pub deadline: Option<Duration>,
+    /// The ticket states of those that hold a slot of this run beside it. The state may call more of
+    /// them at work: it learns of an agent's end with the next record.
+    pub beside: Vec<Option<String>>,
 }
 
 /// What the last pass of the decision came to.
@@ -88,11 +92,12 @@ fn swap(run: &Run<'_>, bid: &Bid<'_>) -> Result<Result<bool, Skip>, CycleError> 
     let (result, settings, clock, living) =
         (Arc::clone(&decided), run.settings, run.world.clock.as_ref(), run.living());
     let (judged, force, seen) = (Arc::clone(&bid.selection.judged), bid.force, bid.seen.clone());
+    let beside = bid.beside.clone();
     let lease = lease_of(run, bid.deadline);
     let threshold = settings.preflight.threshold;
     let decide = move |state: &State| {
         let now = clock.now();
-        let fits = fits(&living, settings, &issue, state, force, now).and_then(|anew| {
+        let fits = fits(&living, settings, &issue, state, &beside, force, now).and_then(|anew| {
             match conflicts::met_since(&living, &issue, state, &judged, threshold) {
                 Some(skip) => Err(skip),
                 None => Ok(anew),
@@ -127,6 +132,7 @@ fn fits(
     settings: &Settings,
     issue: &Issue,
     state: &State,
+    beside: &[Option<String>],
     force: bool,
     now: Time,
 ) -> Result<bool, Skip> {
@@ -141,7 +147,8 @@ fn fits(
     match living.assess(issue, state, force, now) {
         Verdict::Skip(skip) => Err(skip),
         Verdict::Eligible { anew } => {
-            let busy = living.busy_with_own(state);
+            let mut busy = living.busy(state, &HashMap::new());
+            busy.extend_from_slice(beside);
             match slots::fill(&[issue], &settings.limits, &busy).skipped.pop() {
                 Some((_, skip)) => Err(skip),
                 None => Ok(anew),
