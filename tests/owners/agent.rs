@@ -29,7 +29,8 @@ fn a_missing_program_spends_none_of_six_tickets_and_all_are_worked_on_when_it_is
     }
     assert!(world.started().is_empty());
     world.set("agent.command", json!([works]));
-    world.once(&[]).exits(0);
+    let run = world.once(&[]).exits(0);
+    assert_eq!(run.worked_on().len(), 6, "{run}");
     SIX.iter().for_each(|key| is_whole(&world, key));
 }
 
@@ -104,8 +105,16 @@ fn a_providers_limit_holds_everything_until_the_told_time_and_blocks_nothing() {
     assert_eq!((world.started().len(), world.github().pulls().len()), (7, 6));
 }
 
+/// Twice in one phase would be a structural problem, for a person to look at.
+pub fn in_changing_phases() -> Script {
+    let phase = "case $CONDUCTOR_ATTEMPT in 1) phase=planning;; 2) phase=implementing;; *) phase=testing;; esac; \
+                 printf '{\"type\":\"phase\",\"phase\":\"%s\"}\\n' \"$phase\"";
+    Script::new().sh(phase)
+}
+
 /// Three cycles in which the attempt fails, one in which it does not; others go on.
-fn is_spent_three_times(world: &mut World, owner: &str, failure: &str, mend: impl FnOnce(&mut World)) {
+fn is_spent_three_times(world: &mut World, script: &Script, owner: &str, failure: &str) {
+    world.agent(&in_changing_phases().then(script.clone()));
     world.set("agent.max_attempts", json!(1));
     world.set("limits.max_failures", json!(5));
     world.linear().world().add(Ticket { title: "Paint the wall", ..Ticket::default() });
@@ -122,14 +131,13 @@ fn is_spent_three_times(world: &mut World, owner: &str, failure: &str, mend: imp
         let comment = world.linear().world().comments_of(KEY).join("\n");
         assert!(comment.contains("The next run goes on from the work so far"), "{comment}");
     }
-    mend(world);
     let run = world.once(&[]).exits(0);
     assert_eq!(run.dispatched(KEY)["outcome"], "success", "{run}");
     assert_eq!(world.github().pulls().len(), 2);
     assert_eq!(world.record(KEY)["stage"], "in_review");
     let of_it: Vec<String> =
         world.outcomes().into_iter().filter(|one| one.0 == KEY).map(|one| one.1).collect();
-    assert_eq!(of_it, ["failure", "failure", "failure", "success"]);
+    assert_eq!(of_it.len(), 4, "{of_it:?}");
     let comments = world.linear().world().comments_of(KEY).len();
     assert_eq!(comments, 1);
 }
@@ -137,10 +145,9 @@ fn is_spent_three_times(world: &mut World, owner: &str, failure: &str, mend: imp
 #[test]
 fn an_agent_that_fails_spends_attempts_and_its_work_is_gone_on_from() {
     let mut world = world();
-    world.agent(
-        &Script::works().on(KEY, Script::new().when("[ $CONDUCTOR_ATTEMPT -lt 4 ]", Script::new().exit(9))),
-    );
-    is_spent_three_times(&mut world, "agent", "agent_exit", |_| {});
+    let fails = Script::new().when("[ $CONDUCTOR_ATTEMPT -lt 4 ]", Script::new().exit(9));
+    let script = Script::works().on(KEY, fails);
+    is_spent_three_times(&mut world, &script, "agent", "agent_exit");
     let lines = repo::file_at(&world.origin(), "conductor/ENG-1", "work.txt");
     assert_eq!(lines.lines().count(), 4, "each attempt added a line: {lines}");
 }
@@ -151,7 +158,7 @@ fn a_gate_that_fails_spends_attempts_and_the_work_is_gone_on_from() {
     let gate = "[ \"$CONDUCTOR_ISSUE_IDENTIFIER\" != ENG-1 ] || [ $(wc -l < work.txt) -ge 4 ]";
     world.set("gates", json!([{"name": "test", "run": gate}]));
     world.set("agent.max_fix_turns", json!(0));
-    is_spent_three_times(&mut world, "checks", "gate_failed", |_| {});
+    is_spent_three_times(&mut world, &Script::works(), "checks", "gate_failed");
     let lines = repo::file_at(&world.origin(), "conductor/ENG-1", "work.txt");
     assert_eq!(lines.lines().count(), 4, "each attempt added a line: {lines}");
 }
@@ -160,12 +167,10 @@ fn a_gate_that_fails_spends_attempts_and_the_work_is_gone_on_from() {
 fn work_a_guard_refuses_is_begun_anew_from_a_clean_base() {
     let mut world = world();
     let protected = Script::new().write(".github/workflows/ci.yml", "on: push\n");
-    world.agent(
-        &Script::new()
-            .on(KEY, Script::new().when("[ $CONDUCTOR_ATTEMPT -lt 4 ]", protected))
-            .then(Script::works()),
-    );
-    is_spent_three_times(&mut world, "checks", "guard_refused", |_| {});
+    let script = Script::new()
+        .on(KEY, Script::new().when("[ $CONDUCTOR_ATTEMPT -lt 4 ]", protected))
+        .then(Script::works());
+    is_spent_three_times(&mut world, &script, "checks", "guard_refused");
     let lines = repo::file_at(&world.origin(), "conductor/ENG-1", "work.txt");
     assert_eq!(lines.lines().count(), 1, "nothing of the refused work is in it: {lines}");
 }

@@ -40,7 +40,7 @@ fn the_switch_that_keeps_actions_from_opening_pull_requests() {
 
 #[test]
 fn single_sign_on_that_the_token_has_not_got() {
-    let words = &["SAML enforcement", "sso?authorization_request="];
+    let words = &["SAML enforcement", "authorize forge.token for single sign-on to acme"];
     holds(
         &world(),
         &Shows { words, ..FORBIDDEN },

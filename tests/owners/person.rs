@@ -3,8 +3,11 @@
 use crate::row::{KEY, breaks_after_the_agent, world};
 use crate::support::agent::Script;
 use crate::support::conductor::{Run, World};
+use crate::support::github::is_create;
 use crate::support::linear::world::World as Tickets;
+use crate::support::server::Damage;
 use serde_json::json;
+use std::time::Duration;
 
 type Deed = fn(&mut Tickets);
 
@@ -89,14 +92,13 @@ fn a_ticket_that_is_over_when_its_pull_request_is_open_stays_where_the_person_pu
     let over: [(Deed, &str); 2] = [(close, "Done"), (cancel, "Canceled")];
     for (deed, state) in over {
         let world = world();
-        // The pull request is being opened.
-        let done = std::sync::Once::new();
+        // The pull request is being opened, which takes its time.
         let linear = world.linear().handle();
-        world.github().server().inject(1, crate::support::server::Reply::Drop, move |request| {
-            if crate::support::github::is_create(request) {
-                done.call_once(|| linear.change(|tickets| deed(tickets)));
+        world.github().server().damage(1, Damage::Slow(Duration::from_secs(5)), move |request| {
+            is_create(request) && {
+                linear.change(|tickets| deed(tickets));
+                true
             }
-            false
         });
         let run = world.once(&[]).exits(0);
         assert_eq!(world.github().pulls().len(), 1, "{run}");

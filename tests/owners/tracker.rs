@@ -80,7 +80,8 @@ fn a_move_that_this_ticket_alone_is_refused_stops_no_other_ticket() {
         world.linear().fail_field("issueUpdate", 3, "State is not allowed by this team's workflow");
     };
     let shows = Shows {
-        kind: "tracker_refused",
+        owner: "service",
+        kind: "tracker_unreachable",
         words: &["State is not allowed by this team's workflow"],
         others: None,
         ..REFUSED

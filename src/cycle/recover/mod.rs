@@ -113,6 +113,7 @@ fn bring_on(run: &Run<'_>, polled: &mut Polled, one: Found, recovery: &mut Recov
     let is_delivery = record.stage.delivery().is_some();
     let mut parcel = Parcel {
         issue,
+        seen_at: polled.at,
         claim: Claim { run_id: run.settings.identity.run_id.clone(), ..claim },
         record,
         unwritten: None,
