@@ -1,6 +1,7 @@
 //! Processes over tickets, with kills and with pushes that are refused or whose answers are lost.
 
 use crate::matrix::Random;
+use crate::support::agent::Script;
 use crate::support::conductor::{Run, Running, World, comes_true};
 use crate::support::github;
 use crate::support::linear::world::Ticket;
@@ -67,6 +68,9 @@ pub fn run(size: Size, seed: u64) -> Came {
     world.set("limits.max_concurrent", json!(size.tickets));
     // A race kills one ticket's runs more often than any ordinary day.
     world.set("limits.max_interruptions", json!(1000));
+    // No run takes them all, and none is over in a moment.
+    world.set("limits.per_cycle", json!(3));
+    world.agent(&Script::new().sh("sleep 0.$((${key#ENG-} * 7 % 10))").then(Script::works()));
     for _ in 0..size.tickets {
         world.linear().world().add(Ticket::default());
     }
@@ -82,9 +86,8 @@ pub fn run(size: Size, seed: u64) -> Came {
             match place {
                 None if !is_done => {
                     let running = world.start_in(&format!("checkout-{}", number % size.checkouts), &[]);
-                    let is_killed = kills < size.kills && random.in_a_hundred(25);
-                    let after = Duration::from_millis(100 + random.below(4000));
-                    kills += usize::from(is_killed);
+                    let is_killed = kills < size.kills && random.in_a_hundred(40);
+                    let after = Duration::from_millis(100 + random.below(3000));
                     *place = Some(Racer { running, killed_at: is_killed.then(|| Instant::now() + after) });
                 }
                 None => {}
@@ -93,7 +96,12 @@ pub fn run(size: Size, seed: u64) -> Came {
                     let is_due = racer.killed_at.is_some_and(|at| Instant::now() >= at);
                     if is_over || is_due {
                         let racer = place.take().unwrap();
-                        if is_over { runs.push(racer.running.wait()) } else { racer.running.kill() }
+                        if is_over {
+                            runs.push(racer.running.wait());
+                        } else {
+                            racer.running.kill();
+                            kills += 1;
+                        }
                     }
                 }
             }
@@ -123,7 +131,7 @@ fn disturb_pushes(world: &World, size: Size, seed: u64) -> Arc<AtomicUsize> {
         let (count, random, most) = (Arc::clone(&count), Arc::clone(&random), size.disturbed);
         world.github().server().damage_all(damage, move |request| {
             github::name_of(request) == "git push"
-                && random.lock().unwrap().in_a_hundred(8)
+                && random.lock().unwrap().in_a_hundred(10)
                 && count
                     .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| (n < most).then_some(n + 1))
                     .is_ok()
