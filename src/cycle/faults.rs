@@ -32,6 +32,10 @@ pub(super) fn of_tracker(run: &Run<'_>, what: &str, error: &TrackerError) -> Fau
             Fault::new(FaultKind::TrackerRefused, message, now)
         }
     };
+    // An answer about one ticket says nothing of the next ticket's.
+    if let TrackerError::Protocol(_) = error {
+        return Fault { message: run.redact(&fault.message), ..fault };
+    }
     met(run, Service::Tracker, fault)
 }
 

@@ -73,7 +73,8 @@ pub fn run(
     if let Some(deferral) = deferral.filter(|_| !has_undelivered(&run)) {
         told.defer(deferral);
     } else {
-        match turn(&run, request, &mut told) {
+        let turned = turn(&run, request, &mut told).and_then(|()| told.take_limit());
+        match turned {
             Err(CycleError::Limited { until, detail }) if !request.dry_run => {
                 told.defer(deferral::defer(&run, until, detail)?);
             }
@@ -99,6 +100,15 @@ impl Told {
     fn defer(&mut self, deferral: Deferral) {
         self.status = Some(CycleStatus::Deferred);
         self.deferral = Some(deferral);
+    }
+
+    /// The tracker's limit, met on the way to the first ticket, is a deferral like any other.
+    fn take_limit(&mut self) -> Result<(), CycleError> {
+        let is_limit = |trouble: &mut CycleError| matches!(trouble, CycleError::Limited { .. });
+        if !self.dispatched.is_empty() {
+            return Ok(());
+        }
+        self.trouble.take_if(is_limit).map_or(Ok(()), Err)
     }
 }
 

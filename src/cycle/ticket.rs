@@ -15,7 +15,7 @@ use super::world::CycleError;
 use super::{tickets, work};
 use crate::model::progress::News;
 use crate::model::report::Dispatched;
-use crate::model::{Issue, IssueRecord, Stage, safe_key};
+use crate::model::{IssueRecord, Stage, safe_key};
 use crate::policy::ongoing::{self, Change};
 use crate::ports::TicketUpdate;
 use std::time::Duration;
@@ -39,7 +39,7 @@ pub(super) fn run_ticket(
     let begun = run.watch.elapsed();
     run.emit(issue, News::Claimed { title: issue.title.clone() });
     run.status.begin(issue, claimed.claim.attempt);
-    let mut parcel = parcel_of(claimed);
+    let mut parcel = parcel_of(claimed, begun);
     let job = begin(run, claimed, &mut parcel);
     let mut result = work::work(run, claimed, job, stops);
     // What was hit or spent must be on record before the next one begins.
@@ -68,9 +68,10 @@ pub(super) fn run_ticket(
     end(run, parcel, &result, begun)
 }
 
-fn parcel_of(claimed: &ClaimedIssue) -> Parcel {
+fn parcel_of(claimed: &ClaimedIssue, seen_at: Duration) -> Parcel {
     Parcel {
         issue: claimed.issue.clone(),
+        seen_at,
         claim: claimed.claim.clone(),
         record: claimed.record.clone(),
         unwritten: None,
@@ -138,7 +139,7 @@ fn look_again(run: &Run<'_>, parcel: &mut Parcel, result: &mut WorkResult<'_>) {
     let cancelled = match tickets::look(run, &parcel.issue) {
         Ok(Some(fresh)) => {
             let change = ongoing::change(&parcel.issue, &fresh, &run.settings.tracker);
-            parcel.issue = Issue { description: std::mem::take(&mut parcel.issue.description), ..fresh };
+            parcel.see(fresh, run.watch.elapsed());
             match change {
                 None => None,
                 // The person's state stands; accepted work is delivered all the same.

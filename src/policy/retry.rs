@@ -35,6 +35,10 @@ pub fn within_cycle(
     if let Some(why) = not_to_be_repeated(failure) {
         return Next::Stop(why.to_owned());
     }
+    let owner = record.fault.as_ref().map(|fault| fault.owner);
+    if let Some(owner) = owner.filter(|owner| !faults::consequence(*owner).spends_attempt) {
+        return Next::Stop(format!("another attempt would end the same way: {}", owner.word()));
+    }
     if let Some(why) = record.blocked_reason() {
         return Next::Stop(why.to_owned());
     }
@@ -161,7 +165,7 @@ fn failed(
         Some("budget.usd_per_issue is used up".to_owned())
     } else if failures >= limits.max_failures {
         Some(format!("failed {failures} times"))
-    } else if in_phase >= 2 && fault.kind != FaultKind::HookFailed {
+    } else if in_phase >= 2 && fault.kind != FaultKind::HookFailed && !is_on_its_way(attempt) {
         Some(format!("failed {in_phase} times while {}, likely a structural problem", attempt.phase.word()))
     } else {
         None
@@ -176,6 +180,11 @@ fn failed(
     };
     next.fault = Some(fault.not_before(next.next_attempt_at()));
     next
+}
+
+/// It ran out of time with work to show, and the next attempt goes on from there.
+fn is_on_its_way(attempt: &Attempt) -> bool {
+    attempt.has_commits && attempt.failure == Some(Failure::TimedOut)
 }
 
 #[cfg(test)]
@@ -216,6 +225,23 @@ mod tests {
         assert_eq!(twice.blocked_reason(), Some("failed 2 times while testing, likely a structural problem"));
         assert_eq!(twice.next_attempt_at(), None);
         assert_stops(next(&once, &second, 1), "structural");
+    }
+
+    #[test]
+    fn a_time_out_with_commits_is_no_structural_problem_and_the_third_one_blocks() {
+        let out = Attempt { has_commits: true, ..failure(Failure::TimedOut, Phase::Implementing) };
+        let twice = after(&after(&record(IssueStatus::Running), &out), &out);
+        assert_eq!((twice.status(), twice.failures()), (IssueStatus::Failed, 2));
+        assert_eq!(after(&twice, &out).blocked_reason(), Some("failed 3 times"));
+        let idle = failure(Failure::TimedOut, Phase::Implementing);
+        assert_eq!(after(&after(&record(IssueStatus::Running), &idle), &idle).status(), IssueStatus::Blocked);
+    }
+
+    #[test]
+    fn what_no_attempt_can_mend_is_not_repeated_in_the_cycle() {
+        let login =
+            Attempt { fault: Some(FaultKind::NotLoggedIn), ..failure(Failure::AgentExit, Phase::Reading) };
+        assert_stops(next(&record(IssueStatus::Running), &login, 1), "login");
     }
 
     #[test]

@@ -8,6 +8,10 @@ use super::super::tickets;
 use super::Parcel;
 use crate::model::{Fault, IssueRecord, Review, Stage};
 use crate::ports::{Link, TicketUpdate};
+use std::time::Duration;
+
+/// How long a look at a ticket is good for.
+const BELIEVED: Duration = Duration::from_secs(4);
 
 pub(in crate::cycle) fn announce(run: &Run<'_>, parcel: &mut Parcel) -> Result<(), Fault> {
     let Stage::Proposed(delivery) = &parcel.record.stage else { return Ok(()) };
@@ -15,6 +19,7 @@ pub(in crate::cycle) fn announce(run: &Run<'_>, parcel: &mut Parcel) -> Result<(
         return Err(fault);
     }
     let delivery = delivery.clone();
+    see_again(run, parcel);
     let done = IssueRecord {
         stage: Stage::InReview(Review::of(&delivery, run.now())),
         fault: None,
@@ -71,6 +76,17 @@ pub(in crate::cycle) fn say_so(run: &Run<'_>, parcel: &mut Parcel) {
         Err(error) => {
             tracing::debug!(issue = %parcel.issue.identifier, "the ticket could not be told: {error}")
         }
+    }
+}
+
+/// Opening the pull request may have taken its time: what a person did to the ticket meanwhile
+/// stands. A ticket that cannot be seen now is taken as it was.
+fn see_again(run: &Run<'_>, parcel: &mut Parcel) {
+    if run.watch.elapsed().saturating_sub(parcel.seen_at) < BELIEVED {
+        return;
+    }
+    if let Ok(Some(fresh)) = tickets::look(run, &parcel.issue) {
+        parcel.see(fresh, run.watch.elapsed());
     }
 }
 

@@ -12,11 +12,14 @@ use super::run::Run;
 use super::world::CycleError;
 use crate::model::{Attempt, Claim, Delivery, Fault, Issue, IssueRecord, Stage, Time};
 use crate::ports::KeptFile;
+use std::time::Duration;
 
 /// A change this run holds, on its way.
 pub(super) struct Parcel {
     /// The ticket as it was seen last.
     pub issue: Issue,
+    /// When that was, on the run's watch.
+    pub seen_at: Duration,
     pub claim: Claim,
     pub record: IssueRecord,
     /// Outcomes of this run that are not on record yet.
@@ -34,6 +37,14 @@ pub(super) struct Parcel {
     pub warnings: Vec<String>,
     /// The state could not be written.
     pub trouble: Option<CycleError>,
+}
+
+impl Parcel {
+    /// The ticket as it is now; its text stays, which a look does not read.
+    pub fn see(&mut self, fresh: Issue, at: Duration) {
+        self.issue = Issue { description: std::mem::take(&mut self.issue.description), ..fresh };
+        self.seen_at = at;
+    }
 }
 
 /// What a run's attempts leave for the record.

@@ -5,6 +5,7 @@ use super::super::world::{CycleError, Request};
 use crate::model::report::{SkipReason, Skipped};
 use crate::model::{Claim, Issue, IssueId, State};
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::time::Duration;
 
 /// Recorded tickets asked about beside the candidates, at most.
 const MAX_WATCHED: usize = 200;
@@ -23,6 +24,8 @@ pub(in crate::cycle) struct Polled {
     pub dead: Vec<(IssueId, Claim)>,
     /// Tickets that cannot be read.
     pub faults: Vec<Skipped>,
+    /// When they were asked for, on the run's watch.
+    pub at: Duration,
 }
 
 pub(in crate::cycle) fn poll(run: &Run<'_>, request: &Request) -> Result<Polled, CycleError> {
@@ -43,6 +46,7 @@ pub(in crate::cycle) fn poll(run: &Run<'_>, request: &Request) -> Result<Polled,
     // What other runs work on is compared with.
     let live = state.claims.keys().filter(|id| !dead.iter().any(|(dead, _)| dead == *id));
     also.extend(live.take(MAX_WATCHED).cloned());
+    let at = run.watch.elapsed();
     let candidates = run.world.tracker.candidates(&also)?;
     let named = match request.issues.is_empty() {
         true => None,
@@ -54,7 +58,7 @@ pub(in crate::cycle) fn poll(run: &Run<'_>, request: &Request) -> Result<Polled,
         .map(|fault| Skipped { issue: fault.identifier, reason: SkipReason::Blocked, detail: fault.detail })
         .collect();
     let recorded = candidates.also.into_iter().map(|issue| (issue.id.clone(), issue)).collect();
-    Ok(Polled { active: candidates.active, recorded, named, dead, faults })
+    Ok(Polled { active: candidates.active, recorded, named, dead, faults, at })
 }
 
 impl Polled {

@@ -14,7 +14,8 @@ use super::run::Run;
 use super::world::CycleError;
 use super::{tickets, writes};
 use crate::model::report::{Advanced, Recovered, RecoveryAction, SkipReason, Skipped};
-use crate::model::{Claim, Conclusion, Purpose, Refusal, StageName, State};
+use crate::model::settings::KeepWorkspace;
+use crate::model::{Claim, Conclusion, Purpose, Refusal, Stage, StageName, State};
 use crate::ports::KeptFile;
 use chrono::TimeDelta;
 use found::Found;
@@ -112,6 +113,7 @@ fn bring_on(run: &Run<'_>, polled: &mut Polled, one: Found, recovery: &mut Recov
     let is_delivery = record.stage.delivery().is_some();
     let mut parcel = Parcel {
         issue,
+        seen_at: polled.at,
         claim: Claim { run_id: run.settings.identity.run_id.clone(), ..claim },
         record,
         unwritten: None,
@@ -130,6 +132,9 @@ fn bring_on(run: &Run<'_>, polled: &mut Polled, one: Found, recovery: &mut Recov
         parcel.record.issue_updated_at = at.or(parcel.issue.updated_at).or(parcel.record.issue_updated_at);
     }
     settle::settle(run, &mut parcel);
+    if dead && is_delivery {
+        put_away(run, &mut parcel);
+    }
     for warning in &parcel.warnings {
         tracing::warn!(issue = %parcel.issue.identifier, "{warning}");
     }
@@ -144,6 +149,18 @@ fn bring_on(run: &Run<'_>, polled: &mut Polled, one: Found, recovery: &mut Recov
     recovery.trouble = recovery.trouble.take().or(parcel.trouble.take());
     if !is_delivery {
         polled.activate(run, &id);
+    }
+}
+
+/// What the dead run had on this machine of work that is pushed since.
+fn put_away(run: &Run<'_>, parcel: &mut Parcel) {
+    let record = &parcel.record;
+    let is_pushed = !matches!(record.stage, Stage::Ready(_)) && parcel.trouble.is_none();
+    if !is_pushed || run.settings.keep == KeepWorkspace::Always {
+        return;
+    }
+    if let Err(error) = run.world.workspaces.clear_away(&record.identifier, &parcel.claim.branch) {
+        parcel.warnings.push(format!("its workspace could not be removed: {error}"));
     }
 }
 

@@ -396,12 +396,18 @@ impl World {
 
     /// What kills the program of the latest run, from inside a server.
     pub fn killer(&self) -> impl Fn() + Send + Sync + 'static {
+        let send = self.sender();
+        move || send(rustix::process::Signal::KILL)
+    }
+
+    /// What sends a signal to the program of the latest run, from inside a server.
+    pub fn sender(&self) -> impl Fn(rustix::process::Signal) + Send + Sync + 'static {
         let file = self.path().join("pid");
-        move || {
+        move |signal| {
             let pid = || fs::read_to_string(&file).ok()?.parse().ok();
             assert!(comes_true(|| pid().is_some()));
             let pid = rustix::process::Pid::from_raw(pid().unwrap()).unwrap();
-            rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+            rustix::process::kill_process(pid, signal).unwrap();
         }
     }
 
@@ -516,6 +522,10 @@ impl Run {
     /// The exit code; `-1` when a signal ended it.
     pub fn code(&self) -> i32 {
         self.status.code().unwrap_or(-1)
+    }
+
+    pub fn ended_by_signal(&self) -> bool {
+        self.status.code().is_none()
     }
 
     #[track_caller]

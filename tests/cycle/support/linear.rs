@@ -87,6 +87,15 @@ pub struct FakeLinear {
 /// The world of a fake, borrowed. Requests wait until it is given back.
 pub struct WorldGuard<'a>(MutexGuard<'a, Inner>);
 
+/// A way to the world that outlives no test and needs no borrow of the fake.
+pub struct Handle(Arc<Mutex<Inner>>);
+
+impl Handle {
+    pub fn change(&self, change: impl FnOnce(&mut World)) {
+        change(&mut lock(&self.0).world);
+    }
+}
+
 impl std::ops::Deref for WorldGuard<'_> {
     type Target = World;
     fn deref(&self) -> &World {
@@ -136,6 +145,11 @@ impl FakeLinear {
 
     pub fn world(&self) -> WorldGuard<'_> {
         WorldGuard(lock(&self.inner))
+    }
+
+    /// For what changes tickets from inside another server.
+    pub fn handle(&self) -> Handle {
+        Handle(Arc::clone(&self.inner))
     }
 
     pub fn requests(&self) -> Vec<Request> {

@@ -125,6 +125,26 @@ impl Belongings {
             worktrees: git(checkout, &["worktree", "list", "--porcelain"]),
         }
     }
+
+    /// What is no longer as it was, in few words.
+    pub fn changed_since(&self, before: &Self) -> Vec<String> {
+        let mut changed = Vec::new();
+        let mut differ =
+            |what: &str, now: &dyn std::fmt::Debug, then: &dyn std::fmt::Debug, is_same: bool| {
+                if !is_same {
+                    changed.push(format!("{what}: {now:?} instead of {then:?}"));
+                }
+            };
+        differ("files", &self.files.keys(), &before.files.keys(), self.files == before.files);
+        differ("HEAD", &self.head, &before.head, self.head == before.head);
+        differ("index", &self.index.len(), &before.index.len(), self.index == before.index);
+        differ("stash", &self.stash, &before.stash, self.stash == before.stash);
+        differ("config", &self.config, &before.config, self.config == before.config);
+        differ("hooks", &self.hooks, &before.hooks, self.hooks == before.hooks);
+        differ("branches", &self.branches, &before.branches, self.branches == before.branches);
+        differ("worktrees", &self.worktrees, &before.worktrees, self.worktrees == before.worktrees);
+        changed
+    }
 }
 
 fn collect(folder: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>) {
