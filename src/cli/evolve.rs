@@ -4,7 +4,7 @@
 use super::args::{GlobalArgs, LearnArgs};
 use super::failure::{ATTEMPT_FAILED, DEFERRED, FAULT, Failure, USAGE};
 use super::kept::Kept;
-use super::learn::{outcomes, scope};
+use super::outcomes::{outcomes, scope};
 use super::wire::{Surrounding, secrets, wire};
 use super::{look, signals, terminal};
 use crate::config::Config;

@@ -5,10 +5,11 @@ use super::args::{GlobalArgs, LearnArgs};
 use super::evolve;
 use super::failure::{Failure, USAGE};
 use super::kept::Kept;
+use super::outcomes::{outcomes, scope};
 use super::wire::directory;
 use crate::model::OutcomeRecord;
 use crate::model::text::is_unseen;
-use crate::policy::learn::{Scope, learn, read_history, within};
+use crate::policy::learn::learn;
 use crate::ports::Folder;
 use crate::report::learn::render;
 use std::fmt::Write;
@@ -33,22 +34,6 @@ pub(super) fn run(global: &GlobalArgs, args: &LearnArgs) -> Result<ExitCode, Fai
     }
     let lessons = learn(outcomes, unreadable, scope(args));
     kept.print(global, &lessons, |out| render(&lessons, out))
-}
-
-/// Takes out the outcomes that are looked at, oldest first, and how many lines could not be read.
-pub(super) fn outcomes(kept: &mut Kept, args: &LearnArgs) -> (Vec<OutcomeRecord>, usize) {
-    let mut outcomes = std::mem::take(&mut kept.state.outcomes);
-    let mut unreadable = 0;
-    for file in kept.files.drain(..) {
-        let (read, torn) = read_history(&file.content);
-        outcomes.extend(read);
-        unreadable += torn;
-    }
-    (within(outcomes, scope(args)), unreadable)
-}
-
-pub(super) fn scope(args: &LearnArgs) -> Scope {
-    Scope { last: args.last.map(std::num::NonZeroUsize::get), failures_only: args.failures_only }
 }
 
 /// A JSON object a line, as in the history. What a terminal would obey is escaped.

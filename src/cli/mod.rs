@@ -14,6 +14,7 @@ mod logs;
 mod look;
 mod once;
 mod operator;
+mod outcomes;
 mod plan;
 mod recover;
 mod release;

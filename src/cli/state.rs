@@ -10,7 +10,7 @@ use crate::adapters::clock::SystemClock;
 use crate::config::Config;
 use crate::cycle::CycleError;
 use crate::cycle::operator::compact;
-use crate::model::document::Damaged;
+use crate::model::damaged::Damaged;
 use crate::model::operator::Compacted;
 use crate::model::standing::DamagedRecord;
 use crate::model::{Secret, State, Time};

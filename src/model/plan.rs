@@ -1,7 +1,7 @@
 //! What the next cycle would do with every candidate, and why, as data. The shape is a contract
 //! (`plan --format json`).
 
-use super::report::SkipReason;
+use super::skip::SkipReason;
 use super::{Priority, Time};
 use serde::Serialize;
 

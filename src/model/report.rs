@@ -2,6 +2,7 @@
 //! nothing else writes to standard output.
 
 use super::plan::Complexity;
+pub use super::skip::{SkipReason, Skipped};
 use super::{Failure, Fault, GateResult, Outcome, Phase, StageName, Time, Usage};
 use serde::Serialize;
 
@@ -102,68 +103,6 @@ pub struct ReportedPullRequest {
     pub url: String,
     /// Opened by this run, rather than found.
     pub created: bool,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Skipped {
-    pub issue: String,
-    pub reason: SkipReason,
-    pub detail: String,
-}
-
-/// The rule that kept an issue out of this cycle.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SkipReason {
-    State,
-    LabelMissing,
-    LabelExcluded,
-    Assignee,
-    BlockedBy,
-    Claimed,
-    InReview,
-    Done,
-    Backoff,
-    Blocked,
-    NoSlot,
-    StateLimit,
-    Overlap,
-    AttemptsExhausted,
-    Untrusted,
-    ChangedSincePoll,
-    Permission,
-    Machine,
-    Login,
-    Service,
-    Damaged,
-}
-
-impl SkipReason {
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::State => "state",
-            Self::LabelMissing => "label_missing",
-            Self::LabelExcluded => "label_excluded",
-            Self::Assignee => "assignee",
-            Self::BlockedBy => "blocked_by",
-            Self::Claimed => "claimed",
-            Self::InReview => "in_review",
-            Self::Done => "done",
-            Self::Backoff => "backoff",
-            Self::Blocked => "blocked",
-            Self::NoSlot => "no_slot",
-            Self::StateLimit => "state_limit",
-            Self::Overlap => "overlap",
-            Self::AttemptsExhausted => "attempts_exhausted",
-            Self::Untrusted => "untrusted",
-            Self::ChangedSincePoll => "changed_since_poll",
-            Self::Permission => "permission",
-            Self::Machine => "machine",
-            Self::Login => "login",
-            Self::Service => "service",
-            Self::Damaged => "damaged",
-        }
-    }
 }
 
 /// A change that was brought on without an agent.

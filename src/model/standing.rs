@@ -1,7 +1,7 @@
 //! How things stand between runs, as values for people and programs: tickets with whose turn it is,
 //! claims with whether their runs live, limits, budgets, what cannot be read.
 
-use super::document::Damaged;
+use super::damaged::Damaged;
 use super::live::LiveRun;
 use super::state::{RateLimit, Writer};
 use super::{BranchName, Claim, Cost, Fault, IssueId, OutcomeRecord, RecordedPullRequest, StageName, Time};

@@ -4,7 +4,7 @@
 //! Transitions borrow a state and return a new one or a [`Refusal`]; no clock, no I/O. Unknown
 //! fields survive a rewrite.
 
-use super::document::Damaged;
+use super::damaged::Damaged;
 use super::{BranchName, Failure, GateResult, IssueId, IssueRecord, Outcome, Phase, RunId, Sha, Stage, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

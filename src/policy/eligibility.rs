@@ -1,7 +1,7 @@
 //! Whether an issue may be worked on now, and if not, by which rule. Looks at one issue alone:
 //! slots, overlap and trust are judged elsewhere.
 
-use crate::model::document::Place;
+use crate::model::damaged::Place;
 use crate::model::report::SkipReason;
 use crate::model::settings::{AssigneeRule, Limits, TrackerRules};
 use crate::model::{

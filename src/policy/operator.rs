@@ -2,7 +2,7 @@
 //! are delivered at once, and which must not be touched. Pure; decided anew on every fresher state.
 
 use super::{retry, standing::Liveness};
-use crate::model::document::Place;
+use crate::model::damaged::Place;
 use crate::model::operator::{Retried, RetryChange};
 use crate::model::standing::DamagedRecord;
 use crate::model::{Claim, FaultKind, IssueId, IssueRecord, Owner, Stage, State, stage};
@@ -202,7 +202,7 @@ fn remove_damaged(decided: &mut Decided, name: &str) -> bool {
         .into_iter()
         .partition(|damaged| matches!(damaged.place, Place::Claim | Place::Issue) && damaged.is_called(name));
     decided.state.damaged = kept;
-    let gone: Vec<crate::model::document::Damaged> = gone;
+    let gone: Vec<crate::model::damaged::Damaged> = gone;
     for damaged in &gone {
         let id = IssueId::parse(damaged.key.clone()).ok();
         if let Some((id, record)) = id.zip(damaged.salvaged()) {

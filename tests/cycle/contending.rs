@@ -12,7 +12,7 @@ fn all_end_well(world: &World, running: Vec<Running>) {
         run.wait().exits(0);
     }
     assert_eq!(world.pulls().len(), RUNS);
-    assert_eq!(world.audit().len(), 2 * RUNS, "one claim and one outcome each: {:#?}", world.audit());
+    assert_eq!(world.audit().len(), 3 * RUNS, "one claim, one push, one record each: {:#?}", world.audit());
     assert_eq!(world.claims(), Vec::<String>::new());
 }
 

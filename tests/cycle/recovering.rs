@@ -278,6 +278,7 @@ fn work_saved_on_a_base_that_was_rewritten_is_no_start_and_stops_no_other_ticket
         let base = repo::git(&world.origin(), &["rev-parse", &format!("conductor/{key}^")]);
         assert_eq!(base, other);
     }
+    eprintln!("{}", repo::git(&world.checkout(), &["for-each-ref"]));
     assert_eq!(repo::file_at(&world.checkout(), WIP, "half.txt"), "half");
 }
 

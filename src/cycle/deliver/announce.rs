@@ -5,7 +5,7 @@ use super::super::faults;
 use super::super::outages::Service;
 use super::super::run::Run;
 use super::super::tickets;
-use super::Parcel;
+use super::parcel::Parcel;
 use crate::model::{Fault, IssueRecord, Review, Stage};
 use crate::ports::{Link, TicketUpdate};
 use std::time::Duration;

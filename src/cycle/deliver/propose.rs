@@ -4,7 +4,8 @@
 use super::super::faults;
 use super::super::outages::Service;
 use super::super::run::Run;
-use super::{Parcel, words};
+use super::parcel::Parcel;
+use super::words;
 use crate::model::progress::News;
 use crate::model::{
     BranchName, Delivery, Fault, FaultKind, IssueRecord, PullRequest, PullRequestDraft, PullRequestState,

@@ -5,7 +5,7 @@ use super::super::faults;
 use super::super::intake::branch::next_branch;
 use super::super::outages::Service;
 use super::super::run::Run;
-use super::Parcel;
+use super::parcel::Parcel;
 use super::settle::{self, Written};
 use crate::model::progress::News;
 use crate::model::{BranchName, Fault, FaultKind, IssueRecord, PullRequestState, Sha, Stage};

@@ -4,7 +4,7 @@
 use super::super::ledger::{Change, Decide, Entry, LedgerError};
 use super::super::run::Run;
 use super::super::world::CycleError;
-use super::{Parcel, Unwritten};
+use super::parcel::{Parcel, Unwritten};
 use crate::model::{Conclusion, Fault, FaultKind, IssueRecord, Outcome, Refusal, Stage};
 use crate::policy::rate_limit;
 use crate::ports::RefUpdate;

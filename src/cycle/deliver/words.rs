@@ -3,7 +3,7 @@
 
 use super::super::judge::{self, Story};
 use super::super::run::Run;
-use super::Parcel;
+use super::parcel::Parcel;
 use crate::guards::Verdict;
 use crate::model::stage::FILES;
 use crate::model::{BranchName, Delivery, Fault, FaultKind, Usage};

@@ -7,7 +7,7 @@ use super::super::stop::Interrupt;
 use super::super::world::{Ran, Settings, World};
 use super::super::{Told, name_damage, report, writes};
 use super::{OperatorError, life_of, recovery, with_run};
-use crate::model::document::Place;
+use crate::model::damaged::Place;
 use crate::model::{Claim, IssueId, StageName, State};
 use crate::policy::operator::ids_of;
 use crate::policy::standing::Liveness;
