@@ -278,8 +278,10 @@ fn work_saved_on_a_base_that_was_rewritten_is_no_start_and_stops_no_other_ticket
         let base = repo::git(&world.origin(), &["rev-parse", &format!("conductor/{key}^")]);
         assert_eq!(base, other);
     }
-    eprintln!("{}", repo::git(&world.checkout(), &["for-each-ref"]));
-    assert_eq!(repo::file_at(&world.checkout(), WIP, "half.txt"), "half");
+    // Set aside, and reachable.
+    let kept =
+        repo::git(&world.checkout(), &["for-each-ref", "--format=%(refname)", "refs/conductor/refused/T-1"]);
+    assert_eq!(repo::file_at(&world.checkout(), kept.trim(), "half.txt"), "half");
 }
 
 /// A document in which a run of another host, whose lease ended that long ago, claims T-1.
