@@ -29,6 +29,15 @@ impl Workspaces {
         self.forget(std::slice::from_ref(branch))
     }
 
+    /// Deletes the local branch of a workspace whose run ended between the folder and the branch, when
+    /// it holds nothing but the head that is on the remote.
+    pub fn forget_pushed(&self, branch: &BranchName, head: &Sha) -> Result<(), WorkspaceError> {
+        match self.repository.loose_ref(&branch.full_ref()) {
+            Some(there) if there == *head => self.forget(std::slice::from_ref(branch)),
+            _ => Ok(()),
+        }
+    }
+
     /// Saves and removes what an earlier run of this machine left at the ticket's place, so that its
     /// newest work is known before a start is chosen. Nothing there costs nothing.
     pub fn rescue_place(&self, identifier: &str) -> Result<(), WorkspaceError> {

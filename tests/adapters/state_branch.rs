@@ -160,6 +160,30 @@ fn a_push_whose_answer_is_lost_is_found_by_its_commit() {
 }
 
 #[test]
+fn a_push_with_a_branch_whose_answer_is_lost_is_no_lost_race_when_others_write_on_top() {
+    let place = Place::new();
+    let store = store(&place);
+    let base = write(&store, "before");
+    let named = "GIT_AUTHOR_NAME=x GIT_AUTHOR_EMAIL=x GIT_COMMITTER_NAME=x GIT_COMMITTER_EMAIL=x";
+    place.hook(
+        "post-receive",
+        &format!(
+            "rm \"$0\"; state=refs/heads/conductor/state\n\
+             top=$({named} git commit-tree -p $state -m 'by another run' $state^{{tree}})\n\
+             git update-ref $state \"$top\"; kill -9 $PPID"
+        ),
+    );
+    let result = store.swap(
+        &base,
+        &saying("T-1", "after"),
+        "record T-1",
+        &[new_ref(&place, "refs/heads/conductor/T-1")],
+    );
+    let Err(SwapError::Unanswered { version, .. }) = result else { panic!("{result:?}") };
+    assert!(store.holds(&store.load().unwrap(), &version).unwrap());
+}
+
+#[test]
 fn a_shallow_clone_fetches_one_commit_of_the_state_however_long_its_past() {
     let place = Place::new();
     let text = saying("T-1", "newest").to_json();

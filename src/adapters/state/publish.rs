@@ -19,6 +19,8 @@ enum Together {
     Refused(SwapError),
     /// Something was refused, and it is not clear which of the refs.
     Unclear,
+    /// It failed as a whole: nothing of it was done, or all of it.
+    Unanswered(GitError),
 }
 
 impl Publisher {
@@ -30,17 +32,27 @@ impl Publisher {
         if refs.is_empty() {
             return self.push_state(state);
         }
+        let mut lost = None;
         if !self.is_apart.load(Ordering::Relaxed) {
             match self.push_together(state, refs) {
                 Together::Done => return Ok(()),
                 Together::Refused(error) => return Err(error),
                 Together::Unclear => tracing::debug!("the remote did not take state and refs together"),
+                Together::Unanswered(error) => lost = Some(error),
             }
         }
-        self.push_refs(refs)?;
-        self.push_state(state)?;
-        self.is_apart.store(true, Ordering::Relaxed);
-        Ok(())
+        let apart = self.push_refs(refs).and_then(|()| self.push_state(state));
+        match (apart, lost) {
+            // The push without an answer may have been first, and somebody wrote on top of it.
+            (Err(SwapError::Moved | SwapError::RefRefused { kind: RefFault::Stale, .. }), Some(error)) => {
+                Err(unanswered(state, error))
+            }
+            (apart, _) => {
+                apart?;
+                self.is_apart.store(true, Ordering::Relaxed);
+                Ok(())
+            }
+        }
     }
 
     fn push_together(&self, state: &RefPush, refs: &[RefPush]) -> Together {
@@ -49,7 +61,7 @@ impl Publisher {
         match self.remote.push(&pushes, true) {
             Ok(results) => judge(refs, &results),
             // Some remotes cannot move several refs at once, and say so in words only.
-            Err(error) if error.kind == GitErrorKind::Unreachable => Together::Unclear,
+            Err(error) if error.kind == GitErrorKind::Unreachable => Together::Unanswered(error),
             Err(error) => Together::Refused(unanswered(state, error)),
         }
     }
