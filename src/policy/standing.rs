@@ -224,7 +224,8 @@ mod tests {
             (FaultKind::Workspace, Turn::Operator),
             (FaultKind::ForgeUnreachable, Turn::Conductor),
             (FaultKind::UsageLimit, Turn::Provider),
-            (FaultKind::BranchTaken, Turn::Person),
+            (FaultKind::BranchTaken, Turn::Operator),
+            (FaultKind::TicketChanged, Turn::Person),
         ] {
             known.fault = Some(Fault::new(kind, "no", at(0)));
             assert_eq!(turn(known.clone()).0, whose, "{kind:?}");

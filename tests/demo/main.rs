@@ -100,7 +100,9 @@ fn two_cycles_bring_six_tickets_to_their_ends_and_leave_nothing_behind() {
         ("TALLY-6", "InReviewopen"),
     ];
     assert_eq!(states, expected.map(|(key, end)| (key, end.to_owned())).into(), "{ends}");
-    assert!(ends.contains("claim TALLY-1, TALLY-2, TALLY-4, TALLY-5"), "{ends}");
+    for key in ["TALLY-1", "TALLY-2", "TALLY-4", "TALLY-5"] {
+        assert!(ends.contains(&format!("claim {key}")), "{ends}");
+    }
     nowhere.assert_nothing_is_left();
 }
 
@@ -149,7 +151,9 @@ fn a_kept_world_works_and_every_command_it_names_does_what_it_says() {
     for ticket in 1..=6 {
         assert!(log.contains(&format!("record TALLY-{ticket}: ")), "{log}");
     }
-    assert!(log.trim_end().ends_with("claim TALLY-1, TALLY-2, TALLY-4, TALLY-5"), "{log}");
+    for ticket in 1..=6 {
+        assert!(log.contains(&format!("claim TALLY-{ticket}")), "{log}");
+    }
     // What was merged was passed on: the README's line stands on the command it is about.
     assert!(git(&["show", "conductor/TALLY-3:README.md"]).contains("| `average` |"));
     assert!(git(&["show", "conductor/TALLY-3:commands/average.sh"]).contains("count"));

@@ -81,7 +81,8 @@ pub fn points_of_a_clean_run() -> Vec<Point> {
     let world = world();
     world.once(&[]).exits(0);
     let mut points = Vec::new();
-    let named: [(bool, &Server, fn(&Received) -> String); 2] =
+    type Named<'s> = (bool, &'s Server, fn(&Received) -> String);
+    let named: [Named<'_>; 2] =
         [(true, world.linear().server(), linear::name_of), (false, world.github().server(), github::name_of)];
     for (is_linear, server, name_of) in named {
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();

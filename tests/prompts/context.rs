@@ -57,7 +57,8 @@ fn the_next_attempt_is_told_what_the_last_one_did_decided_and_said() {
     assert_eq!(world.read("status.txt"), "", "git does not see the page");
     let files =
         world.git(&world.path().join("origin.git"), &["ls-tree", "-r", "--name-only", "conductor/T-1"]);
-    assert_eq!(files, "old.txt\nreadme.txt\nwork.txt\n");
+    // The second attempt went on from the work of the first.
+    assert_eq!(files, "created.txt\nreadme.txt\nwork.txt\n");
 }
 
 #[test]
@@ -79,7 +80,7 @@ fn a_context_outlives_its_cycle_and_its_machine() {
     world.conductor(&["once"]).exits(0);
     assert!(world.read("prompt-2.txt").contains("Chose a table over recursion"));
     let log = world.git(&world.path().join("origin.git"), &["log", "--format=%s", "conductor/state"]);
-    assert_eq!(log.lines().count(), 4, "contexts ride in the commits of the records:\n{log}");
+    assert_eq!(log.lines().count(), 5, "contexts ride in the commits of the records:\n{log}");
 
     let shown = world.conductor(&["context", "t-1"]).exits(0).out();
     for told in [

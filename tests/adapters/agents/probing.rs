@@ -99,7 +99,7 @@ fn a_program_that_does_not_start_says_why() {
     let dir = tempfile::tempdir().unwrap();
     let path = program(dir.path(), "agent", "#!/bin/sh\necho 'node: not found' >&2; exit 127\n", 0o755);
     for agent in kinds(&path, &[]) {
-        let Err(AgentError::Start(text)) = agent.probe() else { panic!("it started") };
+        let Err(AgentError::NotFound(text)) = agent.probe() else { panic!("it started") };
         assert!(text.contains("--version` exited with code 127: node: not found"), "{text}");
         assert!(text.contains("set agent.command"), "{text}");
     }
