@@ -96,7 +96,7 @@ fn a_ticket_that_is_over_when_its_pull_request_is_open_stays_where_the_person_pu
         let linear = world.linear().handle();
         world.github().server().damage(1, Damage::Slow(Duration::from_secs(5)), move |request| {
             is_create(request) && {
-                linear.change(|tickets| deed(tickets));
+                linear.change(deed);
                 true
             }
         });
