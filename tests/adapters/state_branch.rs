@@ -184,6 +184,19 @@ fn a_push_with_a_branch_whose_answer_is_lost_is_no_lost_race_when_others_write_o
 }
 
 #[test]
+fn a_push_whose_answer_is_lost_is_done_although_a_further_one_is_refused() {
+    let place = Place::new();
+    let store = store(&place);
+    let base = write(&store, "before");
+    place.hook("post-receive", "rm \"$0\"; : > refuse; kill -9 $PPID");
+    place.hook("pre-receive", "[ ! -e refuse ] || { rm refuse; echo 'try again later' >&2; exit 1; }");
+    let branch = [new_ref(&place, "refs/heads/conductor/T-1")];
+    let written = store.swap(&base, &saying("T-1", "after"), "record T-1", &branch).unwrap();
+    assert_eq!(written.version, state_head(&place));
+    assert_eq!(words(&store.load().unwrap()).unwrap(), "after");
+}
+
+#[test]
 fn a_shallow_clone_fetches_one_commit_of_the_state_however_long_its_past() {
     let place = Place::new();
     let text = saying("T-1", "newest").to_json();

@@ -43,15 +43,22 @@ impl Publisher {
         }
         let apart = self.push_refs(refs).and_then(|()| self.push_state(state));
         match (apart, lost) {
-            // The push without an answer may have been first, and somebody wrote on top of it.
-            (Err(SwapError::Moved | SwapError::RefRefused { kind: RefFault::Stale, .. }), Some(error)) => {
-                Err(unanswered(state, error))
-            }
-            (apart, _) => {
-                apart?;
+            (Ok(()), _) => {
                 self.is_apart.store(true, Ordering::Relaxed);
                 Ok(())
             }
+            (Err(error), None) => Err(error),
+            (Err(error), Some(lost)) => self.judge_lost(state, error, lost),
+        }
+    }
+
+    /// A push without an answer, and a further one that failed: whatever the second was told, the
+    /// first may have been done, and somebody may have written on top of it.
+    fn judge_lost(&self, state: &RefPush, error: SwapError, lost: GitError) -> Result<(), SwapError> {
+        match self.remote.lookup(&state.name) {
+            Ok(there) if there == state.to => Ok(()),
+            Ok(there) if there == state.expect => Err(error),
+            _ => Err(unanswered(state, lost)),
         }
     }
 

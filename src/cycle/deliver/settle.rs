@@ -4,10 +4,18 @@
 use super::super::ledger::{Change, Decide, Entry, LedgerError};
 use super::super::run::Run;
 use super::super::world::CycleError;
+<<<<<<< HEAD
 use super::parcel::{Parcel, Unwritten};
 use crate::model::{Conclusion, Fault, FaultKind, IssueRecord, Outcome, Refusal, Stage};
+=======
+use super::{Parcel, Unwritten};
+use crate::model::{
+    Claim, Conclusion, Fault, FaultKind, IssueId, IssueRecord, Outcome, Refusal, Stage, State,
+};
+>>>>>>> proof
 use crate::policy::rate_limit;
 use crate::ports::RefUpdate;
+use std::borrow::Cow;
 
 /// What became of a write.
 pub(in crate::cycle) enum Written {
@@ -76,6 +84,7 @@ pub(in crate::cycle) fn write(
     keeps_claim: bool,
 ) -> Written {
     let unwritten = parcel.unwritten.take();
+    let claim = parcel.claim.clone();
     let id = parcel.issue.id.clone();
     let own = run.settings.identity.run_id.clone();
     let contexts = unwritten.as_ref().map(|unwritten| unwritten.contexts.clone()).unwrap_or_default();
@@ -93,7 +102,7 @@ pub(in crate::cycle) fn write(
             };
             let (limit_hit, rules, at) = (unwritten.limit_hit, run.settings.rate_limit, run.now());
             Box::new(move |state| {
-                let mut next = state.conclude(&conclusion)?;
+                let mut next = remembering(state, &conclusion.issue_id, &claim).conclude(&conclusion)?;
                 if let Some(resets_at) = limit_hit {
                     next.rate_limit = rate_limit::after_hit(&next.rate_limit, resets_at, &rules, at);
                 }
@@ -102,7 +111,7 @@ pub(in crate::cycle) fn write(
         }
         None => {
             let record = record.clone();
-            Box::new(move |state| state.advance(&id, &own, &record, keeps_claim))
+            Box::new(move |state| remembering(state, &id, &claim).advance(&id, &own, &record, keeps_claim))
         }
     };
     let step = if keeps_claim { "push" } else { "record" };
@@ -125,6 +134,13 @@ pub(in crate::cycle) fn write(
             Written::No
         }
     }
+}
+
+/// The state, with the claim that a state which knows nothing of the ticket has forgotten: somebody
+/// deleted or replaced it while this run was at work. A claim that others ended left a record.
+fn remembering<'s>(state: &'s State, id: &IssueId, claim: &Claim) -> Cow<'s, State> {
+    let is_forgotten = !state.claims.contains_key(id) && !state.issues.contains_key(id);
+    if is_forgotten { Cow::Owned(state.claim(id, claim.clone())) } else { Cow::Borrowed(state) }
 }
 
 /// `record ENG-42: success, #17`.
