@@ -88,7 +88,6 @@ impl<'w> Living<'w> {
             lease_skew: self.settings.lease_skew,
             now,
             is_alive: &|claim| self.is_anothers(claim) && self.lives(claim),
-            max_wait: self.settings.max_wait(),
             force,
             max_wait: self.settings.longest_wait(),
         };

@@ -19,8 +19,6 @@ pub struct Rules<'a> {
     /// Whether the claim's run still lives, as far as can be known beyond its lease: its process
     /// on this host, its CI run. A run's own claims are no obstacle to it: `false` for those.
     pub is_alive: &'a dyn Fn(&Claim) -> bool,
-    /// A time further away is not waited for.
-    pub max_wait: TimeDelta,
     /// An operator's word: sets aside the ticket's state and labels, backoff and blocks. Never
     /// another run's claim, an open blocker, or a pull request in review.
     pub force: bool,
@@ -224,16 +222,8 @@ fn held_back(record: &IssueRecord, changed: bool, rules: &Rules) -> Option<Skip>
     if !changed && let Some(skip) = blocked(record, rules.limits) {
         return Some(skip);
     }
-<<<<<<< HEAD
     let is_believed = |until: &Time| until.signed_duration_since(rules.now) <= rules.max_wait;
     let until = record.next_attempt_at().filter(|until| *until > rules.now).filter(is_believed)?;
-=======
-    let until = record.next_attempt_at().filter(|until| *until > rules.now)?;
-    // The clock of the run that wrote it may be days ahead.
-    if until.signed_duration_since(rules.now) > rules.max_wait {
-        return None;
-    }
->>>>>>> proof
     let detail = format!("next attempt at {}, after {}", moment(until), times(record.failures(), "failure"));
     Some(Skip::new(SkipReason::Backoff, detail))
 }
@@ -292,7 +282,6 @@ mod tests {
                 tracker: &self.tracker,
                 limits: &limits(),
                 lease_skew: TimeDelta::minutes(5),
-                max_wait: TimeDelta::hours(24),
                 now: at(1000),
                 is_alive: &move |_| alive,
                 force: self.force,

@@ -4,15 +4,10 @@
 use super::super::ledger::{Change, Decide, Entry, LedgerError};
 use super::super::run::Run;
 use super::super::world::CycleError;
-<<<<<<< HEAD
 use super::parcel::{Parcel, Unwritten};
-use crate::model::{Conclusion, Fault, FaultKind, IssueRecord, Outcome, Refusal, Stage};
-=======
-use super::{Parcel, Unwritten};
 use crate::model::{
     Claim, Conclusion, Fault, FaultKind, IssueId, IssueRecord, Outcome, Refusal, Stage, State,
 };
->>>>>>> proof
 use crate::policy::rate_limit;
 use crate::ports::RefUpdate;
 use std::borrow::Cow;
