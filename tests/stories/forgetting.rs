@@ -55,7 +55,7 @@ fn a_merged_change_whose_ticket_nobody_moved_blocks_nobodys_files() {
     repo::commit(&world.origin(), "main", "Modules", &[("src/parse.rs", "1\n")]);
     world.agent(&Script::new().sh("echo $key >> src/parse.rs").commit("Work"));
     let ticket = |key: &str| {
-        world.ticket_file(key, &format!("---\ntitle: Numbers\nstate: Todo\n---\nSee `src/parse.rs`.\n"));
+        world.ticket_file(key, "---\ntitle: Numbers\nstate: Todo\n---\nSee `src/parse.rs`.\n");
     };
     ticket("T-1");
     world.once(&[]).exits(0);

@@ -5,7 +5,6 @@ use crate::support::linear::world::Ticket;
 use crate::support::repo;
 use chrono::{TimeDelta, Utc};
 use serde_json::{Value, json};
-use std::path::PathBuf;
 use std::sync::Once;
 
 const KEY: &str = "ENG-1";
@@ -27,7 +26,7 @@ fn claimed_by_the_dead(world: &World) -> Value {
     json!({"version": 1, "claims": {id_of(world): claim}})
 }
 
-fn write(origin: &PathBuf, state: &Value) {
+fn write(origin: &std::path::Path, state: &Value) {
     repo::commit(origin, "conductor/state", "by another run", &[("state.json", &state.to_string())]);
 }
 
