@@ -39,9 +39,9 @@ fn full() -> Value {
             "ci_attempt": 2}},
         "issues": {
             "1": record("claimed", "running", Value::Null),
-            "2": record("ready", "in_review", delivery.clone()),
-            "3": record("pushed", "in_review", delivery.clone()),
-            "4": record("proposed", "in_review", delivery),
+            "2": record("ready", "running", delivery.clone()),
+            "3": record("pushed", "running", delivery.clone()),
+            "4": record("proposed", "running", delivery),
             "5": record("in_review", "in_review", json!({"head": SHA, "since": time, "files": ["a"], "checks": {"red": 1}})),
             "6": record("rework", "in_review", json!({"reason": "r", "round": 2, "asked_by": "ann"})),
             "7": record("merged", "done", end.clone()),
