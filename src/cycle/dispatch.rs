@@ -6,6 +6,7 @@ use super::deferral;
 use super::intake::access::Seen;
 use super::intake::claim::{self, Bid, Taken};
 use super::intake::select::Selection;
+use super::outages;
 use super::run::Run;
 use super::stop::Stops;
 use super::ticket::{self, Worked};
@@ -15,6 +16,7 @@ use crate::model::{Fault, Issue, IssueId, Owner};
 use crate::policy::{faults, ongoing};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
 use std::sync::{PoisonError, mpsc};
 use std::time::Duration;
 
@@ -145,8 +147,18 @@ fn hold_back(run: &Run<'_>, board: &mut Board) -> bool {
         board.leave(SkipReason::Backoff, &why);
         return false;
     }
+    let refused = outages::refused_branches(&run.ledger.state());
+    if let Some(second) = refused.get(1) {
+        board.leave_for(second);
+        return false;
+    }
     match run.outages.end_of_dispatch() {
-        None => true,
+        // Before the remote took a branch nobody is begun on the strength of one still to be pushed.
+        None => {
+            let is_delivering = board.running.len() > board.slots.len();
+            let is_proved = run.has_pushed.load(Ordering::Relaxed) && refused.is_empty();
+            is_proved || !is_delivering
+        }
         // Until when is known as soon as the one that met the limit is on record.
         Some(fault) if fault.owner == Owner::Provider && !board.running.is_empty() => false,
         Some(fault) => {

@@ -40,7 +40,7 @@ pub use stop::Interrupt;
 pub use world::{CycleError, Fallback, Identity, Ran, Request, Settings, Surroundings, World};
 
 use crate::model::report::{Advanced, CycleStatus, Dispatched, Recovered, Requests, SkipReason, Skipped};
-use crate::model::{CycleReport, Fault, FaultKind, Outcome, Time};
+use crate::model::{CycleReport, Fault, Outcome, Time};
 use crate::policy::faults::{self as table, Exit};
 use intake::{access, poll, select};
 use ledger::{Ledger, WriteLimit};
@@ -184,15 +184,7 @@ fn standing_refusal(run: &Run<'_>) -> Option<Fault> {
     if let Some(fault) = run.outages.end_of_dispatch() {
         return Some(fault);
     }
-    let state = run.ledger.state();
-    let refused: Vec<&Fault> = state
-        .issues
-        .values()
-        .filter(|record| record.stage.delivery().is_some())
-        .filter_map(|record| record.fault.as_ref())
-        .filter(|fault| fault.kind == FaultKind::RemoteRefused)
-        .collect();
-    refused.get(1).map(|fault| (*fault).clone())
+    outages::refused_branches(&run.ledger.state()).get(1).cloned()
 }
 
 fn leave(selection: &select::Selection, fault: &Fault, told: &mut Told) {

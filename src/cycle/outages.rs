@@ -1,7 +1,7 @@
 //! Services that failed in this run: the next step that needs one is not tried against it again, so
 //! that twenty tickets do not wait for the same closed door twenty times.
 
-use crate::model::{Fault, Owner};
+use crate::model::{Fault, FaultKind, Owner, State};
 use crate::policy::faults::{self, Dispatch};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -53,4 +53,11 @@ impl Outages {
     pub fn end_of_dispatch(&self) -> Option<Fault> {
         self.end.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
+
+/// The refusals of accepted branches that stand: one says nothing of the next ticket, two do.
+pub(super) fn refused_branches(state: &State) -> Vec<Fault> {
+    let undelivered = state.issues.values().filter(|record| record.stage.delivery().is_some());
+    let faults = undelivered.filter_map(|record| record.fault.clone());
+    faults.filter(|fault| fault.kind == FaultKind::RemoteRefused).collect()
 }

@@ -14,6 +14,7 @@ use crate::model::{BranchName, Issue, IssueId, Time};
 use crate::ports::TrackerError;
 use crate::workspace::WorkspaceError;
 use std::collections::HashSet;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -42,6 +43,8 @@ pub(super) struct Run<'w> {
     pub removals: Removals,
     /// Tickets of this run whose agents are through: they need no slot.
     pub through: Arc<Mutex<HashSet<IssueId>>>,
+    /// The remote took a branch of this run.
+    pub has_pushed: AtomicBool,
 }
 
 impl<'w> Run<'w> {
@@ -64,6 +67,7 @@ impl<'w> Run<'w> {
             looks: GroupCommit::new(LOOK_PATIENCE),
             removals: GroupCommit::new(REMOVAL_PATIENCE),
             through: Arc::default(),
+            has_pushed: AtomicBool::new(false),
         }
     }
 

@@ -10,6 +10,7 @@ use super::settle::{self, Written};
 use crate::model::progress::News;
 use crate::model::{BranchName, Fault, FaultKind, IssueRecord, PullRequestState, Sha, Stage};
 use crate::ports::RefUpdate;
+use std::sync::atomic::Ordering;
 
 /// How many names are tried when the ticket's branch is somebody else's.
 const MAX_BRANCHES: u32 = 9;
@@ -40,6 +41,7 @@ pub(in crate::cycle) fn push(run: &Run<'_>, parcel: &mut Parcel) -> Result<(), F
         let detail = match settle::write(run, parcel, &record, what, vec![update], true) {
             Written::Yes => {
                 parcel.record = record;
+                run.has_pushed.store(true, Ordering::Relaxed);
                 return Ok(());
             }
             Written::No => return Ok(()),
