@@ -59,7 +59,7 @@ fn each_ticket_says_its_stage_whose_turn_it_is_and_the_next_try() {
         "blocked: a person's turn",
         "`conductor retry T-2`",
         "in review: a reviewer's turn",
-        "pull request #1 ",
+        "pull request #1",
         "budget    used today: 0 of 1.0M tokens, $0.00 of $20.00",
         "partial (agent_exit) in ",
     ] {

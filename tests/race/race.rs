@@ -5,8 +5,9 @@ use crate::support::agent::Script;
 use crate::support::conductor::{Run, Running, World, comes_true};
 use crate::support::github;
 use crate::support::linear::world::Ticket;
+use crate::support::repo;
 use crate::support::server::Damage;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -199,7 +200,7 @@ fn holds(world: &World, size: Size, runs: &[Run]) {
         assert_eq!(own.len(), 1, "{key}: {own:#?}");
         assert_eq!(world.head_of(&own[0].head), Some(own[0].head_sha.clone()), "{key}");
         let (successes, interrupted) = outcomes.get(&key).copied().unwrap_or_default();
-        assert_eq!(successes, 1, "{key}: successes");
+        assert_eq!(successes, 1, "{key}: successes\n{}", story_of(world, &key, runs));
         let agents = starts.get(&key).copied().unwrap_or(0);
         assert!(
             agents >= 1 && agents <= interrupted + 1,
@@ -214,6 +215,19 @@ fn holds(world: &World, size: Size, runs: &[Run]) {
     let idle = world.once(&[]).exits(0);
     assert_eq!(idle.status(), "idle", "{idle}");
     assert!(comes_true(|| world.processes().is_empty()), "still alive: {:#?}", world.processes());
+}
+
+/// Everything that is known of a ticket: its outcomes, the state's commits, what runs said.
+fn story_of(world: &World, key: &str, runs: &[Run]) -> String {
+    let state = world.state();
+    let outcomes = state["outcomes"].as_array().cloned().unwrap_or_default();
+    let own: Vec<&Value> = outcomes.iter().filter(|one| one["issue"] == key).collect();
+    let log = repo::git(&world.origin(), &["log", "--format=%h %cI %s | %b", "conductor/state"]);
+    let is_named =
+        |line: &&str| line.split(|c: char| !c.is_alphanumeric() && c != '-').any(|word| word == key);
+    let commits: Vec<&str> = log.lines().filter(is_named).collect();
+    let said: Vec<&str> = runs.iter().flat_map(|run| run.stderr.lines()).filter(is_named).collect();
+    format!("{own:#?}\n{commits:#?}\n{said:#?}")
 }
 
 /// What killed programs had in the temporary folder nobody can remove but the system.
