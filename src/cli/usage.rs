@@ -9,7 +9,7 @@ use super::wire::Surrounding;
 use crate::adapters::agent::claude::sessions::{folder_name, scan};
 use crate::adapters::clock::SystemClock;
 use crate::model::spending::SessionUse;
-use crate::policy::spending;
+use crate::policy::{rate_limit, spending};
 use crate::ports::Clock;
 use crate::report::usage as report;
 use std::path::Path;
@@ -25,7 +25,7 @@ pub(super) fn run(global: &GlobalArgs, args: &UsageArgs) -> Result<ExitCode, Fai
         scanned: args
             .scan
             .then(|| spending::of_sessions(&sessions(&surrounding, &config.workspace.root), now)),
-        rate_limit: state.rate_limit,
+        rate_limit: rate_limit::believed(&state.rate_limit, now, config.rate_limit.max_wait),
     };
     let mut out = terminal::stdout(global);
     // A reader that is gone is not told.

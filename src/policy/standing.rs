@@ -48,7 +48,7 @@ pub fn standing(state: &State, view: &View<'_>) -> Standing {
         updated_at: state.updated_at,
         updated_by: state.updated_by.clone(),
         deferred: deferred(state, view, now),
-        rate_limit: state.rate_limit.clone(),
+        rate_limit: rate_limit::believed(&state.rate_limit, now, view.rate_limit.max_wait),
         budget: used(state, &view.budget, now),
         ended: state.issues.len() - tickets.len(),
         tickets,
