@@ -76,7 +76,8 @@ pub(super) trait Reader: Send {
     fn ended(&mut self, _ending: &Ending, _events: &mut Events) {}
 }
 
-fn is_session(id: &str) -> bool {
+/// Whether it may be one: never an option, never a path.
+pub(super) fn is_session(id: &str) -> bool {
     id.starts_with(|c: char| c.is_ascii_alphanumeric())
         && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
 }
