@@ -341,6 +341,14 @@ fn agent(
     }
 }
 
+/// The forge by itself, for commands that only read, and what it says of this machine's clock.
+pub(super) fn open_forge(config: &Config) -> Result<(Box<dyn Forge>, Arc<ServerTime>), Failure> {
+    let (_, remote) = open(config)?;
+    let mut clients = Clients::default();
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    Ok((forge(config, &remote, &clock, &mut clients)?, clients.time))
+}
+
 /// The state's store by itself, for commands that only read.
 pub(super) fn open_store(config: &Config) -> Result<Box<dyn StateStore>, Failure> {
     let (repository, remote) = open(config)?;
