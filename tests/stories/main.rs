@@ -34,8 +34,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 mod clocks;
+mod continuing;
+mod ending;
 mod forgetting;
 mod late;
+mod limits;
+mod lost;
 mod saved;
+mod stopping;
 #[path = "../cycle/support/mod.rs"]
 mod support;
