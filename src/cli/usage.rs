@@ -4,6 +4,7 @@
 use super::args::{GlobalArgs, OutputFormat, UsageArgs};
 use super::failure::Failure;
 use super::look;
+use super::show::printed;
 use super::terminal;
 use super::wire::Surrounding;
 use crate::adapters::agent::claude::sessions::{folder_name, scan};
@@ -12,6 +13,7 @@ use crate::model::spending::SessionUse;
 use crate::policy::{rate_limit, spending};
 use crate::ports::Clock;
 use crate::report::usage as report;
+use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -28,11 +30,11 @@ pub(super) fn run(global: &GlobalArgs, args: &UsageArgs) -> Result<ExitCode, Fai
         rate_limit: rate_limit::believed(&state.rate_limit, now, config.rate_limit.max_wait),
     };
     let mut out = terminal::stdout(global);
-    // A reader that is gone is not told.
-    drop(match global.output {
+    let written = match global.output {
         OutputFormat::Json => report::document(&used, &mut out),
         OutputFormat::Human => report::render(&used, now, &mut out),
-    });
+    };
+    printed(written.and_then(|()| out.flush()))?;
     Ok(ExitCode::SUCCESS)
 }
 

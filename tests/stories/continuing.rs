@@ -66,7 +66,7 @@ if [ -e "$world/facts/forgets" ] && [ $usd = 2 ]; then echo 'No conversation fou
 mkdir -p "$HOME/.claude/projects/a-b"; : > "$HOME/.claude/projects/a-b/$id.jsonl"
 printf '{"type":"system","subtype":"init","session_id":"%s","model":"m"}\n' "$id"
 printf '{"type":"assistant","message":{"id":"a","model":"m","content":[{"type":"text","text":"On it."}]}}\n'
-result() { printf '{"type":"result","subtype":"%s","is_error":%s,"result":"%s","num_turns":1,"session_id":"%s","total_cost_usd":%s,"usage":{"input_tokens":1,"output_tokens":1}}\n' "$1" "$2" "$3" "$id" "$usd"; }
+result() { printf '{"type":"result","subtype":"%s","is_error":%s,"result":"%s","num_turns":1,"session_id":"%s","total_cost_usd":%s,"usage":{"input_tokens":5,"output_tokens":5},"modelUsage":{"m":{"inputTokens":%s,"outputTokens":%s}}}\n' "$1" "$2" "$3" "$id" "$usd" $((5*usd)) $((5*usd)); }
 fails() { result error_during_execution true boom; exit 1; }
 works() { echo "$CONDUCTOR_ATTEMPT" >> work.txt; git add -A; git commit -qm Work; result success false done; }
 "#;
@@ -121,6 +121,8 @@ fn an_agent_goes_on_with_its_session_in_the_same_cycle_and_in_the_next() {
         assert!(!prompt(&world, 1).contains(KNOWN) && prompt(&world, 2).starts_with(KNOWN));
         // The session tells its whole cost; each attempt is charged its own.
         assert_eq!(costs(&world), [json!(1.0), json!(1.0)], "{run}");
+        let tokens = |number: usize| world.state()["outcomes"][number]["tokens_used"].clone();
+        assert_eq!([tokens(0), tokens(1)], [json!(10), json!(10)], "{run}");
         assert_eq!(world.state()["outcomes"][1]["session"], Value::Null, "what stands is not gone on with");
         forget_sessions(&world);
     }

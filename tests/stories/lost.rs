@@ -4,29 +4,31 @@ use crate::support::agent::Script;
 use crate::support::conductor::World;
 use crate::support::repo;
 use serde_json::json;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The first push that changes this ref is carried out, and its answer never comes.
-fn loses_the_answer_about(name: &str) -> World {
+fn loses_the_answer_about(name: &str) -> (World, Arc<AtomicBool>) {
     let world = World::with_github();
     world.ticket("T-1");
-    let (origin, name, before) = (world.origin(), name.to_owned(), std::sync::Once::new());
+    let (name, lost) = (name.to_owned(), Arc::new(AtomicBool::new(false)));
+    let noted = Arc::clone(&lost);
     world.github().server().lose_answers(1, move |request| {
-        let mut is_it = false;
-        let names = String::from_utf8_lossy(&request.body).contains(&name);
-        if request.path().ends_with("git-receive-pack") && names && origin.exists() {
-            before.call_once(|| is_it = true);
-        }
+        let names = || String::from_utf8_lossy(&request.body).contains(&name);
+        let is_it = request.method == "POST" && request.path().ends_with("git-receive-pack") && names();
+        noted.fetch_or(is_it, Ordering::Relaxed);
         is_it
     });
-    world
+    (world, lost)
 }
 
 #[test]
 fn a_push_whose_answer_is_lost_is_found_on_the_remote_and_no_second_agent_runs() {
     for name in ["refs/heads/conductor/state", "refs/heads/conductor/T-1"] {
-        let world = loses_the_answer_about(name);
+        let (world, lost) = loses_the_answer_about(name);
         world.agent(&Script::works());
         let run = world.once(&[]);
+        assert!(lost.load(Ordering::Relaxed), "{name}: {run}");
         for _ in 0..2 {
             world.once(&[]).exits(0);
         }
