@@ -24,3 +24,13 @@ impl Session {
         Self { agent: agent.into(), id: id.into(), usage: RecordedUsage::default(), extra: BTreeMap::new() }
     }
 }
+
+/// Characters of an id; what is longer is none.
+const MOST: usize = 200;
+
+/// Whether a text may be a session's id: never an option, never a path.
+pub fn is_id(text: &str) -> bool {
+    text.len() <= MOST
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+}

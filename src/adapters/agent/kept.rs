@@ -1,6 +1,6 @@
 //! Where agents keep the sessions they can go on with: whether one is still on this machine.
 
-use super::session::is_session;
+use crate::model::session::is_id;
 use std::path::{Path, PathBuf};
 
 /// The folder named by a variable of the agent's environment, else one below its home.
@@ -14,7 +14,7 @@ pub(super) fn folder(env: &[(String, String)], variable: &str, below_home: &str)
 /// Whether a file that ends so is in `root`, that many folders deep. What is no session's id is
 /// looked for nowhere.
 pub(super) fn has_file(root: &Path, depth: u32, session: &str, ending: &str) -> bool {
-    is_session(session) && is_in(root, depth, &format!("{session}{ending}"))
+    is_id(session) && is_in(root, depth, &format!("{session}{ending}"))
 }
 
 fn is_in(folder: &Path, depth: u32, end: &str) -> bool {

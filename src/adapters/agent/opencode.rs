@@ -11,6 +11,7 @@ use super::Events;
 use super::kept;
 use super::probe;
 use super::session::{self, Reader};
+use crate::model::session::is_id;
 use crate::ports::{Agent, AgentError, AgentSession, Assignment};
 use crate::system::process::{Spec, Supervisor};
 use std::path::PathBuf;
@@ -89,7 +90,7 @@ impl Agent for Opencode {
     fn has_session(&self, session: &str, env: &[(String, String)]) -> bool {
         let Some(data) = kept::folder(env, "XDG_DATA_HOME", ".local/share") else { return false };
         let data = data.join("opencode");
-        let in_database = session::is_session(session) && data.join("opencode.db").is_file();
+        let in_database = is_id(session) && data.join("opencode.db").is_file();
         in_database || kept::has_file(&data.join("storage/session"), 1, session, ".json")
     }
 

@@ -64,7 +64,10 @@ pub(in crate::cycle) fn run_agent(
         stop: &|| stops.reason(&job.issue().id),
     };
     let mut ended = attend(session.as_mut(), before, &bounds, &mut |event, so_far| {
-        if let AgentEvent::Session { id: Some(id), .. } = event {
+        if let AgentEvent::Session { id: Some(id), .. } = event
+            && turn.agent.can_resume()
+            && resume::may_be_kept(run, id)
+        {
             run.status.try_to(|| resume::note(&job.dir, turn.agent.name(), id));
         }
         trace.see(event);

@@ -87,7 +87,8 @@ pub(in crate::cycle) fn attempt(
     let took = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
     let can_resume = plan.worker.agent.can_resume();
     let mut attempted = concluded(run, number, turned, took, assignment);
-    attempted.attempt.session = attempted.attempt.session.take().filter(|_| can_resume);
+    let keeps = |session: &Session| can_resume && resume::may_be_kept(run, &session.id);
+    attempted.attempt.session = attempted.attempt.session.take().filter(keeps);
     attempted
 }
 

@@ -5,6 +5,7 @@
 use super::super::run::Run;
 use super::attempted::Attempted;
 use super::job::Job;
+use crate::model::session::is_id;
 use crate::model::{Failure, Outcome, Session};
 use crate::ports::{Agent, Resume};
 use std::io;
@@ -33,7 +34,7 @@ pub(in crate::cycle) fn session(
         session.agent,
         if is_there { "resumed" } else { "gone" }
     );
-    is_there.then(|| Resume { session: session.id, usage: session.usage.known })
+    is_there.then_some(Resume { session: session.id, usage: session.usage.known })
 }
 
 /// The agent's newest session of this ticket. What a guard refused, and what had ended well, is not
@@ -51,6 +52,11 @@ fn latest(run: &Run<'_>, job: &Job<'_>, agent: &str, earlier: &[Attempted]) -> O
         })
         .find_map(|(_, _, session)| session.as_ref().filter(|session| session.agent == agent))
         .cloned()
+}
+
+/// Whether a told id may be kept: it is the agent's word like any other, and goes into the state.
+pub(in crate::cycle) fn may_be_kept(run: &Run<'_>, id: &str) -> bool {
+    is_id(id) && run.redact(id) == id
 }
 
 /// Notes a session in the ticket's folder of this run.
