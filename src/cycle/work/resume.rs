@@ -8,7 +8,7 @@ use super::job::Job;
 use crate::model::session::is_id;
 use crate::model::{Failure, Outcome, Session};
 use crate::ports::{Agent, Resume};
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
 
 const NAME: &str = "session.json";
@@ -61,7 +61,11 @@ pub(in crate::cycle) fn may_be_kept(run: &Run<'_>, id: &str) -> bool {
 
 /// Notes a session in the ticket's folder of this run.
 pub(in crate::cycle) fn note(dir: &Path, agent: &str, id: &str) -> io::Result<()> {
-    std::fs::write(dir.join(NAME), serde_json::to_vec(&Session::new(agent, id))?)
+    // Renamed into place: a run that is killed leaves all of it or nothing.
+    let mut file = tempfile::Builder::new().prefix(".session-").tempfile_in(dir)?;
+    file.write_all(&serde_json::to_vec(&Session::new(agent, id))?)?;
+    file.persist(dir.join(NAME))?;
+    Ok(())
 }
 
 /// What a run that is gone had noted; `None` when there is nothing that can be read.

@@ -2,9 +2,11 @@
 //! AM`, `try again in 3 hours`, `regain access on 2026-12-01`. Times of day are those of the machine
 //! the agent runs on, which is this one. What is not understood is no time.
 
+use crate::adapters::clock::SystemClock;
 use crate::model::Time;
+use crate::ports::Clock;
 use crate::system::host;
-use chrono::{DateTime, Datelike, Days, Local, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc, Weekday};
+use chrono::{DateTime, Datelike, Days, Local, NaiveDate, NaiveTime, TimeDelta, TimeZone, Weekday};
 
 /// A time of day that has passed by less is the one that is meant: messages leave the seconds out.
 const JUST_PASSED: TimeDelta = TimeDelta::minutes(5);
@@ -15,9 +17,10 @@ const MARKS: &[&str] = &["resets ", "reset at ", "reset on ", "try again ", "reg
 pub(super) fn told(text: &str) -> Option<Time> {
     let text = text.to_lowercase();
     let rest = MARKS.iter().find_map(|mark| text.split_once(mark)).map(|(_, rest)| rest)?;
+    let now = SystemClock::new().now();
     match zone(rest) {
-        Zone::Utc => when(rest, Utc::now()),
-        Zone::Here => when(rest, Local::now()),
+        Zone::Utc => when(rest, now),
+        Zone::Here => when(rest, now.with_timezone(&Local)),
         Zone::Elsewhere => None,
     }
 }
@@ -198,7 +201,7 @@ fn time_of_day(word: &str, half: Option<&str>) -> Option<NaiveTime> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chrono::FixedOffset;
+    use chrono::{FixedOffset, Utc};
 
     /// A Sunday, ten in the morning, in a zone an hour ahead of UTC.
     fn at(text: &str) -> Option<String> {
