@@ -29,6 +29,11 @@ pub trait Agent: Send + Sync {
         false
     }
 
+    /// Whether the agent, in that environment, still has the session of an attempt that is over.
+    fn has_session(&self, _session: &str, _env: &[(String, String)]) -> bool {
+        false
+    }
+
     /// Whether it is there and starts, looked at before anything is claimed; its version, where it
     /// tells one. Spends nothing.
     fn probe(&self) -> Result<Option<String>, AgentError> {

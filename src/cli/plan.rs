@@ -3,11 +3,13 @@
 use super::args::{GlobalArgs, OnceArgs, OutputFormat, PlanArgs, PlanFormat};
 use super::failure::Failure;
 use super::once::load;
+use super::show::printed;
 use super::terminal;
 use super::wire::{Surrounding, wire};
 use crate::cycle::{self, Request};
 use crate::report::plan;
 use crate::system::redact::Redactor;
+use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -29,7 +31,6 @@ pub(super) fn run(global: &GlobalArgs, args: &PlanArgs) -> Result<ExitCode, Fail
         PlanFormat::Json => plan::render_json(&planned, out),
         PlanFormat::Matrix => plan::render_matrix(&planned, out),
     };
-    // A reader that is gone is no fault of the plan.
-    drop(written);
+    printed(written.and_then(|()| out.flush()))?;
     Ok(ExitCode::SUCCESS)
 }

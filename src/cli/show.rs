@@ -28,7 +28,13 @@ pub(super) fn show<T: Serialize>(
         out.write_all(Redactor::new(secrets).redact(&text).as_bytes())?;
         out.flush()
     });
-    match shown {
+    printed(shown)
+}
+
+/// What became of printing a result: a reader that is gone has seen enough, anything else that keeps
+/// it from being written is a fault.
+pub(super) fn printed(written: io::Result<()>) -> Result<(), Failure> {
+    match written {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Failure::new(FAULT, format!("standard output cannot be written: {error}")))
         }

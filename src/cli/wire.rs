@@ -25,7 +25,7 @@ use crate::policy::environment::{CLAUDE_LOGIN, CODEX_LOGIN, OPENCODE_LOGIN, cred
 use crate::ports::{Agent, Clock, Forge, StateStore, Tracker};
 use crate::system::git::{Credential, GitError, GitErrorKind, GitStop, Remote, Repository, remote_url};
 use crate::system::host;
-use crate::system::http::{HttpClient, HttpOptions, is_loopback, same_host};
+use crate::system::http::{HttpClient, HttpOptions, ServerTime, is_loopback, same_host};
 use crate::system::process::{Sandbox, Supervisor};
 use crate::system::redact::Redactor;
 use crate::workspace::{Workspaces, default_root};
@@ -76,11 +76,12 @@ pub(super) fn wire(
     surrounding: &Surrounding,
     progress: Box<dyn Fn(Progress) + Send + Sync>,
 ) -> Result<Wired, Failure> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let mut clients = Clients::default();
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::corrected_by(Arc::clone(&clients.time)));
     let (repository, remote) = open(config)?;
+    repository.stop().outlive(&surrounding.exe);
     let sandbox = sandbox(config, surrounding, &repository)?;
     let is_walled = sandbox.is_some();
-    let mut clients = Vec::new();
     let tracker = tracker(config, &mut clients);
     let forge = forge(config, &remote, &clock, &mut clients)?;
     let workspaces = Workspaces::new(
@@ -120,7 +121,7 @@ pub(super) fn wire(
         sandbox: if is_walled { "bubblewrap" } else { "none" },
         remote_name: parse_remote(remote.url()).map(|found| format!("{}/{}", found.owner, found.name)),
     };
-    Ok(Wired { world, settings, clients, git: repository.stop().clone() })
+    Ok(Wired { world, settings, clients: clients.all, git: repository.stop().clone() })
 }
 
 /// Everything that must not be shown: what Conductor holds itself, and what the environment holds
@@ -220,7 +221,7 @@ fn authorised(config: &Config, remote: Remote) -> Result<Remote, Failure> {
     })
 }
 
-fn tracker(config: &Config, clients: &mut Vec<Arc<HttpClient>>) -> Box<dyn Tracker> {
+fn tracker(config: &Config, clients: &mut Clients) -> Box<dyn Tracker> {
     let rules = config.tracker.rules.clone();
     match &config.tracker.kind {
         TrackerKind::Linear { team, project, api_key, endpoint } => Box::new(Linear::new(LinearOptions {
@@ -239,7 +240,7 @@ fn forge(
     config: &Config,
     remote: &Remote,
     clock: &Arc<dyn Clock>,
-    clients: &mut Vec<Arc<HttpClient>>,
+    clients: &mut Clients,
 ) -> Result<Box<dyn Forge>, Failure> {
     let (repository, api_url, token) = match &config.forge {
         ForgeKind::Local { path } => return Ok(Box::new(LocalForge::new(path, Arc::clone(clock)))),
@@ -266,10 +267,18 @@ fn forge(
     })))
 }
 
+/// The connections to all services, and what these say of this machine's clock.
+#[derive(Default)]
+struct Clients {
+    all: Vec<Arc<HttpClient>>,
+    time: Arc<ServerTime>,
+}
+
 /// A client of its own for each adapter: its count of requests is the adapter's.
-fn client(clients: &mut Vec<Arc<HttpClient>>) -> Arc<HttpClient> {
-    let client = Arc::new(HttpClient::new(HttpOptions::default()));
-    clients.push(Arc::clone(&client));
+fn client(clients: &mut Clients) -> Arc<HttpClient> {
+    let options = HttpOptions { server_time: Arc::clone(&clients.time), ..HttpOptions::default() };
+    let client = Arc::new(HttpClient::new(options));
+    clients.all.push(Arc::clone(&client));
     client
 }
 
@@ -330,6 +339,14 @@ fn agent(
             path: surrounding.variable("PATH").map(OsString::from),
         })),
     }
+}
+
+/// The forge by itself, for commands that only read, and what it says of this machine's clock.
+pub(super) fn open_forge(config: &Config) -> Result<(Box<dyn Forge>, Arc<ServerTime>), Failure> {
+    let (_, remote) = open(config)?;
+    let mut clients = Clients::default();
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    Ok((forge(config, &remote, &clock, &mut clients)?, clients.time))
 }
 
 /// The state's store by itself, for commands that only read.

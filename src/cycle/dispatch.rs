@@ -13,7 +13,7 @@ use super::ticket::{self, Worked};
 use super::world::{CycleError, Request};
 use crate::model::report::{Dispatched, SkipReason, Skipped};
 use crate::model::{Fault, Issue, IssueId, Owner};
-use crate::policy::{faults, ongoing};
+use crate::policy::{faults, ongoing, rate_limit};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
@@ -212,7 +212,8 @@ impl Board {
 fn open_status(run: &Run<'_>, queued: usize, at_once: usize) {
     let state = run.ledger.state();
     let live = state.claims.values().map(|claim| claim.run_id.as_str().to_owned()).collect();
-    run.status.open(queued, at_once, state.rate_limit.clone(), &live);
+    let limit = rate_limit::believed(&state.rate_limit, run.now(), run.settings.rate_limit.max_wait);
+    run.status.open(queued, at_once, limit, &live);
 }
 
 /// One query for all running tickets. That it fails is no reason to stop anybody.

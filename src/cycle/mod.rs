@@ -112,10 +112,20 @@ impl Told {
     }
 }
 
-/// Records nobody can read are named in every run until a person has seen to them.
+/// Damaged records that are named one by one in a run.
+const NAMED_DAMAGE: usize = 5;
+
+/// Records nobody can read are told in every run until a person has seen to them: the first few by
+/// name, the others by their number.
 fn name_damage(run: &Run<'_>) {
-    for damaged in &run.ledger.state().damaged {
+    let state = run.ledger.state();
+    for damaged in state.damaged.iter().take(NAMED_DAMAGE) {
         tracing::warn!("state: {}; see `conductor state verify`", run.redact(&damaged.sentence()));
+    }
+    match state.damaged.len().saturating_sub(NAMED_DAMAGE) {
+        0 => {}
+        1 => tracing::warn!("state: 1 more record cannot be read; see `conductor state verify`"),
+        more => tracing::warn!("state: {more} more records cannot be read; see `conductor state verify`"),
     }
 }
 

@@ -39,6 +39,10 @@ pub struct Brief<'a> {
     pub boundary: &'a str,
 }
 
+/// What a prompt begins with in a session that knows the attempt before.
+pub const RESUMED: &str = "You are going on with the session of the attempt before, which ended early. What \
+     follows is the task once more, with what is there now.\n\n";
+
 pub fn render(brief: &Brief) -> String {
     let mut prompt = rule(brief);
     prompt.push_str(&fenced("ticket", &ticket(brief.issue), brief.boundary));

@@ -56,6 +56,16 @@ pub fn deferred_until(limit: &RateLimit, now: Time, max_wait: Duration) -> Optio
     (believed > now).then_some(believed)
 }
 
+/// The same with its end as far as it is believed: what is shown is what is waited for.
+pub fn believed(limit: &RateLimit, now: Time, max_wait: Duration) -> RateLimit {
+    RateLimit { backoff_until: deferred_until(limit, now, max_wait), ..limit.clone() }
+}
+
+/// A reset that was told just now, as far as it is believed.
+pub fn believed_reset(told: Time, now: Time, max_wait: Duration) -> Option<Time> {
+    Some(told.min(plus(now, max_wait))).filter(|until| *until > now)
+}
+
 fn plus(at: Time, wait: Duration) -> Time {
     TimeDelta::from_std(wait).ok().and_then(|wait| at.checked_add_signed(wait)).unwrap_or(Time::MAX_UTC)
 }

@@ -108,7 +108,7 @@ pub fn interrupted(record: &IssueRecord, limits: &Limits) -> IssueRecord {
     next.interruptions = record.interruptions.saturating_add(1);
     next.fault = None;
     next.stage = if next.interruptions > limits.max_interruptions {
-        Stage::blocked(format!("interrupted {} times", next.interruptions))
+        Stage::blocked(format!("interrupted {}", times(next.interruptions)))
     } else {
         Stage::waiting(None, "it was interrupted")
     };
@@ -164,9 +164,10 @@ fn failed(
     let blocked = if fault.kind == FaultKind::Budget {
         Some("budget.usd_per_issue is used up".to_owned())
     } else if failures >= limits.max_failures {
-        Some(format!("failed {failures} times"))
+        Some(format!("failed {}", times(failures)))
     } else if in_phase >= 2 && fault.kind != FaultKind::HookFailed && !is_on_its_way(attempt) {
-        Some(format!("failed {in_phase} times while {}, likely a structural problem", attempt.phase.word()))
+        let phase = attempt.phase.word();
+        Some(format!("failed {} while {phase}, likely a structural problem", times(in_phase)))
     } else {
         None
     };
@@ -180,6 +181,11 @@ fn failed(
     };
     next.fault = Some(fault.not_before(next.next_attempt_at()));
     next
+}
+
+/// So often, in words that agree with the number.
+pub(super) fn times(count: u32) -> String {
+    format!("{count} time{}", if count == 1 { "" } else { "s" })
 }
 
 /// It ran out of time with work to show, and the next attempt goes on from there.

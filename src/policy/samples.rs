@@ -94,6 +94,7 @@ pub fn attempt(outcome: Outcome, failure: Option<Failure>, tail: &str) -> Attemp
         model: None,
         gates: Vec::new(),
         error_tail: Some(tail.to_owned()).filter(|tail| !tail.is_empty()),
+        session: None,
     }
 }
 
@@ -119,6 +120,7 @@ pub fn outcome(attempt: u32, outcome: Outcome, failure: Option<Failure>, tail: &
         pull_request: None,
         gates: Vec::new(),
         error_tail: Some(tail.to_owned()).filter(|tail| !tail.is_empty()),
+        session: None,
         extra: BTreeMap::new(),
     }
 }

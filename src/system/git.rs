@@ -26,6 +26,7 @@ mod stale_locks;
 mod stop;
 mod trash;
 mod unfinished;
+mod watcher;
 mod words;
 mod worktree;
 
@@ -36,6 +37,7 @@ pub use objects::{ChangedFile, CommitAuthor, CommitInfo, Entry, Object, Patches,
 pub use remote::{Credential, FetchSpec, RefPush, RefResult, Remote, remote_url};
 pub use stop::GitStop;
 pub use trash::{delete as delete_folder, place_for as trash_for, sweep as sweep_trash};
+pub use watcher::{WATCH, watch_main};
 pub use words::HostWords;
 pub use worktree::{Registered, Worktree, WorktreeStatus};
 

@@ -288,6 +288,7 @@ fn sample_outcome(is_rich: bool) -> OutcomeRecord {
         pull_request: None,
         gates: vec![GateResult::new("test", false, 1)],
         error_tail: Some(SAMPLE_TEXTS[1].to_owned()),
+        session: None,
         extra: BTreeMap::new(),
     }
 }

@@ -17,7 +17,7 @@ pub(super) const REMOTE_TIMEOUT: Duration = Duration::from_secs(600);
 /// Between two looks at whether a call in flight must end.
 const LOOK: Duration = Duration::from_millis(40);
 /// Between SIGTERM, on which git removes its lock files, and SIGKILL.
-const GRACE: Duration = Duration::from_secs(1);
+pub(super) const GRACE: Duration = Duration::from_secs(1);
 
 /// Variables that would point our own calls somewhere else, or make them ask.
 const CLEARED: &[&str] = &[
@@ -151,6 +151,7 @@ impl Call {
             .expression(stdout, input)
             .start()
             .map_err(|error| self.fails(GitErrorKind::NoGit, error.to_string()))?;
+        let _watched = self.stop.watched(running.pids());
         let failed = |error: std::io::Error| self.fails(GitErrorKind::Failed, error.to_string());
         let kind = loop {
             let left = limit.saturating_sub(begun.elapsed());
@@ -270,7 +271,7 @@ fn in_path(name: &str) -> Option<PathBuf> {
 }
 
 #[derive(Clone, Copy)]
-enum Ending {
+pub(super) enum Ending {
     Ask,
     Kill,
 }
@@ -287,19 +288,26 @@ fn own_group(_: &mut std::process::Command) {}
 
 #[cfg(unix)]
 fn signal_groups(running: &duct::Handle, ending: Ending) {
+    running.pids().into_iter().for_each(|pid| signal_group(pid, ending));
+}
+
+/// The same for the group of one process.
+#[cfg(unix)]
+pub(super) fn signal_group(leader: u32, ending: Ending) {
     use rustix::process::{Pid, Signal, kill_process, kill_process_group};
     let signal = match ending {
         Ending::Ask => Signal::TERM,
         Ending::Kill => Signal::KILL,
     };
-    for pid in running.pids() {
-        let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { continue };
-        // Gone already is as good; what has no group of its own yet is alone, and was only asked.
-        if kill_process_group(pid, signal).is_err() && matches!(ending, Ending::Ask) {
-            let _ = kill_process(pid, signal);
-        }
+    let Some(pid) = i32::try_from(leader).ok().and_then(Pid::from_raw) else { return };
+    // Gone already is as good; what has no group of its own yet is alone, and was only asked.
+    if kill_process_group(pid, signal).is_err() && matches!(ending, Ending::Ask) {
+        let _ = kill_process(pid, signal);
     }
 }
+
+#[cfg(not(unix))]
+pub(super) fn signal_group(_: u32, _: Ending) {}
 
 #[cfg(not(unix))]
 fn signal_groups(running: &duct::Handle, ending: Ending) {
