@@ -285,6 +285,8 @@ fn full_report() -> CycleReport {
             warnings: Vec::new(),
         }],
         skipped: vec![Skipped { issue: String::new(), reason: SkipReason::Done, detail: String::new() }],
+        kept_out: Vec::new(),
+        kept_out_partial: false,
         advanced: vec![Advanced { issue: String::new(), from: StageName::Pushed, to: StageName::InReview }],
         standing: Vec::new(),
         sandbox: "none",

@@ -109,7 +109,7 @@ impl Stage<'_> {
         if self.global.output == OutputFormat::Human {
             let mut out = terminal::stdout(self.global);
             // A reader that is gone is no fault of the cycle.
-            drop(human::render(&ran.report, terminal::width(), &mut out));
+            drop(human::render(&ran.report, human::Skips::Counted, terminal::width(), &mut out));
         }
         if let Some(trouble) = &ran.trouble {
             terminal::say_error(self.global, &trouble.to_string());

@@ -7,7 +7,7 @@ use conductor::model::report::{CycleReport, CycleStatus, SkipReason};
 use conductor::report::human;
 
 fn plain(report: &CycleReport, width: Option<usize>) -> String {
-    strip_str(&rendered(|out| human::render(report, width, out))).to_string()
+    strip_str(&rendered(|out| human::render(report, human::Skips::Counted, width, out))).to_string()
 }
 
 #[test]
@@ -56,12 +56,17 @@ fn a_column_with_nothing_in_it_is_left_out() {
 #[test]
 fn outcomes_are_coloured_and_a_plain_sink_takes_the_colour_out() {
     let report = ordinary();
-    let coloured = rendered(|out| human::render(&report, None, out));
+    let coloured = rendered(|out| human::render(&report, human::Skips::Counted, None, out));
     assert!(coloured.contains("\u{1b}[32msuccess\u{1b}[0m  ENG-42"), "{coloured}");
     assert!(coloured.contains("\u{1b}[31mfailure\u{1b}[0m  ENG-43"), "{coloured}");
     let mut stripped = Vec::new();
-    human::render(&report, None, &mut anstream::StripStream::new(&mut stripped as &mut dyn std::io::Write))
-        .unwrap();
+    human::render(
+        &report,
+        human::Skips::Counted,
+        None,
+        &mut anstream::StripStream::new(&mut stripped as &mut dyn std::io::Write),
+    )
+    .unwrap();
     assert_eq!(String::from_utf8(stripped).unwrap(), plain(&report, None));
 }
 
@@ -121,7 +126,7 @@ fn a_title_is_cut_to_the_terminal_and_a_row_stays_one_line() {
 
 #[test]
 fn hostile_text_stays_on_its_line_and_commands_nothing() {
-    let text = rendered(|out| human::render(&hostile(), Some(120), out));
+    let text = rendered(|out| human::render(&hostile(), human::Skips::Counted, Some(120), out));
     let plain = strip_str(&text).to_string();
     assert!(HOSTILE.contains('\u{1b}') && plain.chars().all(|c| c == '\n' || !c.is_control()), "{plain}");
     assert!(!plain.contains(['\u{202e}', '\u{2066}']), "{plain}");

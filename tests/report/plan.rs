@@ -40,11 +40,18 @@ fn planned(issue: &str, title: &str) -> PlannedIssue {
 }
 
 fn of(candidates: Vec<PlannedIssue>) -> Plan {
-    Plan { schema: 1, deferred_until: None, deferred_because: None, candidates }
+    Plan {
+        schema: 1,
+        deferred_until: None,
+        deferred_because: None,
+        candidates,
+        kept_out: Vec::new(),
+        kept_out_partial: false,
+    }
 }
 
 fn plain(plan: &Plan) -> String {
-    strip_str(&rendered(|out| plan::render(plan, out))).to_string()
+    strip_str(&rendered(|out| plan::render(plan, false, out))).to_string()
 }
 
 #[test]

@@ -5,10 +5,12 @@
 //! now, what is remembered of it, what the ticket itself says, and why it has to wait.
 
 mod claims;
+mod kept_out;
 mod record;
 mod ticket;
 
-pub use claims::lease_is_over;
+pub use claims::{lease_is_over, running};
+pub use kept_out::kept_out;
 pub use ticket::is_open;
 
 use crate::model::report::SkipReason;
@@ -65,6 +67,7 @@ pub fn assess(issue: &Issue, state: &State, rules: &Rules) -> Verdict {
         .or_else(|| record::damaged(issue, state))
         .or_else(|| ticket::archived(issue))
         .or_else(|| record.and_then(|record| record::finished(issue, record, changed, rules.tracker)))
+        .or_else(|| ticket::elsewhere(issue))
         .or_else(|| forced_aside(ticket::in_another_state(issue, rules)))
         .or_else(|| forced_aside(ticket::labelled(issue, rules.tracker)))
         .or_else(|| ticket::assigned(issue, &rules.tracker.assignee))

@@ -5,6 +5,7 @@ use super::{Rules, Skip, moment};
 use crate::model::damaged::Place;
 use crate::model::report::SkipReason;
 use crate::model::settings::{Limits, TrackerRules};
+use crate::model::text::counted;
 use crate::model::{Issue, IssueRecord, IssueStatus, RecordedPullRequest, Stage, State, Time};
 
 /// What is remembered of the ticket cannot be read: nobody knows what was done already.
@@ -84,7 +85,11 @@ pub(super) fn held_back(record: &IssueRecord, changed: bool, rules: &Rules) -> O
     }
     let is_believed = |until: &Time| until.signed_duration_since(rules.now) <= rules.max_wait;
     let until = record.next_attempt_at().filter(|until| *until > rules.now).filter(is_believed)?;
-    let detail = format!("next attempt at {}, after {}", moment(until), times(record.failures(), "failure"));
+    let detail = format!(
+        "next attempt at {}, after {}",
+        moment(until),
+        counted(record.failures() as usize, "failure")
+    );
     Some(Skip::new(SkipReason::Backoff, detail))
 }
 
@@ -92,20 +97,17 @@ fn blocked(record: &IssueRecord, limits: &Limits) -> Option<Skip> {
     const REMEDY: &str = "change the ticket, or name it with --issue and --force";
     let failures = record.failures();
     if failures >= limits.max_failures.max(1) {
-        let detail = format!("{} of {} allowed: {REMEDY}", times(failures, "failure"), limits.max_failures);
+        let detail =
+            format!("{} of {} allowed: {REMEDY}", counted(failures as usize, "failure"), limits.max_failures);
         return Some(Skip::new(SkipReason::AttemptsExhausted, detail));
     }
     let why = match record.status() {
         IssueStatus::Blocked => record.blocked_reason().unwrap_or("recorded as blocked").to_owned(),
         IssueStatus::NoChanges => "the agent found nothing to change".to_owned(),
         _ if record.interruptions > limits.max_interruptions => {
-            format!("interrupted {}", times(record.interruptions, "time"))
+            format!("interrupted {}", counted(record.interruptions as usize, "time"))
         }
         _ => return None,
     };
     Some(Skip::new(SkipReason::Blocked, format!("{why}: {REMEDY}")))
-}
-
-fn times(count: u32, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }

@@ -1,7 +1,7 @@
 //! What the ticket itself says, as the tracker tells it: its state, labels, assignee, blockers, title.
 
 use super::{Rules, Skip};
-use crate::model::issue::same_name;
+use crate::model::issue::{Elsewhere, is_named_among, same_name};
 use crate::model::report::SkipReason;
 use crate::model::settings::{AssigneeRule, TrackerRules};
 use crate::model::{Blocker, Issue, StateKind};
@@ -20,15 +20,56 @@ pub(super) fn in_another_state(issue: &Issue, rules: &Rules) -> Option<Skip> {
 }
 
 pub(super) fn labelled(issue: &Issue, rules: &TrackerRules) -> Option<Skip> {
-    let carries = |wanted: &&String| issue.labels.iter().any(|label| same_name(label, wanted));
-    let missing: Vec<&str> =
-        rules.required_labels.iter().filter(|label| !carries(label)).map(String::as_str).collect();
+    let missing = missing_labels(issue, rules);
     if !missing.is_empty() {
         return Some(Skip::new(SkipReason::LabelMissing, format!("it lacks {}", missing.join(", "))));
     }
-    let excluded: Vec<&str> = rules.excluded_labels.iter().filter(carries).map(String::as_str).collect();
+    let excluded = excluded_labels(issue, rules);
     (!excluded.is_empty())
         .then(|| Skip::new(SkipReason::LabelExcluded, format!("it carries {}", excluded.join(", "))))
+}
+
+fn missing_labels<'r>(issue: &Issue, rules: &'r TrackerRules) -> Vec<&'r str> {
+    let required = rules.required_labels.iter();
+    required.filter(|label| !is_named_among(label, &issue.labels)).map(String::as_str).collect()
+}
+
+fn excluded_labels<'r>(issue: &Issue, rules: &'r TrackerRules) -> Vec<&'r str> {
+    let excluded = rules.excluded_labels.iter();
+    excluded.filter(|label| is_named_among(label, &issue.labels)).map(String::as_str).collect()
+}
+
+/// The tracker was asked for it by name, or by a wider question than the one for candidates.
+pub(super) fn elsewhere(issue: &Issue) -> Option<Skip> {
+    Some(match issue.elsewhere.as_ref()? {
+        Elsewhere::Project { is: Some(is), wanted } => {
+            Skip::new(SkipReason::Project, format!("it is in the project {is}, not in {wanted}"))
+        }
+        Elsewhere::Project { is: None, wanted } => {
+            Skip::new(SkipReason::Project, format!("it is in no project, not in {wanted}"))
+        }
+        Elsewhere::Team { is, wanted } => {
+            Skip::new(SkipReason::Team, format!("it is of the team {is}, not of {wanted}"))
+        }
+    })
+}
+
+/// What of the ticket the rule that keeps it out looked at: the name of its state, label, person.
+pub(super) fn subject(issue: &Issue, reason: SkipReason, rules: &TrackerRules) -> Option<String> {
+    Some(match reason {
+        SkipReason::State if issue.archived => "archived".to_owned(),
+        SkipReason::State => issue.state.name.clone(),
+        SkipReason::LabelMissing => missing_labels(issue, rules).join(" and "),
+        SkipReason::LabelExcluded => excluded_labels(issue, rules).join(" and "),
+        SkipReason::Assignee => {
+            issue.assignee.as_ref().map_or_else(|| "nobody".to_owned(), |person| person.name.clone())
+        }
+        SkipReason::Project | SkipReason::Team => match issue.elsewhere.as_ref()? {
+            Elsewhere::Project { is, .. } => is.clone().unwrap_or_else(|| "none".to_owned()),
+            Elsewhere::Team { is, .. } => is.clone(),
+        },
+        _ => return None,
+    })
 }
 
 pub(super) fn assigned(issue: &Issue, rule: &AssigneeRule) -> Option<Skip> {
