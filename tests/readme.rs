@@ -147,6 +147,8 @@ fn every_word_of_a_report_is_described() {
         S::LabelMissing,
         S::LabelExcluded,
         S::Assignee,
+        S::Project,
+        S::Team,
         S::BlockedBy,
         S::Claimed,
         S::InReview,

@@ -73,7 +73,10 @@ fn outcomes_are_coloured_and_a_plain_sink_takes_the_colour_out() {
 #[test]
 fn an_idle_cycle_is_one_line() {
     let mut idle = report(CycleStatus::Idle);
-    assert_eq!(plain(&idle, None), "nothing to do: no ticket is waiting\n");
+    assert_eq!(
+        plain(&idle, None),
+        "nothing to do: no ticket is waiting; `conductor plan` tells what keeps tickets out\n"
+    );
     idle.skipped = vec![skipped("ENG-43", SkipReason::BlockedBy, "ENG-40 is In Progress")];
     assert_eq!(plain(&idle, None), "nothing to do: blocked_by, ENG-43 (ENG-40 is In Progress)\n");
     idle.skipped.push(skipped("ENG-44", SkipReason::InReview, "pull request #17"));

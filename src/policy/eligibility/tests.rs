@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::issue::Elsewhere;
 use crate::model::settings::AssigneeRule;
 use crate::model::{
     Blocker, BranchName, IssueRecord, IssueStatus, Person, Phase, RecordedPullRequest, Stage, StateKind,
@@ -176,7 +177,10 @@ fn only_open_blockers_block() {
 #[test]
 fn a_live_claim_of_another_run_stands_even_against_force() {
     let claimed = || world().claim(claim("run-9", at(1200)));
-    claimed().is_skipped(SkipReason::Claimed, "run run-9 on runner-7 holds it until 2027-01-15T08:20:00Z");
+    claimed().is_skipped(
+        SkipReason::Claimed,
+        "running: claimed by run run-9 on runner-7 since 08:00 UTC (16m 40s ago), lease until 08:20 UTC",
+    );
     forced(claimed()).is_skipped(SkipReason::Claimed, "run-9");
     World { alive: false, ..claimed() }.is_eligible(false);
 }
@@ -278,4 +282,34 @@ fn too_many_interruptions_block() {
         |times| world().record(IssueRecord { interruptions: times, ..record(IssueStatus::Running) });
     interrupted(3).is_eligible(false);
     interrupted(4).is_skipped(SkipReason::Blocked, "interrupted 4 times");
+}
+
+#[test]
+fn a_ticket_of_another_project_stays_where_it_is_even_against_force() {
+    let mut world = world();
+    world.issue.elsewhere =
+        Some(Elsewhere::Project { is: Some("Website".to_owned()), wanted: "Mobile".to_owned() });
+    world.is_skipped(SkipReason::Project, "it is in the project Website, not in Mobile");
+    forced(world).is_skipped(SkipReason::Project, "Website");
+}
+
+#[test]
+fn what_is_kept_out_is_counted_by_rule_and_by_what_the_rule_looked_at() {
+    let rules = TrackerRules { required_labels: names(&["agent"]), ..rules() };
+    let one = |key: &str, state: &str, reason| {
+        (Issue { state: in_state(state), ..issue(key) }, Skip::new(reason, format!("why {key}")))
+    };
+    let groups = kept_out(
+        vec![
+            one("E-1", "Done", SkipReason::State),
+            one("E-2", "Backlog", SkipReason::State),
+            one("E-3", "Todo", SkipReason::LabelMissing),
+            one("E-4", "Backlog", SkipReason::State),
+        ],
+        &rules,
+    );
+    let told: Vec<(SkipReason, usize, &str)> =
+        groups.iter().map(|group| (group.reason, group.count, group.detail.as_str())).collect();
+    assert_eq!(told, [(SkipReason::State, 3, "Backlog 2, Done 1"), (SkipReason::LabelMissing, 1, "agent 1")]);
+    assert_eq!((groups[0].issues[1].issue.as_str(), groups[0].issues[1].detail.as_str()), ("E-2", "why E-2"));
 }
