@@ -173,7 +173,7 @@ fn a_big_tracker_is_counted_in_part_and_said_to_be() {
         world.linear().world().add(Ticket { state: "Backlog", ..Ticket::default() });
     }
     let plan = world.plan(&[]).exits(0);
-    assert_eq!(kept_out(&plan), [group("state", 550, "Backlog 550")]);
+    assert_eq!(kept_out(&plan), [group("state", 470, "Backlog 470")]);
     assert_eq!(plan.report()["kept_out_partial"], true);
     assert!(world.linear().operations().len() <= 6, "{:?}", world.linear().operations());
     let people = world.command(&["plan"]).exits(0);

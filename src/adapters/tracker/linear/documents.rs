@@ -112,8 +112,8 @@ pub const OUTSIDE: Document = Document {
     name: "Outside",
     text: concat!(
         "query Outside($open: IssueFilter, $closed: IssueFilter) {
-  issues(filter: $open, first: 150) { nodes { ...LightIssue } pageInfo { hasNextPage endCursor } }
-  closed: issues(filter: $closed, first: 50, orderBy: updatedAt) {
+  issues(filter: $open, first: 70) { nodes { ...LightIssue } pageInfo { hasNextPage endCursor } }
+  closed: issues(filter: $closed, first: 40, orderBy: updatedAt) {
     nodes { ...LightIssue } pageInfo { hasNextPage endCursor }
   }
 }
