@@ -21,7 +21,7 @@ pub fn skipped(all: &[Skipped], out: &mut dyn Write) -> io::Result<()> {
         } else {
             format!(": {}", text::fit(&one.detail, REASON))
         };
-        writeln!(out, "{issue}: not worked on, {word}{detail}")?;
+        writeln!(out, "{LABEL}left out{LABEL:#} {issue}, {word}{detail}")?;
         if let Some(next) = next_step(one.reason, &one.issue) {
             writeln!(out, "  {LABEL}next{LABEL:#} {}", text::fit(&next, REASON))?;
         }
@@ -35,7 +35,7 @@ pub fn kept_out(groups: &[KeptOut], is_partial: bool, all: bool, out: &mut dyn W
         writeln!(out, "{LABEL}kept out{LABEL:#} {}", text::fit(&sentence(group), REASON))?;
         for one in group.issues.iter().filter(|_| all) {
             let (issue, title) = (text::fit(&one.issue, NAME), text::fit(&one.title, TITLE));
-            writeln!(out, "  {issue}  {title}: {}", text::fit(&one.detail, REASON))?;
+            writeln!(out, "  - {issue}  {title}: {}", text::fit(&one.detail, REASON))?;
         }
     }
     if is_partial {
@@ -68,6 +68,9 @@ fn sentence(group: &KeptOut) -> String {
 
 /// What to do about it; nothing where the reason says it itself.
 pub fn next_step(reason: SkipReason, issue: &str) -> Option<String> {
+    // What is no plain word is not for a person to paste into a shell.
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    let issue = if issue.chars().all(is_plain) && !issue.starts_with('-') { issue } else { "KEY" };
     Some(match reason {
         SkipReason::State => format!(
             "move it to an active state (tracker.active_states), or `conductor once --issue {issue} --force`"

@@ -41,7 +41,7 @@ fn a_plan_counts_what_is_no_candidate_and_names_each_when_asked() {
     assert!(people.stdout.contains("`conductor plan --all` names each"), "{people}");
     assert!(!people.stdout.contains("T-3"), "{people}");
     let all = world.command(&["plan", "--all"]).exits(0);
-    let line = "  T-3  The work of T-3: its state is Backlog, not one of Todo\n";
+    let line = "  - T-3  The work of T-3: its state is Backlog, not one of Todo\n";
     assert!(all.stdout.contains(line), "{all}");
     assert_eq!(world.started(), Vec::<String>::new());
 }
@@ -67,7 +67,7 @@ fn a_ticket_asked_for_by_name_is_answered_with_the_reason_and_the_next_step() {
     ] {
         for more in [&[][..], &["--dry-run"]] {
             let told = ask(key, more);
-            let line = format!("{}: not worked on, {said}\n  next {next}", key.to_uppercase());
+            let line = format!("left out {}, {said}\n  next {next}", key.to_uppercase());
             assert!(told.stdout.contains(&line), "{line:?}: {told}");
         }
     }
@@ -157,10 +157,7 @@ fn linear_is_asked_for_what_is_no_candidate_only_when_somebody_wants_to_know() {
     assert_eq!(world.linear().operations()[5..], ["Candidates"], "a matrix has no place for it");
 
     let told = world.command(&["once", "--issue", &keys[4]]).exits(0);
-    assert!(
-        told.stdout.contains("not worked on, project: it is in the project Website, not in Mobile"),
-        "{told}"
-    );
+    assert!(told.stdout.contains("project: it is in the project Website, not in Mobile"), "{told}");
     let forced = world.once(&["--issue", &keys[5], "--force"]).exits(0);
     assert_eq!(forced.skipped(&keys[5]).1, "it is in no project, not in Mobile");
 }

@@ -141,3 +141,24 @@ fn hostile_text_stays_on_its_line_and_commands_nothing() {
     );
     assert_eq!(plain.lines().count(), 15, "{plain}");
 }
+
+#[test]
+fn each_ticket_that_was_asked_for_has_its_reason_and_the_next_step() {
+    let mut report = report(CycleStatus::Idle);
+    report.skipped = vec![
+        skipped("ENG-1", SkipReason::Assignee, "it is assigned to Ann, not to nobody"),
+        skipped("ENG-2", SkipReason::Blocked, "failed 2 times while testing: change the ticket"),
+    ];
+    let each = |report: &CycleReport| {
+        strip_str(&rendered(|out| human::render(report, human::Skips::Each, None, out))).to_string()
+    };
+    assert_eq!(
+        each(&report),
+        "left out ENG-1, assignee: it is assigned to Ann, not to nobody\n  \
+         next assign it, or change tracker.assignee\n\
+         left out ENG-2, blocked: failed 2 times while testing: change the ticket\n\
+         nothing to do: 1 assignee, 1 blocked\n"
+    );
+    let hostile = each(&hostile());
+    assert_eq!(commands(&hostile), Vec::<&str>::new(), "{hostile}");
+}
