@@ -9,8 +9,8 @@ pub use failure::Cause;
 pub use forge::{Ensured, Forge, ForgeError};
 use std::any::Any;
 pub use tracker::{
-    Candidates, Link, STATUS_MARKER, TicketComment, TicketFault, TicketUpdate, TicketUpdated, Tracker,
-    TrackerError,
+    Candidates, Link, Outside, STATUS_MARKER, TicketComment, TicketFault, TicketUpdate, TicketUpdated,
+    Tracker, TrackerError,
 };
 
 use crate::model::{AgentEvent, Ending, Sha, State, StopReason, Time, Usage};

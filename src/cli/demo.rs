@@ -109,7 +109,7 @@ impl Stage<'_> {
         ran.report.timings = None;
         if self.global.output == OutputFormat::Human {
             let mut out = terminal::stdout(self.global);
-            printed(human::render(&ran.report, terminal::width(), &mut out))?;
+            printed(human::render(&ran.report, human::Skips::Counted, terminal::width(), &mut out))?;
         }
         if let Some(trouble) = &ran.trouble {
             terminal::say_error(self.global, &trouble.to_string());

@@ -4,6 +4,7 @@
 use super::faults;
 use super::symptom;
 use crate::model::settings::{Backoff, Limits};
+use crate::model::text::counted;
 use crate::model::{Attempt, Failure, Fault, FaultKind, IssueRecord, Outcome, Stage, Time, stage};
 use chrono::TimeDelta;
 use std::time::Duration;
@@ -108,7 +109,7 @@ pub fn interrupted(record: &IssueRecord, limits: &Limits) -> IssueRecord {
     next.interruptions = record.interruptions.saturating_add(1);
     next.fault = None;
     next.stage = if next.interruptions > limits.max_interruptions {
-        Stage::blocked(format!("interrupted {}", times(next.interruptions)))
+        Stage::blocked(format!("interrupted {}", counted(next.interruptions as usize, "time")))
     } else {
         Stage::waiting(None, "it was interrupted")
     };
@@ -166,8 +167,8 @@ fn failed(
     } else if failures >= limits.max_failures {
         Some(format!("failed {}", times(failures)))
     } else if in_phase >= 2 && fault.kind != FaultKind::HookFailed && !is_on_its_way(attempt) {
-        let phase = attempt.phase.word();
-        Some(format!("failed {} while {phase}, likely a structural problem", times(in_phase)))
+        let times = counted(in_phase as usize, "time");
+        Some(format!("failed {times} while {}, likely a structural problem", attempt.phase.word()))
     } else {
         None
     };

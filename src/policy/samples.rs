@@ -34,6 +34,7 @@ pub fn issue(identifier: &str) -> Issue {
         created_at: None,
         updated_at: Some(at(0)),
         archived: false,
+        elsewhere: None,
     }
 }
 

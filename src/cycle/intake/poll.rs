@@ -69,6 +69,8 @@ pub(in crate::cycle) fn poll(run: &Run<'_>, request: &Request) -> Result<Polled,
     let faults = candidates
         .faults
         .into_iter()
+        // Nobody asked for the others.
+        .filter(|_| named.is_none())
         .map(|fault| Skipped { issue: fault.identifier, reason: SkipReason::Blocked, detail: fault.detail })
         .collect();
     let recorded = candidates.also.into_iter().map(|issue| (issue.id.clone(), issue)).collect();
@@ -124,17 +126,24 @@ pub(in crate::cycle) fn ask_after_runs(run: &Run<'_>, state: &State) {
 
 fn named(run: &Run<'_>, names: &[String], active: &[Issue]) -> Result<Vec<Issue>, CycleError> {
     let mut found: Vec<Issue> = Vec::new();
+    let mut unknown = Vec::new();
     for name in names {
         let known = active.iter().find(|issue| issue.identifier.eq_ignore_ascii_case(name.trim())).cloned();
-        let issue = match known {
-            Some(issue) => issue,
-            None => run.world.tracker.find(name.trim())?.ok_or_else(|| {
-                CycleError::Config(format!("--issue {name}: the tracker knows no such issue"))
-            })?,
+        let Some(issue) =
+            known.map_or_else(|| run.world.tracker.find(name.trim()), |issue| Ok(Some(issue)))?
+        else {
+            unknown.push(name.trim());
+            continue;
         };
         if !found.iter().any(|other| other.id == issue.id) {
             found.push(issue);
         }
     }
-    Ok(found)
+    match unknown.as_slice() {
+        [] => Ok(found),
+        unknown => Err(CycleError::Config(format!(
+            "--issue {}: the tracker knows no such issue; `conductor plan --all` lists those it knows",
+            unknown.join(", ")
+        ))),
+    }
 }

@@ -263,6 +263,7 @@ fn sample_issue(is_rich: bool) -> Issue {
         created_at: is_rich.then_some(Time::UNIX_EPOCH),
         updated_at: is_rich.then_some(Time::UNIX_EPOCH),
         archived: false,
+        elsewhere: None,
     }
 }
 
