@@ -15,6 +15,7 @@ use std::time::Duration;
 mod call;
 mod create;
 mod error;
+mod group;
 mod history;
 mod lock;
 mod objects;

@@ -2,7 +2,7 @@
 //! SIGKILL: git itself goes on, and a hook or a helper of it may hang for ever. It is told of each
 //! group that begins and ends, and knows that the run is gone when its input ends.
 
-use super::call::{Ending, GRACE, signal_group};
+use super::group::{Ending, GRACE, own_group, signal_group};
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -25,8 +25,7 @@ impl Watcher {
         // Nothing of the run is its business: not its folder, not its environment, not its terminal.
         command.arg(WATCH).env_clear().current_dir("/");
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-        #[cfg(unix)]
-        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        own_group(&mut command);
         let mut child = command.spawn()?;
         *self.input.lock().unwrap_or_else(PoisonError::into_inner) = child.stdin.take();
         Ok(())
