@@ -42,6 +42,7 @@ pub use world::{CycleError, Fallback, Identity, Ran, Request, Settings, Surround
 use crate::model::report::{
     Advanced, CycleStatus, Dispatched, KeptOut, Recovered, Requests, SkipReason, Skipped,
 };
+use crate::model::text::counted;
 use crate::model::{CycleReport, Fault, Outcome, Time};
 use crate::policy::faults::{self as table, Exit};
 use intake::{access, outside, poll, select};
@@ -143,10 +144,10 @@ fn name_damage(run: &Run<'_>) {
     for damaged in state.damaged.iter().take(NAMED_DAMAGE) {
         tracing::warn!("state: {}; see `conductor state verify`", run.redact(&damaged.sentence()));
     }
-    match state.damaged.len().saturating_sub(NAMED_DAMAGE) {
-        0 => {}
-        1 => tracing::warn!("state: 1 more record cannot be read; see `conductor state verify`"),
-        more => tracing::warn!("state: {more} more records cannot be read; see `conductor state verify`"),
+    let more = state.damaged.len().saturating_sub(NAMED_DAMAGE);
+    if more > 0 {
+        let more = counted(more, "more record");
+        tracing::warn!("state: {more} cannot be read; see `conductor state verify`");
     }
 }
 

@@ -165,7 +165,7 @@ fn failed(
     let blocked = if fault.kind == FaultKind::Budget {
         Some("budget.usd_per_issue is used up".to_owned())
     } else if failures >= limits.max_failures {
-        Some(format!("failed {}", times(failures)))
+        Some(format!("failed {}", counted(failures as usize, "time")))
     } else if in_phase >= 2 && fault.kind != FaultKind::HookFailed && !is_on_its_way(attempt) {
         let times = counted(in_phase as usize, "time");
         Some(format!("failed {times} while {}, likely a structural problem", attempt.phase.word()))
@@ -182,11 +182,6 @@ fn failed(
     };
     next.fault = Some(fault.not_before(next.next_attempt_at()));
     next
-}
-
-/// So often, in words that agree with the number.
-pub(super) fn times(count: u32) -> String {
-    format!("{count} time{}", if count == 1 { "" } else { "s" })
 }
 
 /// It ran out of time with work to show, and the next attempt goes on from there.
