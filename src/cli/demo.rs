@@ -83,7 +83,8 @@ fn play(global: &GlobalArgs, surrounding: Surrounding, place: &Place) -> Result<
             let kept = matches!(place, Place::Kept(_)).then(|| place.path());
             let document = Document { schema: 1, kept, cycles: &reports };
             let mut out = terminal::stdout(global);
-            printed(json::document(&document, &mut out).and_then(|()| out.flush()))?;
+            let written = json::document(&document, &mut out);
+            printed(written, &mut out)?;
         }
         OutputFormat::Human => stage.end(place)?,
     }
@@ -109,7 +110,8 @@ impl Stage<'_> {
         ran.report.timings = None;
         if self.global.output == OutputFormat::Human {
             let mut out = terminal::stdout(self.global);
-            printed(human::render(&ran.report, human::Skips::Counted, terminal::width(), &mut out))?;
+            let written = human::render(&ran.report, human::Skips::Counted, terminal::width(), &mut out);
+            printed(written, &mut out)?;
         }
         if let Some(trouble) = &ran.trouble {
             terminal::say_error(self.global, &trouble.to_string());

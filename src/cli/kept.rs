@@ -69,7 +69,7 @@ impl Kept {
     pub fn print_text(&self, global: &GlobalArgs, text: &str) -> Result<ExitCode, Failure> {
         let mut out = terminal::stdout(global);
         let written = out.write_all(self.redactor.redact(text).as_bytes());
-        printed(written.and_then(|()| out.flush()))?;
+        printed(written, &mut out)?;
         Ok(ExitCode::SUCCESS)
     }
 

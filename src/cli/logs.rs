@@ -33,7 +33,7 @@ pub(super) fn run(global: &GlobalArgs, args: &LogsArgs) -> Result<ExitCode, Fail
     if is_json {
         let text = std::fs::read(folder.path.join(LOG)).map_err(|error| failed(&error))?;
         let written = log::document(&args.key, &folder.run_id, &String::from_utf8_lossy(&text), &mut out);
-        printed(written.and_then(|()| out.flush()))?;
+        printed(written, &mut out)?;
         return Ok(ExitCode::SUCCESS);
     }
     // In a workflow's step the runner obeys what is printed.

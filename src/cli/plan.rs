@@ -9,7 +9,6 @@ use super::wire::{Surrounding, wire};
 use crate::cycle::{self, Request};
 use crate::report::plan;
 use crate::system::redact::Redactor;
-use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -33,6 +32,6 @@ pub(super) fn run(global: &GlobalArgs, args: &PlanArgs) -> Result<ExitCode, Fail
         PlanFormat::Json => plan::render_json(&planned, out),
         PlanFormat::Matrix => plan::render_matrix(&planned, out),
     };
-    printed(written.and_then(|()| out.flush()))?;
+    printed(written, out)?;
     Ok(ExitCode::SUCCESS)
 }

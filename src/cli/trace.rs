@@ -8,7 +8,6 @@ use super::terminal;
 use super::wire::Surrounding;
 use crate::model::trace;
 use crate::report::trace as report;
-use std::io::Write;
 use std::process::ExitCode;
 
 const TRACE: &str = "trace.jsonl";
@@ -31,6 +30,6 @@ pub(super) fn run(global: &GlobalArgs, args: &KeyArgs) -> Result<ExitCode, Failu
         OutputFormat::Json => report::document(&traced, &mut out),
         OutputFormat::Human => report::render(&traced, terminal::width(), &mut out),
     };
-    printed(written.and_then(|()| out.flush()))?;
+    printed(written, &mut out)?;
     Ok(ExitCode::SUCCESS)
 }

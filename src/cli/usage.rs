@@ -13,7 +13,6 @@ use crate::model::spending::SessionUse;
 use crate::policy::{rate_limit, spending};
 use crate::ports::Clock;
 use crate::report::usage as report;
-use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -34,7 +33,7 @@ pub(super) fn run(global: &GlobalArgs, args: &UsageArgs) -> Result<ExitCode, Fai
         OutputFormat::Json => report::document(&used, &mut out),
         OutputFormat::Human => report::render(&used, now, &mut out),
     };
-    printed(written.and_then(|()| out.flush()))?;
+    printed(written, &mut out)?;
     Ok(ExitCode::SUCCESS)
 }
 
