@@ -5,8 +5,9 @@
 use super::super::run::Run;
 use super::attempted::Attempted;
 use super::job::Job;
+use super::saved::goes_on;
+use crate::model::Session;
 use crate::model::session::is_id;
-use crate::model::{Failure, Outcome, Session};
 use crate::ports::{Agent, Resume};
 use std::io::{self, Write};
 use std::path::Path;
@@ -46,10 +47,7 @@ fn latest(run: &Run<'_>, job: &Job<'_>, agent: &str, earlier: &[Attempted]) -> O
     let before = before.map(|outcome| (outcome.outcome, outcome.failure, &outcome.session));
     here.rev()
         .chain(before.rev())
-        .take_while(|(outcome, failure, _)| {
-            let goes_on = outcome.is_failure() || *outcome == Outcome::Interrupted;
-            goes_on && *failure != Some(Failure::GuardRefused)
-        })
+        .take_while(|(outcome, failure, _)| goes_on(*outcome, *failure))
         .find_map(|(_, _, session)| session.as_ref().filter(|session| session.agent == agent))
         .cloned()
 }
