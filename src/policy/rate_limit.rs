@@ -26,7 +26,7 @@ pub fn after_hit(
     now: Time,
 ) -> RateLimit {
     let latest = plus(now, rules.max_wait);
-    let resets_at = resets_at.filter(|reset| *reset > now).map(|reset| reset.min(latest));
+    let resets_at = resets_at.and_then(|told| believed_reset(told, now, rules.max_wait));
     let in_force = deferred_until(limit, now, rules.max_wait);
     let mut next = limit.clone();
     next.total_hits = limit.total_hits.saturating_add(1);
