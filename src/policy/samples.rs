@@ -2,6 +2,7 @@
 
 use crate::model::settings::{AssigneeRule, Backoff, Limits, TrackerRules};
 use crate::model::*;
+use crate::policy::prompt::Brief;
 use chrono::TimeDelta;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -35,6 +36,26 @@ pub fn issue(identifier: &str) -> Issue {
         updated_at: Some(at(0)),
         archived: false,
         elsewhere: None,
+    }
+}
+
+/// What marks text from outside in [`brief`].
+pub const BOUNDARY: &str = "7f3a9c";
+
+/// A first attempt on a clean base.
+pub fn brief(issue: &Issue) -> Brief<'_> {
+    Brief {
+        issue,
+        attempt: 1,
+        base_branch: "main",
+        branch: "conductor/ENG-1",
+        prior: &[],
+        captures: &[],
+        page: None,
+        adjustments: &[],
+        continues: &crate::model::continuation::CLEAN,
+        gates: &[],
+        boundary: BOUNDARY,
     }
 }
 

@@ -1,26 +1,8 @@
 use super::ticket::{DESCRIPTION, without_comments};
 use super::*;
 use crate::model::{Failure, GateResult, Outcome, Priority};
-use crate::policy::samples::{issue, outcome};
+use crate::policy::samples::{BOUNDARY, brief, issue, outcome};
 use std::time::Duration;
-
-const BOUNDARY: &str = "7f3a9c";
-
-fn brief(issue: &Issue) -> Brief<'_> {
-    Brief {
-        issue,
-        attempt: 1,
-        base_branch: "main",
-        branch: "conductor/ENG-1",
-        prior: &[],
-        captures: &[],
-        page: None,
-        adjustments: &[],
-        continues: &crate::model::continuation::CLEAN,
-        gates: &[],
-        boundary: BOUNDARY,
-    }
-}
 
 /// What stands between the marks of the ticket.
 fn fence(prompt: &str) -> &str {
