@@ -1,5 +1,5 @@
-//! The state document on an orphan branch of the remote, written with git plumbing and a leased
-//! push. No checkout, index or working tree is touched.
+//! The state document on an orphan branch of the remote, written as objects of git and with a
+//! leased push. No checkout, index or working tree is touched.
 
 use super::clean::Cleaner;
 use super::commits::{CONTEXT, Commits, Document};
@@ -119,7 +119,7 @@ impl BranchStore {
     /// remembered stops nobody.
     fn note_seen(&self, version: &str) {
         let seen = self.remote.seen_ref(&self.options.branch);
-        if let Err(error) = self.repository.update_ref(&seen, Some(&Sha::new(version))) {
+        if let Err(error) = self.repository.move_own_ref(&seen, &Sha::new(version)) {
             tracing::warn!("the state last seen cannot be noted: {error}");
         }
     }
