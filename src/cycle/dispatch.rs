@@ -85,6 +85,7 @@ pub(super) fn dispatch<'w>(
         let mut claims: Vec<RecordSlot<'_, 'w>> = Vec::new();
         loop {
             let may_begin = hold_back(run, &mut board);
+            let mut begun = Vec::new();
             while may_begin
                 && board.slots.len() < at_once
                 && !stops.all()
@@ -92,9 +93,15 @@ pub(super) fn dispatch<'w>(
             {
                 board.running.insert(next.id.clone(), next.clone());
                 board.slots.insert(next.id.clone());
-                let (sender, stops, claim) = (sender.clone(), &stops, claims.pop());
+                let claim = claims.pop().unwrap_or_else(|| run.ledger.slot());
+                begun.push((next, claim, run.ledger.at_work()));
+            }
+            // Only now, so that the first of them writes the claims of all.
+            for (next, claim, at_work) in begun {
+                let (sender, stops) = (sender.clone(), &stops);
                 // The receiver outlives every thread of the scope.
                 scope.spawn(move || {
+                    let _at_work = at_work;
                     let id = next.id.clone();
                     let tell = |news| drop(sender.send((id.clone(), news)));
                     let bid = Bid { issue: &next, selection, force: request.force, seen, deadline };
@@ -141,7 +148,7 @@ pub(super) fn dispatch<'w>(
 fn one<'w>(
     run: &Run<'w>,
     bid: &Bid<'_>,
-    slot: Option<RecordSlot<'_, 'w>>,
+    slot: RecordSlot<'_, 'w>,
     stops: &Stops<'_>,
     free: &dyn Fn(),
 ) -> Ended {

@@ -42,11 +42,11 @@ pub(in crate::cycle) struct Bid<'b> {
 /// What the last pass of the decision came to.
 type Decided = Arc<Mutex<Result<bool, Skip>>>;
 
-/// Claims a candidate, or says why not. Another ticket's write may wait for it in the slot.
+/// Claims a candidate, or says why not. Other tickets' writes may wait for it, by its slot.
 pub(in crate::cycle) fn take<'w>(
     run: &Run<'w>,
     bid: &Bid<'_>,
-    slot: Option<RecordSlot<'_, 'w>>,
+    slot: RecordSlot<'_, 'w>,
 ) -> Result<Taken, CycleError> {
     let issue = bid.issue;
     let name = Some(issue.identifier.as_str());
@@ -85,7 +85,7 @@ pub(in crate::cycle) fn take<'w>(
 fn swap<'w>(
     run: &Run<'w>,
     bid: &Bid<'_>,
-    slot: Option<RecordSlot<'_, 'w>>,
+    slot: RecordSlot<'_, 'w>,
 ) -> Result<Result<bool, Skip>, CycleError> {
     let base = match run.ledger.base() {
         Some(base) => base,
@@ -118,7 +118,6 @@ fn swap<'w>(
         next.access.extend(seen.clone());
         Ok(next)
     };
-    let slot = slot.unwrap_or_else(|| run.ledger.slot());
     let change = Change { what, refs: Vec::new(), decide: Box::new(decide) };
     match run.ledger.commit(&slot, Entry { change, contexts: Vec::new() }) {
         Ok(()) | Err(LedgerError::Refused(_)) => {
