@@ -66,6 +66,7 @@ fi
 at_once=$1
 shift
 git fetch -q origin main
+request "look up the states"
 request "poll"
 grep -l '^state: Todo$' ../tickets/*.md >/dev/null
 state "claim $*"

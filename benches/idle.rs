@@ -223,7 +223,8 @@ fn state() -> serde_json::Value {
         "version": 2,
         "claims": (1..=CLAIMS).map(claim).collect::<serde_json::Map<_, _>>(),
         "issues": (1..=RECORDS).map(record).collect::<serde_json::Map<_, _>>(),
-        "rate_limit": null, "usage": {}, "outcomes": [], "access": {},
+        "rate_limit": {"backoff_until": null, "consecutive_hits": 0, "total_hits": 0, "last_hit_at": null},
+        "usage": {}, "outcomes": [], "access": {},
     })
 }
 

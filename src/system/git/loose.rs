@@ -2,18 +2,22 @@
 //! refs of our own moved the same way: a state commit takes no process that way, and git itself
 //! would need three. An object is complete under another name before it gets its own.
 
-use super::objects::Entry;
+use super::objects::{Entry, Object};
 use super::{CommitAuthor, GitError, GitErrorKind, Repository};
 use crate::model::Sha;
 use flate2::Compression;
+use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 use sha1::{Digest, Sha1};
 use sha2::Sha256;
 use std::cmp::Ordering;
 use std::fs;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::Path;
 use std::time::SystemTime;
+
+/// Bytes of a loose object that are read here.
+const MOST: u64 = 128 << 20;
 
 /// What names the objects of a repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,6 +90,20 @@ impl Repository {
         store(&objects, &id, header.as_bytes(), data)
             .map_err(|error| failed(kind, format!("{}: {error}", objects.display())))?;
         Ok(Sha::new(id))
+    }
+
+    /// An object that lies by itself, as what was written or fetched last does; `None` where git must
+    /// be asked.
+    pub fn loose_object(&self, id: &Sha) -> Option<Object> {
+        let (first, rest) = id.as_str().split_at_checked(2).filter(|_| bytes(id.as_str()).is_some())?;
+        let file = fs::File::open(self.common_dir().join("objects").join(first).join(rest)).ok()?;
+        let mut data = Vec::new();
+        ZlibDecoder::new(file).take(MOST).read_to_end(&mut data).ok()?;
+        let end = memchr::memchr(0, &data)?;
+        let header = String::from_utf8(data.drain(..=end).take(end).collect()).ok()?;
+        let (kind, size) = header.split_once(' ')?;
+        let is_whole = size.parse() == Ok(data.len());
+        is_whole.then(|| Object { id: id.clone(), kind: kind.to_owned(), data })
     }
 
     /// Whether there is no such ref, where a look at git's files is enough to tell.
@@ -235,6 +253,11 @@ mod tests {
             git(repository, &["-c", "core.quotePath=false", "ls-tree", "--name-only", second.as_str()]);
         assert_eq!(listed, "a-run\na.json\na\né\n");
         let log = git(repository, &["log", "--format=%an|%ae|%B", second.as_str()]);
+        let name = format!("{second}:a.json");
+        let asked = repository.objects(&[second.to_string(), tree.to_string(), name]).unwrap();
+        let read: Vec<_> = [&second, &tree, &blob].map(|id| repository.loose_object(id)).into();
+        assert_eq!(read, asked, "what is read here is what git reads");
+        assert_eq!(repository.loose_object(&Sha::new("0".repeat(first.as_str().len()))), None);
         assert_eq!(log, "A B|a@b|second\n\nwith a body\n\nA B|a@b|first: größe\n\n");
     }
 
