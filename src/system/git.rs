@@ -18,6 +18,7 @@ mod error;
 mod group;
 mod history;
 mod lock;
+mod loose;
 mod objects;
 mod refs;
 mod remote;
@@ -44,12 +45,14 @@ pub use worktree::{Registered, Worktree, WorktreeStatus};
 
 use call::{Call, REMOTE_TIMEOUT};
 use error::protocol;
+use loose::ObjectFormat;
 
 /// A repository on this machine.
 #[derive(Debug, Clone)]
 pub struct Repository {
     dir: PathBuf,
     common_dir: PathBuf,
+    format: ObjectFormat,
     /// One that git is told of and does not look for: `safe.bareRepository` may forbid looking.
     is_bare: bool,
     contacts: Arc<AtomicU64>,
@@ -70,6 +73,7 @@ impl Repository {
         let mut repository = Self {
             dir: dir.to_owned(),
             common_dir: PathBuf::new(),
+            format: ObjectFormat::Sha1,
             is_bare,
             contacts: Arc::default(),
             stop: GitStop::default(),
@@ -77,7 +81,7 @@ impl Repository {
             swept: Arc::new(Once::new()),
         };
         let answer = repository
-            .git(["rev-parse", "--path-format=absolute", "--git-common-dir"])
+            .git(["rev-parse", "--path-format=absolute", "--git-common-dir", "--show-object-format"])
             .text()
             .map_err(|error| match error.kind {
                 GitErrorKind::Failed => GitError {
@@ -91,7 +95,11 @@ impl Repository {
                 },
                 _ => error,
             })?;
-        repository.common_dir = PathBuf::from(answer.trim_end_matches('\n'));
+        let answer = answer.trim_end_matches('\n');
+        // A path may hold line breaks of its own.
+        let (path, format) = answer.rsplit_once('\n').unwrap_or((answer, ""));
+        repository.common_dir = PathBuf::from(path);
+        repository.format = ObjectFormat::of(format);
         Ok(repository)
     }
 
