@@ -5,6 +5,7 @@
 //! - [`cli`]: arguments → configuration → call → rendering; the wiring of kinds to adapters.
 //! - [`cycle`]: the story of one cycle: reconcile, select, claim, work, publish, record.
 //! - [`adapters`]: the outside world in our words: trackers, forges, agents, state stores, the clock.
+//! - [`walls`]: what holds agents, hooks and gates: where they may write, what they may not read.
 //! - [`workspace`], [`gates`], [`guards`]: a ticket's worktree, the checks of an attempt, what must hold before a push.
 //! - [`config`]: YAML, environment and flags → one immutable value.
 //! - [`report`]: a cycle's report, rendered.
@@ -24,4 +25,5 @@ pub mod policy;
 pub mod ports;
 pub mod report;
 pub mod system;
+pub mod walls;
 pub mod workspace;

@@ -31,6 +31,7 @@ mod usage;
 mod wire;
 
 use crate::system::{git, process};
+use crate::walls;
 use args::{Cli, Command};
 use clap::{CommandFactory, Parser};
 use failure::Failure;
@@ -45,6 +46,9 @@ pub fn main() -> ExitCode {
     }
     if std::env::args_os().nth(1).is_some_and(|word| word == git::WATCH) {
         return git::watch_main();
+    }
+    if std::env::args_os().nth(1).is_some_and(|word| word == walls::WALLS) {
+        return stand_in_front();
     }
     hide_environment();
     let cli = Cli::parse();
@@ -73,6 +77,13 @@ pub fn main() -> ExitCode {
         Ok(code) => code,
         Err(failure) => failure.tell(&cli.global),
     }
+}
+
+/// Becomes a child behind the walls, or ends as a shell does that cannot start a program.
+fn stand_in_front() -> ExitCode {
+    let error = walls::walls_main(std::env::args_os().skip(2));
+    let _gone = writeln!(io::stderr(), "conductor: the agent's sandbox could not be closed: {error}");
+    ExitCode::from(126)
 }
 
 /// Agents run as the same user: what is in this process's environment and memory is not to be read

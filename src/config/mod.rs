@@ -105,6 +105,7 @@ pub struct AgentConfig {
     /// Names of environment variables the agent is given whatever they are called.
     pub pass_env: Vec<String>,
     pub sandbox: AgentSandbox,
+    pub places: AgentPlaces,
     /// The agent gets a home of its own instead of the user's.
     pub isolated_home: bool,
     /// Used when the first reports a limit.
@@ -123,9 +124,20 @@ pub struct FallbackConfig {
 /// What stands around the agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AgentSandbox {
-    None,
-    /// Linux: it may write to its workspace and to little else.
+    /// The strongest that works where the run is.
+    Auto,
+    Landlock,
     Bubblewrap,
+    None,
+}
+
+/// What the walls leave open besides what they always do, and what they hide; absolute.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AgentPlaces {
+    pub writable: Vec<PathBuf>,
+    /// Taken from what is hidden.
+    pub readable: Vec<PathBuf>,
+    pub hidden: Vec<PathBuf>,
 }
 
 #[derive(Debug, Clone, PartialEq)]

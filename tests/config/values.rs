@@ -179,20 +179,6 @@ fn what_is_not_built_yet_is_refused_and_never_ignored() {
 }
 
 #[test]
-fn codex_in_bubblewrap_has_to_go_without_its_own_sandbox() {
-    let told = local_fault("agent: {kind: codex, sandbox: bubblewrap}\n");
-    assert!(
-        told.starts_with("1:31 agent.sandbox: Codex's own sandbox does not work inside another"),
-        "{told}"
-    );
-    let world = World::with_file(
-        "conductor.yml",
-        "tracker: {kind: local}\nforge: {kind: local}\nagent: {kind: codex, sandbox: bubblewrap, codex: {sandbox: danger-full-access}}\n",
-    );
-    assert!(world.load().is_ok());
-}
-
-#[test]
 fn a_key_of_the_wrong_type_is_told_as_that_even_when_it_is_not_built_yet() {
     assert_eq!(
         local_fault("budget: {usd_per_day: lots}\n"),

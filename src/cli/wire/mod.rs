@@ -24,8 +24,9 @@ use crate::system::git::{GitStop, Remote};
 use crate::system::http::{HttpClient, ServerTime};
 use crate::system::process::Supervisor;
 use crate::system::redact::Redactor;
+use crate::walls::Walls;
 use crate::workspace::Workspaces;
-use agents::{agent, login, sandbox};
+use agents::{agent, login, supervised, walls};
 use repository::{extraheader_keys, open, without_credential, workspace_root};
 use services::{Clients, forge, store, tracker};
 use std::path::PathBuf;
@@ -51,8 +52,7 @@ pub(super) fn wire(
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::corrected_by(Arc::clone(&clients.time)));
     let (repository, remote) = open(config)?;
     repository.stop().outlive(&surrounding.exe);
-    let sandbox = sandbox(config, surrounding, &repository)?;
-    let is_walled = sandbox.is_some();
+    let walls = walls(config, surrounding, &repository)?;
     let tracker = tracker(config, &mut clients);
     let forge = forge(config, &remote, &clock, &mut clients)?;
     let workspaces = Workspaces::new(
@@ -69,9 +69,9 @@ pub(super) fn wire(
     let world = World {
         tracker,
         forge,
-        agent: agent(&config.agent.kind, &config.agent.args, surrounding, &supervisor, sandbox.as_ref()),
+        agent: agent(&config.agent.kind, &config.agent.args, surrounding, &supervisor, walls.as_ref()),
         fallback: config.agent.fallback.as_ref().map(|fallback| Fallback {
-            agent: agent(&fallback.kind, &fallback.args, surrounding, &supervisor, sandbox.as_ref()),
+            agent: agent(&fallback.kind, &fallback.args, surrounding, &supervisor, walls.as_ref()),
             model: fallback.model.clone(),
             login: login(&fallback.kind),
         }),
@@ -79,7 +79,7 @@ pub(super) fn wire(
         clock,
         workspaces,
         commands: Commands {
-            supervisor,
+            supervisor: supervised(&supervisor, walls.as_ref(), &[]),
             redactor: Arc::clone(&redactor),
             gates: config.gates.clone(),
             hooks: config.hooks.clone(),
@@ -89,7 +89,7 @@ pub(super) fn wire(
         guards: Guards { rules: config.guards.clone(), redactor },
         is_alive: Box::new(move |claim| lives(claim, &host)),
         progress,
-        sandbox: if is_walled { "bubblewrap" } else { "none" },
+        sandbox: walls.as_ref().map_or("none", Walls::name),
         remote_name: parse_remote(remote.url()).map(|found| format!("{}/{}", found.owner, found.name)),
     };
     Ok(Wired { world, settings, clients: clients.all, git: repository.stop().clone() })

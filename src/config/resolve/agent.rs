@@ -6,7 +6,7 @@ use crate::config::section::{Entry, Section, is_variable_name};
 use crate::config::values::{
     at_least_one, boolean, choice, count, duration, list, name, path, program, text, time_limit,
 };
-use crate::config::{AgentConfig, AgentKind, AgentSandbox, FallbackConfig};
+use crate::config::{AgentConfig, AgentKind, AgentPlaces, AgentSandbox, FallbackConfig};
 use crate::model::settings::{AgentLimits, CodexSettings, ModelsByClass};
 use std::mem::discriminant;
 use std::time::Duration;
@@ -38,20 +38,19 @@ pub(super) fn agent(top: &Section<'_>, usd_per_issue: Option<f64>) -> Option<Age
         let max_attempts = s.read("max_attempts", at_least_one).unwrap_or(2);
         let isolated_home = s.read("isolated_home", boolean).unwrap_or(false);
         let codex = codex::settings(s);
-        let sandboxes = [("none", AgentSandbox::None), ("bubblewrap", AgentSandbox::Bubblewrap)];
-        let sandbox = s.read("sandbox", |entry| choice(entry, &sandboxes)).unwrap_or(AgentSandbox::None);
+        let sandbox = s.read("sandbox", |entry| choice(entry, SANDBOXES)).unwrap_or(AgentSandbox::Auto);
+        let places = |key| s.read(key, |entry| list(entry, path)).unwrap_or_default();
+        let places = AgentPlaces {
+            writable: places("writable"),
+            readable: places("readable"),
+            hidden: places("hidden"),
+        };
         let kind = kind(s, &codex);
         let fallback = fallback(s, kind.as_ref(), &codex);
         let is_codex = |kind: &AgentKind| matches!(kind, AgentKind::Codex { .. });
         let uses_codex = kind.iter().chain(fallback.iter().map(|fallback| &fallback.kind)).any(is_codex);
         if kind.is_some() && !uses_codex && codex != CodexSettings::default() {
             s.fault("codex", "has no effect without an agent of `kind: codex`: remove it");
-        }
-        if uses_codex && sandbox == AgentSandbox::Bubblewrap && codex.sandbox != "danger-full-access" {
-            s.fault(
-                "sandbox",
-                "Codex's own sandbox does not work inside another: set agent.codex.sandbox to `danger-full-access`, or this to `none`",
-            );
         }
         let kind = kind?;
         // Only agents that are known to speak at once have to.
@@ -65,10 +64,28 @@ pub(super) fn agent(top: &Section<'_>, usd_per_issue: Option<f64>) -> Option<Age
                 models.filter(|_| s.given("models").is_some())
             }
         };
-        let config = AgentConfig { kind, args, model, models, limits, pass_env, sandbox, isolated_home, fallback };
+        let config = AgentConfig {
+            kind,
+            args,
+            model,
+            models,
+            limits,
+            pass_env,
+            sandbox,
+            places,
+            isolated_home,
+            fallback,
+        };
         Some(AgentSection { config, max_attempts })
     })
 }
+
+const SANDBOXES: &[(&str, AgentSandbox)] = &[
+    ("auto", AgentSandbox::Auto),
+    ("landlock", AgentSandbox::Landlock),
+    ("bubblewrap", AgentSandbox::Bubblewrap),
+    ("none", AgentSandbox::None),
+];
 
 fn models(s: &Section<'_>) -> Option<ModelsByClass> {
     s.section("models", |s| {

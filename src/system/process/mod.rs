@@ -10,7 +10,6 @@ mod bounded;
 mod child;
 mod lines;
 mod log;
-mod sandbox;
 mod supervise;
 mod tree;
 mod wire;
@@ -18,7 +17,6 @@ mod wire;
 pub use bounded::{Bounded, run_bounded};
 pub use child::{Child, Line};
 pub use lines::{DEFAULT_LINE_CAP, Lines, Piece};
-pub use sandbox::Sandbox;
 pub use supervise::supervise_main;
 
 use crate::system::redact::Redactor;
@@ -36,13 +34,19 @@ pub const SUPERVISE: &str = "__supervise";
 pub struct Supervisor {
     exe: PathBuf,
     redactor: Arc<Redactor>,
-    sandbox: Option<Sandbox>,
+    walls: Option<Arc<dyn Confine>>,
+}
+
+/// Walls around a child.
+pub trait Confine: fmt::Debug + Send + Sync {
+    /// The spec of the same child behind the walls.
+    fn confine(&self, spec: &Spec) -> Result<Spec, SpawnError>;
 }
 
 impl Supervisor {
     /// `exe` is the Conductor binary, absolute.
     pub fn new(exe: PathBuf) -> Self {
-        Self { exe, redactor: Arc::new(Redactor::new(&[])), sandbox: None }
+        Self { exe, redactor: Arc::new(Redactor::new(&[])), walls: None }
     }
 
     /// Knows these secrets as well when it writes what children print to their logs.
@@ -51,14 +55,14 @@ impl Supervisor {
     }
 
     /// Starts its children behind these walls, if any.
-    pub fn within(self, sandbox: Option<Sandbox>) -> Self {
-        Self { sandbox, ..self }
+    pub fn within(self, walls: Option<Arc<dyn Confine>>) -> Self {
+        Self { walls, ..self }
     }
 
     /// Starts the child and waits until it runs (or cannot).
     pub fn spawn(&self, spec: &Spec) -> Result<Child, SpawnError> {
-        match &self.sandbox {
-            Some(sandbox) => child::spawn(&self.exe, &self.redactor, &sandbox.confine(spec)?),
+        match &self.walls {
+            Some(walls) => child::spawn(&self.exe, &self.redactor, &walls.confine(spec)?),
             None => child::spawn(&self.exe, &self.redactor, spec),
         }
     }

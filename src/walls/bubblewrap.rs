@@ -1,0 +1,88 @@
+//! Walls by `bwrap` (bubblewrap): the child sees the file system read-only but for its places, a
+//! `/dev` and a `/proc` of its own, no other process and no shared memory of others. What is
+//! hidden is covered. The network is as it was.
+
+use super::WallsError;
+use crate::system::process::Spec;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// Starts a shell behind it once.
+pub(super) fn try_out(bwrap: &Path) -> Result<(), WallsError> {
+    let shell = ["--", "/bin/sh", "-c", ":"].map(OsString::from);
+    let tried = duct::cmd(bwrap, walls().into_iter().chain(shell))
+        .stdin_null()
+        .stdout_null()
+        .stderr_capture()
+        .unchecked()
+        .run();
+    match tried {
+        Ok(output) if output.status.success() => Ok(()),
+        Ok(output) => {
+            let words = String::from_utf8_lossy(&output.stderr);
+            Err(WallsError::Refused(words.lines().next().unwrap_or("it does not say why").to_owned()))
+        }
+        Err(error) => Err(WallsError::Start { program: bwrap.to_owned(), error }),
+    }
+}
+
+/// The same child behind the walls; its program is a path.
+pub(super) fn confine(bwrap: &Path, spec: Spec, writable: &[PathBuf], hidden: &[PathBuf]) -> Spec {
+    let mut args = walls();
+    for place in hidden {
+        args.extend(cover(place));
+    }
+    for place in writable {
+        args.extend(["--bind-try".into(), place.into(), place.into()]);
+    }
+    args.extend(["--chdir".into(), spec.cwd.clone().into(), "--".into(), spec.program]);
+    args.extend(spec.args);
+    Spec { program: bwrap.into(), args, is_wrapper: true, ..spec }
+}
+
+/// Everything is there to be read; processes and devices are the child's own.
+fn walls() -> Vec<OsString> {
+    // As root there may be no user namespace; without its privileges root writes nowhere else either.
+    ["--unshare-user-try", "--unshare-pid", "--unshare-ipc", "--cap-drop", "ALL", "--ro-bind", "/", "/"]
+        .into_iter()
+        .chain(["--dev", "/dev", "--proc", "/proc"])
+        .map(OsString::from)
+        .collect()
+}
+
+/// Puts something empty in its place. What is not there needs none.
+fn cover(place: &Path) -> Vec<OsString> {
+    match std::fs::metadata(place) {
+        Ok(found) if found.is_dir() => vec!["--tmpfs".into(), place.into()],
+        Ok(_) => vec!["--ro-bind".into(), "/dev/null".into(), place.into()],
+        Err(_) => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_walls_come_before_the_openings_and_the_program_last() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = folder.path().join("key");
+        std::fs::write(&key, "").unwrap();
+        let mut spec = Spec::new("/bin/sh", "/w/T-1");
+        spec.args = vec!["-c".into(), "--bind / /".into()];
+        let hidden = [folder.path().to_owned(), key.clone(), folder.path().join("nothing")];
+        let confined = confine(Path::new("/usr/bin/bwrap"), spec, &["/w/T-1".into()], &hidden);
+        let args: Vec<&str> = confined.args.iter().map(|arg| arg.to_str().unwrap()).collect();
+        let at = |arg: &str| args.iter().position(|other| *other == arg).unwrap();
+        assert_eq!(confined.program, "/usr/bin/bwrap");
+        assert!(confined.is_wrapper);
+        assert!(at("--ro-bind") < at("--tmpfs") && at("--tmpfs") < at("--bind-try"));
+        assert_eq!(
+            args[at("--tmpfs")..][..5],
+            ["--tmpfs", folder.path().to_str().unwrap(), "--ro-bind", "/dev/null", key.to_str().unwrap()]
+        );
+        assert!(!args.iter().any(|arg| arg.ends_with("nothing")));
+        assert_eq!(args[at("--")..], ["--", "/bin/sh", "-c", "--bind / /"]);
+        assert_eq!(args[at("--chdir") + 1], "/w/T-1");
+    }
+}

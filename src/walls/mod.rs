@@ -1,0 +1,175 @@
+//! What holds the agent's side: agents, hooks and gates write in few places, read no credential
+//! file, and reach no process outside. Linux itself builds the walls (Landlock), or bubblewrap.
+//!
+//! Owns which walls can be had here and what they leave open. Walls that were asked for and cannot
+//! be had are an error, never left out. `docs` of the levels: README, "What holds an agent".
+
+use crate::system::process::{Confine, SpawnError, Spec};
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::path::{Path, PathBuf};
+
+mod bubblewrap;
+#[cfg(target_os = "linux")]
+mod grants;
+#[cfg(target_os = "linux")]
+mod landlock;
+mod places;
+
+pub use places::{CACHES, CREDENTIALS, Places};
+
+/// The first argument that makes this program stand in front of a child and close the walls.
+pub const WALLS: &str = "__walls";
+
+/// The walls around a child.
+#[derive(Debug, Clone)]
+pub struct Walls {
+    kind: Kind,
+    places: Places,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Kind {
+    /// With this program in front.
+    Landlock { exe: PathBuf },
+    /// Behind `bwrap`, and where the kernel has it behind Landlock too.
+    Bubblewrap { bwrap: PathBuf, exe: Option<PathBuf> },
+}
+
+/// Why there can be no such walls here.
+#[derive(Debug, thiserror::Error)]
+pub enum WallsError {
+    #[error("agent.sandbox: {kind} works on Linux only: set agent.sandbox: auto")]
+    Unsupported { kind: &'static str },
+    #[error(
+        "agent.sandbox: this kernel has no Landlock that is new enough (Linux 6.2): set agent.sandbox: bubblewrap"
+    )]
+    NoLandlock,
+    #[error("agent.sandbox: bwrap is not on PATH: install bubblewrap, or set agent.sandbox: auto")]
+    NoBubblewrap,
+    #[error("agent.sandbox: bubblewrap does not work here ({0}): allow it, or set agent.sandbox: auto")]
+    Refused(String),
+    #[error("agent.sandbox: {}: {error}", .program.display())]
+    Start {
+        program: PathBuf,
+        #[source]
+        error: io::Error,
+    },
+}
+
+impl Walls {
+    /// Landlock, where this kernel has it. Costs no process.
+    pub fn landlock(exe: &Path, places: Places) -> Result<Self, WallsError> {
+        if !cfg!(target_os = "linux") {
+            return Err(WallsError::Unsupported { kind: "Landlock" });
+        }
+        if !has_landlock() {
+            return Err(WallsError::NoLandlock);
+        }
+        Ok(Self { kind: Kind::Landlock { exe: exe.to_owned() }, places })
+    }
+
+    /// Looks for `bwrap` on `path` and tries it once.
+    pub fn bubblewrap(exe: &Path, path: Option<&OsStr>, places: Places) -> Result<Self, WallsError> {
+        if !cfg!(target_os = "linux") {
+            return Err(WallsError::Unsupported { kind: "bubblewrap" });
+        }
+        let bwrap = find(OsStr::new("bwrap"), path).ok_or(WallsError::NoBubblewrap)?;
+        bubblewrap::try_out(&bwrap)?;
+        let exe = has_landlock().then(|| exe.to_owned());
+        Ok(Self { kind: Kind::Bubblewrap { bwrap, exe }, places })
+    }
+
+    /// The strongest that works here without being set up.
+    pub fn strongest(exe: &Path, path: Option<&OsStr>, places: Places) -> Option<Self> {
+        let landlock = Self::landlock(exe, places.clone());
+        landlock.or_else(|_| Self::bubblewrap(exe, path, places)).ok()
+    }
+
+    /// As the configuration and the report call it.
+    pub fn name(&self) -> &'static str {
+        match self.kind {
+            Kind::Landlock { .. } => "landlock",
+            Kind::Bubblewrap { .. } => "bubblewrap",
+        }
+    }
+
+    /// Lets the child write to these as well; see [`Places::with_own`].
+    #[must_use]
+    pub fn with_own(&self, own: &[&'static str]) -> Self {
+        Self { places: self.places.clone().with_own(own), ..self.clone() }
+    }
+}
+
+impl Confine for Walls {
+    fn confine(&self, spec: &Spec) -> Result<Spec, SpawnError> {
+        let program = find(&spec.program, variable(spec, "PATH").map(OsStr::new)).ok_or_else(|| {
+            SpawnError::Program {
+                program: spec.program.to_string_lossy().into_owned(),
+                error: io::ErrorKind::NotFound.into(),
+            }
+        })?;
+        self.places.make_own(spec)?;
+        let (writable, hidden) = (self.places.writable(spec), self.places.hidden());
+        let bare = Spec { program: program.into(), ..spec.clone() };
+        Ok(match &self.kind {
+            Kind::Landlock { exe } => behind_landlock(exe, bare, writable, hidden),
+            Kind::Bubblewrap { bwrap, exe: None } => bubblewrap::confine(bwrap, bare, &writable, &hidden),
+            Kind::Bubblewrap { bwrap, exe: Some(exe) } => {
+                // What bubblewrap covers is not there to be found a second time.
+                let inner = behind_landlock(exe, bare, with_own_devices(&writable), Vec::new());
+                bubblewrap::confine(bwrap, inner, &writable, &hidden)
+            }
+        })
+    }
+}
+
+/// The start of this program as `conductor __walls …`: becomes the child, or says why not.
+pub fn walls_main(args: impl Iterator<Item = OsString>) -> io::Error {
+    #[cfg(target_os = "linux")]
+    return landlock::stand_in_front(args);
+    #[cfg(not(target_os = "linux"))]
+    {
+        drop(args);
+        io::Error::from(io::ErrorKind::Unsupported)
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn has_landlock() -> bool {
+    landlock::is_there()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn has_landlock() -> bool {
+    false
+}
+
+#[cfg(target_os = "linux")]
+fn behind_landlock(exe: &Path, spec: Spec, writable: Vec<PathBuf>, hidden: Vec<PathBuf>) -> Spec {
+    let rules = landlock::Rules { writable, hidden };
+    Spec { args: rules.arguments(&spec.program, &spec.args), program: exe.into(), ..spec }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn behind_landlock(_exe: &Path, spec: Spec, _writable: Vec<PathBuf>, _hidden: Vec<PathBuf>) -> Spec {
+    spec
+}
+
+/// Behind bubblewrap the devices are the child's own, shared memory too.
+fn with_own_devices(writable: &[PathBuf]) -> Vec<PathBuf> {
+    writable.iter().cloned().chain([PathBuf::from("/dev")]).collect()
+}
+
+fn variable<'s>(spec: &'s Spec, name: &str) -> Option<&'s str> {
+    let found = spec.env.iter().find(|(known, _)| known == name);
+    found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+}
+
+fn find(program: &OsStr, path: Option<&OsStr>) -> Option<PathBuf> {
+    let is_there = |place: &PathBuf| place.is_file();
+    if program.as_encoded_bytes().contains(&b'/') {
+        return Some(PathBuf::from(program)).filter(is_there);
+    }
+    std::env::split_paths(path?).map(|folder| folder.join(program)).find(is_there)
+}

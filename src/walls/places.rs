@@ -1,0 +1,244 @@
+//! Where a child behind the walls may write, and what it may not read.
+//!
+//! A place is written `~/NAME` below the child's home, `$NAME` or `$NAME/BELOW` for what that
+//! variable of the child's names. One that ends with a slash is a folder, made where it is missing.
+
+use super::variable;
+use crate::system::process::{SpawnError, Spec};
+use std::path::{Path, PathBuf};
+
+/// What package managers keep between builds. Nothing here is read by a login shell or is on a
+/// `PATH`.
+pub const CACHES: &[&str] = &[
+    "~/.cache",
+    "~/.bun/install/cache",
+    "~/.bundle/cache",
+    "~/.cargo/.global-cache",
+    "~/.cargo/.package-cache",
+    "~/.cargo/.package-cache-mutate",
+    "~/.cargo/git",
+    "~/.cargo/registry",
+    "~/.composer/cache",
+    "~/.gradle/caches",
+    "~/.gradle/daemon",
+    "~/.gradle/native",
+    "~/.gradle/wrapper",
+    "~/.hex",
+    "~/.ivy2/cache",
+    "~/.local/share/pnpm/store",
+    "~/.m2/repository",
+    "~/.npm",
+    "~/.nuget/packages",
+    "~/.pnpm-store",
+    "~/.pub-cache",
+    "~/.yarn/berry/cache",
+    "~/go/pkg",
+];
+
+/// Files that let their reader in somewhere.
+pub const CREDENTIALS: &[&str] = &[
+    "~/.aws",
+    "~/.azure",
+    "~/.cargo/credentials",
+    "~/.cargo/credentials.toml",
+    "~/.conductor.env",
+    "~/.config/conductor",
+    "~/.config/gcloud",
+    "~/.config/gh",
+    "~/.config/git/credentials",
+    "~/.config/glab-cli",
+    "~/.config/hub",
+    "~/.config/op",
+    "~/.config/rclone",
+    "~/.config/sops",
+    "~/.docker/config.json",
+    "~/.gem/credentials",
+    "~/.git-credential-cache",
+    "~/.git-credentials",
+    "~/.gnupg",
+    "~/.gradle/gradle.properties",
+    "~/.kube",
+    "~/.local/share/keyrings",
+    "~/.m2/settings-security.xml",
+    "~/.m2/settings.xml",
+    "~/.mozilla",
+    "~/.netrc",
+    "~/.npmrc",
+    "~/.password-store",
+    "~/.pgpass",
+    "~/.pypirc",
+    "~/.ssh",
+    "~/.terraform.d/credentials.tfrc.json",
+    "~/.vault-token",
+    "~/_netrc",
+];
+
+/// What of a repository's common directory a commit is written to. The configuration, the hooks
+/// and other worktrees are not among it.
+const GIT_PARTS: &[&str] = &["objects", "refs", "logs", "reftable", "lfs"];
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Places {
+    common_dir: PathBuf,
+    /// The user's own home. Another one that was made for the child is its own.
+    home: Option<PathBuf>,
+    /// The agent's own.
+    own: Vec<&'static str>,
+    writable: Vec<PathBuf>,
+    hidden: Vec<PathBuf>,
+}
+
+impl Places {
+    /// `writable` on top of the caches; `readable` takes from what is hidden: the files with
+    /// credentials, and `hidden`.
+    pub fn new(
+        common_dir: &Path,
+        home: Option<PathBuf>,
+        writable: &[PathBuf],
+        readable: &[PathBuf],
+        hidden: &[PathBuf],
+    ) -> Self {
+        let credentials = CREDENTIALS.iter().filter_map(|place| below(place, |_| home.clone()));
+        let all = credentials.chain(hidden.iter().cloned());
+        let hidden = all.filter(|place| !readable.contains(place)).collect();
+        Self { common_dir: common_dir.to_owned(), home, own: Vec::new(), writable: writable.to_vec(), hidden }
+    }
+
+    /// Lets the child write to these as well.
+    #[must_use]
+    pub fn with_own(self, own: &[&'static str]) -> Self {
+        Self { own: own.to_vec(), ..self }
+    }
+
+    /// Makes the folders that are missing of the child's own.
+    pub(super) fn make_own(&self, spec: &Spec) -> Result<(), SpawnError> {
+        for place in self.own.iter().filter(|place| place.ends_with('/')) {
+            let Some(path) = named(place, spec) else { continue };
+            std::fs::create_dir_all(&path).map_err(|error| SpawnError::File { path, error })?;
+        }
+        Ok(())
+    }
+
+    /// Where the child may write; what is not there is left out by the walls.
+    pub(super) fn writable(&self, spec: &Spec) -> Vec<PathBuf> {
+        let admin = admin_dir(&spec.cwd, &self.common_dir);
+        // Where there is no worktree of the repository there is nothing to commit to it.
+        let parts = GIT_PARTS.iter().filter(|_| admin.is_some());
+        let git = parts.map(|part| self.common_dir.join(part)).chain(admin.clone());
+        let temporary = variable(spec, "TMPDIR").map(PathBuf::from);
+        let home = variable(spec, "HOME").map(PathBuf::from).filter(|home| self.home.as_ref() != Some(home));
+        let told = self.own.iter().chain(CACHES).filter_map(|place| named(place, spec));
+        let configured = self.writable.iter().cloned();
+        let places = git.chain(home).chain(told).chain(configured).chain(temporary).chain([spec.cwd.clone()]);
+        places.filter(|place| place.is_absolute()).collect()
+    }
+
+    pub(super) fn hidden(&self) -> Vec<PathBuf> {
+        self.hidden.clone()
+    }
+}
+
+/// Where a place is for that child.
+fn named(place: &str, spec: &Spec) -> Option<PathBuf> {
+    below(place, |name| variable(spec, name).map(PathBuf::from))
+}
+
+/// Where a place is, by what the variables name.
+fn below(place: &str, value: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
+    let (root, rest) = place.split_once('/').unwrap_or((place, ""));
+    let root = value(if root == "~" { "HOME" } else { root.strip_prefix('$')? })?;
+    Some(if rest.is_empty() { root } else { root.join(rest) })
+}
+
+/// Where git keeps what belongs to that worktree alone. The file that says it is in the child's
+/// reach: what it says is believed only below the repository's own folder for worktrees.
+fn admin_dir(workspace: &Path, common_dir: &Path) -> Option<PathBuf> {
+    let told = std::fs::read_to_string(workspace.join(".git")).ok()?;
+    let admin = Path::new(told.strip_prefix("gitdir:")?.trim()).canonicalize().ok()?;
+    let worktrees = common_dir.join("worktrees").canonicalize().ok()?;
+    (admin.parent() == Some(&worktrees)).then_some(admin)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn places() -> Places {
+        Places::new(
+            Path::new("/r/.git"),
+            Some("/home/me".into()),
+            &["/srv/cache".into()],
+            &["/home/me/.npmrc".into()],
+            &["/home/me/notes".into(), "/etc/secret".into()],
+        )
+        .with_own(&["~/.claude/", "$CLAUDE_CONFIG_DIR", "$XDG_DATA_HOME/own"])
+    }
+
+    fn spec(env: &[(&str, &str)]) -> Spec {
+        let mut spec = Spec::new("/bin/sh", "/w/T-1");
+        spec.env = env.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        spec
+    }
+
+    /// Without the caches.
+    fn writable(env: &[(&str, &str)]) -> Vec<String> {
+        let caches: Vec<PathBuf> = CACHES.iter().filter_map(|place| named(place, &spec(env))).collect();
+        let all = places().writable(&spec(env)).into_iter().filter(|place| !caches.contains(place));
+        all.map(|place| place.display().to_string()).collect()
+    }
+
+    #[test]
+    fn a_child_may_write_to_its_workspace_and_to_what_is_its_own() {
+        let env = [
+            ("HOME", "/home/me"),
+            ("TMPDIR", "/run/tmp"),
+            ("CLAUDE_CONFIG_DIR", "/c"),
+            ("XDG_DATA_HOME", "/x"),
+        ];
+        let own = ["/home/me/.claude/", "/c", "/x/own", "/srv/cache", "/run/tmp", "/w/T-1"];
+        assert_eq!(writable(&env), own);
+    }
+
+    #[test]
+    fn a_worktree_of_the_repository_opens_what_a_commit_needs() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().canonicalize().unwrap();
+        let (workspace, common) = (folder.join("w"), folder.join("r/.git"));
+        for path in [&workspace, &common.join("worktrees/w"), &common.join("hooks")] {
+            std::fs::create_dir_all(path).unwrap();
+        }
+        let places = Places::new(&common, None, &[], &[], &[]);
+        let told = |place: &str| {
+            std::fs::write(workspace.join(".git"), format!("gitdir: {}\n", common.join(place).display()))
+                .unwrap();
+            places.writable(&Spec::new("sh", &workspace))
+        };
+        let parts = ["objects", "refs", "logs", "reftable", "lfs", "worktrees/w"];
+        let parts = parts.map(|part| common.join(part));
+        assert_eq!(told("worktrees/w"), [&parts[..], std::slice::from_ref(&workspace)].concat());
+        for elsewhere in ["hooks", "worktrees/..", "worktrees/../..", "worktrees/gone"] {
+            assert_eq!(told(elsewhere), [workspace.clone()], "{elsewhere}");
+        }
+    }
+
+    #[test]
+    fn a_home_made_for_the_child_is_its_own_and_the_users_is_not() {
+        assert!(!writable(&[("HOME", "/home/me")]).contains(&"/home/me".to_owned()));
+        assert!(writable(&[("HOME", "/run/home")]).contains(&"/run/home".to_owned()));
+    }
+
+    #[test]
+    fn what_is_not_absolute_or_empty_opens_nothing() {
+        let without = writable(&[]);
+        assert_eq!(writable(&[("TMPDIR", ""), ("CLAUDE_CONFIG_DIR", "relative")]), without);
+    }
+
+    #[test]
+    fn credentials_are_hidden_but_for_those_said_to_be_readable() {
+        let hidden = places().hidden();
+        for place in ["/home/me/.ssh", "/home/me/.config/gh", "/home/me/notes", "/etc/secret"] {
+            assert!(hidden.contains(&PathBuf::from(place)), "{place}");
+        }
+        assert!(!hidden.contains(&PathBuf::from("/home/me/.npmrc")));
+    }
+}
