@@ -1,9 +1,9 @@
 //! Claude Code.
 
 use crate::model::{self, Script, is_question};
+use crate::program;
 use crate::server::Server;
 use crate::world::World;
-use crate::{program, sandbox};
 use serde_json::{Value, json};
 use std::fs;
 
@@ -151,15 +151,12 @@ fn sigterm_in_the_middle_ends_claude_and_keeps_its_half() {
 
 #[test]
 fn claude_in_a_sandbox_commits_and_changes_nothing_else() {
-    if !sandbox::is_there() {
-        return;
-    }
     let server = model::start(Script::commands(&[
         "echo hello > hello.txt; echo out > $HOME/out; echo out > $CONDUCTOR_WORKSPACE_DIR/../out; \
          git config user.name Evil; echo out > $(git rev-parse --git-common-dir)/hooks/pre-push; true",
         COMMIT,
     ]));
-    let Some(world) = world(&server.url(), &[("sandbox", "bubblewrap".into())]) else { return };
+    let Some(world) = world(&server.url(), &[("sandbox", "auto".into())]) else { return };
     let ran = world.once();
     assert_eq!(ran.verdict(), (Some(0), "success", "-"), "{}\n{}\n{}", ran.report, ran.stderr, world.log());
     assert_eq!(world.git("origin.git", &["log", "-1", "--format=%an %s", "conductor/T-1"]), "T Say hello");
@@ -169,12 +166,9 @@ fn claude_in_a_sandbox_commits_and_changes_nothing_else() {
 
 #[test]
 fn sigterm_in_the_middle_ends_claude_in_a_sandbox() {
-    if !sandbox::is_there() {
-        return;
-    }
     let script = "setsid -f sleep 1000 >/dev/null 2>&1 </dev/null; echo half > half.txt; echo on > going-on; sleep 1000";
     let server = model::start(Script::commands(&[script, COMMIT]));
-    let Some(world) = world(&server.url(), &[("sandbox", "bubblewrap".into())]) else { return };
+    let Some(world) = world(&server.url(), &[("sandbox", "auto".into())]) else { return };
     let ran = world.terminate_at("going-on");
     assert_eq!((ran.code, &ran.report["status"]), (Some(143), &json!("interrupted")), "{}", ran.stderr);
     assert_eq!(world.git("origin.git", &["show", "refs/conductor/wip/T-1:half.txt"]), "half");

@@ -7,10 +7,10 @@
 mod claude;
 mod codex;
 mod model;
-mod sandbox;
 #[allow(dead_code, reason = "the cycle's tests use more of it")]
 #[path = "../cycle/support/server.rs"]
 mod server;
+#[allow(dead_code, reason = "the walls' tests use more of it")]
 mod world;
 
 /// The program that variable names; says so where there is none.

@@ -71,6 +71,14 @@ impl World {
         world
     }
 
+    /// Changes the configuration, which is committed as it was.
+    pub fn configure(&self, change: impl FnOnce(&mut Value)) {
+        let path = self.path("clone/conductor.yml");
+        let mut config = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+        change(&mut config);
+        fs::write(path, config.to_string()).unwrap();
+    }
+
     /// A variable in Conductor's own environment.
     pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
         self.env.push((name.to_owned(), value.into()));

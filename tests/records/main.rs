@@ -13,8 +13,9 @@ use support::{Project, all_files, both, comes_true, git, project};
 const SECRET: &str = "Zq7vHalf0ne-Tw0halfXk9";
 const HALF: &str = "Zq7vHalf";
 
-const COMMAND: &str = "agent: {kind: command, command: [sh, SCRIPT], max_attempts: 1, grace_period: 1s}";
-const GIVEN_AWAY: &str = "agent: {kind: command, command: [sh, SCRIPT], max_attempts: 1, grace_period: 1s, pass_env: [DEPLOY_TOKEN]}";
+const COMMAND: &str =
+    "agent: {kind: command, command: [sh, SCRIPT], max_attempts: 1, grace_period: 1s, sandbox: none}";
+const GIVEN_AWAY: &str = "agent: {kind: command, command: [sh, SCRIPT], max_attempts: 1, grace_period: 1s, sandbox: none, pass_env: [DEPLOY_TOKEN]}";
 
 const WORK: &str = "echo work > work.txt && git add -A && git commit -qm Work\n";
 

@@ -43,7 +43,8 @@ impl World {
         let config = json!({
             "tracker": {"kind": "local", "path": "issues"},
             "forge": {"kind": "local", "path": "pulls"},
-            "agent": {"kind": "command", "command": ["sh", at.join("agent.sh")], "grace_period": "1s"},
+            // Scripted agents note what they did beside their workspace.
+            "agent": {"kind": "command", "command": ["sh", at.join("agent.sh")], "grace_period": "1s", "sandbox": "none"},
             "retry": {"base": "1ms", "max": "1ms"},
             "preflight": {"enabled": false},
         });
