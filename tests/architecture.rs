@@ -49,7 +49,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 
 /// Where the clock and the environment are read; everybody else is given what they need.
 const EDGE: &[&str] = &["cli/", "system/", "adapters/clock.rs"];
-const PROCESSES: &[&str] = &["system/"];
+const PROCESSES: &[&str] = &["system/", "walls/"];
 const PRINTING: &[&str] = &["cli/", "report/"];
 /// The supervisor hands streams through; it still may not print.
 const STREAMS: &[&str] = &["cli/", "report/", "system/"];
