@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use std::fs;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -12,6 +13,9 @@ const LONG: Duration = Duration::from_secs(120);
 pub struct World {
     dir: tempfile::TempDir,
     env: Vec<(String, String)>,
+    exe: PathBuf,
+    /// Another user than the test's.
+    user: Option<u32>,
 }
 
 /// What a run came to.
@@ -46,7 +50,7 @@ impl World {
     /// `agent` is what stands under `agent:` in the configuration.
     pub fn new(agent: &Value) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let world = Self { env: Vec::new(), dir };
+        let world = Self { env: Vec::new(), exe: env!("CARGO_BIN_EXE_conductor").into(), user: None, dir };
         for folder in ["home", "tickets", "pulls"] {
             fs::create_dir(world.path(folder)).unwrap();
         }
@@ -79,6 +83,18 @@ impl World {
         fs::write(path, config.to_string()).unwrap();
     }
 
+    /// Everything belongs to this user, and runs are this user's. Only root can do that.
+    pub fn of_user(mut self, user: u32) -> Self {
+        let exe = self.path("conductor");
+        fs::copy(&self.exe, &exe).unwrap();
+        self.exe = exe;
+        let owner = format!("{user}:{user}");
+        let chown = Command::new("chown").args(["-R", &owner]).arg(self.dir.path()).status().unwrap();
+        assert!(chown.success());
+        self.user = Some(user);
+        self
+    }
+
     /// A variable in Conductor's own environment.
     pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
         self.env.push((name.to_owned(), value.into()));
@@ -108,7 +124,10 @@ impl World {
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_conductor"));
+        let mut command = Command::new(&self.exe);
+        if let Some(user) = self.user {
+            command.uid(user).gid(user);
+        }
         command.args(["once", "--output", "json", "--directory"]).arg(self.path("clone"));
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.env("HOME", self.path("home")).env("TMPDIR", self.dir.path());
