@@ -3,7 +3,6 @@
 //! hidden is covered. The network is as it was.
 
 use super::WallsError;
-use crate::system::process::Spec;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -26,18 +25,18 @@ pub(super) fn try_out(bwrap: &Path) -> Result<(), WallsError> {
     }
 }
 
-/// The same child behind the walls; its program is a path.
-pub(super) fn confine(bwrap: &Path, spec: Spec, writable: &[PathBuf], hidden: &[PathBuf]) -> Spec {
-    let mut args = walls();
+/// What stands in front of a program, as a command line.
+pub(super) fn front(bwrap: &Path, cwd: &Path, writable: &[PathBuf], hidden: &[PathBuf]) -> Vec<OsString> {
+    let mut words = vec![bwrap.into()];
+    words.extend(walls());
     for place in hidden {
-        args.extend(cover(place));
+        words.extend(cover(place));
     }
     for place in writable {
-        args.extend(["--bind-try".into(), place.into(), place.into()]);
+        words.extend(["--bind-try".into(), place.into(), place.into()]);
     }
-    args.extend(["--chdir".into(), spec.cwd.clone().into(), "--".into(), spec.program]);
-    args.extend(spec.args);
-    Spec { program: bwrap.into(), args, is_wrapper: true, ..spec }
+    words.extend(["--chdir".into(), cwd.into(), "--".into()]);
+    words
 }
 
 /// Everything is there to be read; processes and devices are the child's own.
@@ -64,25 +63,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_walls_come_before_the_openings_and_the_program_last() {
+    fn the_walls_come_before_the_openings() {
         let folder = tempfile::tempdir().unwrap();
         let key = folder.path().join("key");
         std::fs::write(&key, "").unwrap();
-        let mut spec = Spec::new("/bin/sh", "/w/T-1");
-        spec.args = vec!["-c".into(), "--bind / /".into()];
         let hidden = [folder.path().to_owned(), key.clone(), folder.path().join("nothing")];
-        let confined = confine(Path::new("/usr/bin/bwrap"), spec, &["/w/T-1".into()], &hidden);
-        let args: Vec<&str> = confined.args.iter().map(|arg| arg.to_str().unwrap()).collect();
+        let workspace = Path::new("/w/T-1");
+        let words = front(Path::new("/usr/bin/bwrap"), workspace, &[workspace.into()], &hidden);
+        let args: Vec<&str> = words.iter().map(|word| word.to_str().unwrap()).collect();
         let at = |arg: &str| args.iter().position(|other| *other == arg).unwrap();
-        assert_eq!(confined.program, "/usr/bin/bwrap");
-        assert!(confined.is_wrapper);
+        assert_eq!((args[0], *args.last().unwrap()), ("/usr/bin/bwrap", "--"));
         assert!(at("--ro-bind") < at("--tmpfs") && at("--tmpfs") < at("--bind-try"));
         assert_eq!(
             args[at("--tmpfs")..][..5],
             ["--tmpfs", folder.path().to_str().unwrap(), "--ro-bind", "/dev/null", key.to_str().unwrap()]
         );
         assert!(!args.iter().any(|arg| arg.ends_with("nothing")));
-        assert_eq!(args[at("--")..], ["--", "/bin/sh", "-c", "--bind / /"]);
         assert_eq!(args[at("--chdir") + 1], "/w/T-1");
     }
 }

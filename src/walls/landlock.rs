@@ -12,7 +12,7 @@ use landlock::{
     RulesetCreatedAttr, RulesetStatus, Scope,
 };
 use rustix::thread::{CapabilitySet, CapabilitySets};
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -50,15 +50,13 @@ pub(super) struct Rules {
 }
 
 impl Rules {
-    /// The arguments that make this program stand in front of `program`.
-    pub fn arguments(&self, program: &OsStr, args: &[OsString]) -> Vec<OsString> {
+    /// The command line of this program, `exe`, that stands in front of another program's.
+    pub fn front(&self, exe: &Path) -> Vec<OsString> {
         let named = |name: &'static str, paths: &[PathBuf]| {
             paths.iter().flat_map(move |path| [name.into(), path.into()]).collect::<Vec<OsString>>()
         };
         let rules = [named(WRITE, &self.writable), named(HIDE, &self.hidden)].concat();
-        let before =
-            std::iter::once(super::WALLS.into()).chain(rules).chain([PROGRAM.into(), program.into()]);
-        before.chain(args.iter().cloned()).collect()
+        [exe.into(), super::WALLS.into()].into_iter().chain(rules).chain([PROGRAM.into()]).collect()
     }
 
     /// The rules, the program and its arguments.

@@ -99,6 +99,23 @@ impl Walls {
     pub fn with_own(&self, own: &[&'static str]) -> Self {
         Self { places: self.places.clone().with_own(own), ..self.clone() }
     }
+
+    /// What stands in front of a program that may write to these places only, as a command line:
+    /// the program and its arguments follow.
+    pub fn front(&self, cwd: &Path, writable: Vec<PathBuf>) -> Vec<OsString> {
+        let hidden = self.places.hidden();
+        match &self.kind {
+            Kind::Landlock { exe } => landlock_front(exe, writable, hidden),
+            Kind::Bubblewrap { bwrap, exe } => {
+                let mut words = bubblewrap::front(bwrap, cwd, &writable, &hidden);
+                if let Some(exe) = exe {
+                    // What bubblewrap covers is not there to be found a second time.
+                    words.extend(landlock_front(exe, with_own_devices(&writable), Vec::new()));
+                }
+                words
+            }
+        }
+    }
 }
 
 impl Confine for Walls {
@@ -110,17 +127,11 @@ impl Confine for Walls {
             }
         })?;
         self.places.make_own(spec)?;
-        let (writable, hidden) = (self.places.writable(spec), self.places.hidden());
-        let bare = Spec { program: program.into(), ..spec.clone() };
-        Ok(match &self.kind {
-            Kind::Landlock { exe } => behind_landlock(exe, bare, writable, hidden),
-            Kind::Bubblewrap { bwrap, exe: None } => bubblewrap::confine(bwrap, bare, &writable, &hidden),
-            Kind::Bubblewrap { bwrap, exe: Some(exe) } => {
-                // What bubblewrap covers is not there to be found a second time.
-                let inner = behind_landlock(exe, bare, with_own_devices(&writable), Vec::new());
-                bubblewrap::confine(bwrap, inner, &writable, &hidden)
-            }
-        })
+        let mut words = self.front(&spec.cwd, self.places.writable(spec)).into_iter();
+        let front = words.next().unwrap_or_default();
+        let args = words.chain([program.into()]).chain(spec.args.iter().cloned()).collect();
+        let is_wrapper = matches!(self.kind, Kind::Bubblewrap { .. });
+        Ok(Spec { program: front, args, is_wrapper, ..spec.clone() })
     }
 }
 
@@ -146,14 +157,13 @@ fn has_landlock() -> bool {
 }
 
 #[cfg(target_os = "linux")]
-fn behind_landlock(exe: &Path, spec: Spec, writable: Vec<PathBuf>, hidden: Vec<PathBuf>) -> Spec {
-    let rules = landlock::Rules { writable, hidden };
-    Spec { args: rules.arguments(&spec.program, &spec.args), program: exe.into(), ..spec }
+fn landlock_front(exe: &Path, writable: Vec<PathBuf>, hidden: Vec<PathBuf>) -> Vec<OsString> {
+    landlock::Rules { writable, hidden }.front(exe)
 }
 
 #[cfg(not(target_os = "linux"))]
-fn behind_landlock(_exe: &Path, spec: Spec, _writable: Vec<PathBuf>, _hidden: Vec<PathBuf>) -> Spec {
-    spec
+fn landlock_front(_exe: &Path, _writable: Vec<PathBuf>, _hidden: Vec<PathBuf>) -> Vec<OsString> {
+    Vec::new()
 }
 
 /// Behind bubblewrap the devices are the child's own, shared memory too.
