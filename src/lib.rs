@@ -6,6 +6,7 @@
 //! - [`cycle`]: the story of one cycle: reconcile, select, claim, work, publish, record.
 //! - [`adapters`]: the outside world in our words: trackers, forges, agents, state stores, the clock.
 //! - [`workspace`], [`gates`], [`guards`]: a ticket's worktree, the checks of an attempt, what must hold before a push.
+//! - [`vault`]: Conductor's own bare repository, in which it fetches, commits its state and pushes.
 //! - [`config`]: YAML, environment and flags → one immutable value.
 //! - [`report`]: a cycle's report, rendered.
 //! - [`policy`]: decisions: values in, verdict out, no I/O.
@@ -24,4 +25,5 @@ pub mod policy;
 pub mod ports;
 pub mod report;
 pub mod system;
+pub mod vault;
 pub mod workspace;
