@@ -1,6 +1,6 @@
 //! One attempt at one issue: phases, outcomes, failures.
 
-use super::{FaultKind, StopReason, Usage};
+use super::{FaultKind, Session, StopReason, Usage};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -169,6 +169,8 @@ pub struct Attempt {
     pub gates: Vec<GateResult>,
     /// The end of what went wrong, at most 500 characters, redacted.
     pub error_tail: Option<String>,
+    /// What a further attempt may go on with, where the agent has such a thing.
+    pub session: Option<Session>,
 }
 
 #[cfg(test)]

@@ -102,6 +102,12 @@ fn read_map<K: Ord, T: DeserializeOwned>(
     key_of: fn(String) -> Result<K, String>,
     damaged: &mut Vec<Damaged>,
 ) -> Result<BTreeMap<K, T>, String> {
+    // A document that is whole, as nearly all are, is read in one pass.
+    if let Some(all) = plain::<BTreeMap<String, T>>(raw)
+        && let known @ Ok(_) = all.into_iter().map(|(key, value)| Ok((key_of(key)?, value))).collect()
+    {
+        return known;
+    }
     let entries: BTreeMap<String, Raw<'_>> =
         serde_json::from_str(raw.get()).map_err(|error| format!("{}: {error}", place.word()))?;
     let mut known = BTreeMap::new();

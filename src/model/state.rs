@@ -5,7 +5,9 @@
 //! fields survive a rewrite.
 
 use super::damaged::Damaged;
-use super::{BranchName, Failure, GateResult, IssueId, IssueRecord, Outcome, Phase, RunId, Sha, Stage, Time};
+use super::{
+    BranchName, Failure, GateResult, IssueId, IssueRecord, Outcome, Phase, RunId, Session, Sha, Stage, Time,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -189,6 +191,9 @@ pub struct OutcomeRecord {
     pub gates: Vec<GateResult>,
     #[serde(default)]
     pub error_tail: Option<String>,
+    /// The agent's session, where a further attempt may go on with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<Session>,
     #[serde(flatten)]
     pub extra: Extra,
 }

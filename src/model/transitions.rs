@@ -161,6 +161,7 @@ impl OutcomeRecord {
             pull_request: None,
             gates: attempt.gates.clone(),
             error_tail: attempt.error_tail.clone(),
+            session: attempt.session.clone(),
             extra: Default::default(),
         }
     }

@@ -16,8 +16,10 @@ mod call;
 mod config;
 mod create;
 mod error;
+mod group;
 mod history;
 mod lock;
+mod loose;
 mod objects;
 mod refs;
 mod remote;
@@ -28,6 +30,7 @@ mod stop;
 mod trash;
 mod unfinished;
 mod vault;
+mod watcher;
 mod words;
 mod worktree;
 
@@ -40,17 +43,20 @@ pub use remote::{Credential, FetchSpec, RefPush, RefResult, Remote, push_url, re
 pub use stop::GitStop;
 pub use trash::{delete as delete_folder, place_for as trash_for, sweep as sweep_trash};
 pub use vault::REMOTE_IN_VAULT;
+pub use watcher::{WATCH, watch_main};
 pub use words::HostWords;
 pub use worktree::{Registered, Worktree, WorktreeStatus};
 
 use call::{Call, REMOTE_TIMEOUT};
 use error::protocol;
+use loose::ObjectFormat;
 
 /// A repository on this machine.
 #[derive(Debug, Clone)]
 pub struct Repository {
     dir: PathBuf,
     common_dir: PathBuf,
+    format: ObjectFormat,
     /// One that git is told of and does not look for: `safe.bareRepository` may forbid looking.
     is_bare: bool,
     contacts: Arc<AtomicU64>,
@@ -73,6 +79,7 @@ impl Repository {
         let mut repository = Self {
             dir: dir.to_owned(),
             common_dir: PathBuf::new(),
+            format: ObjectFormat::Sha1,
             is_bare,
             contacts: Arc::default(),
             stop: GitStop::default(),
@@ -81,7 +88,7 @@ impl Repository {
             contact_config: None,
         };
         let answer = repository
-            .git(["rev-parse", "--path-format=absolute", "--git-common-dir"])
+            .git(["rev-parse", "--path-format=absolute", "--git-common-dir", "--show-object-format"])
             .text()
             .map_err(|error| match error.kind {
                 GitErrorKind::Failed => GitError {
@@ -95,7 +102,11 @@ impl Repository {
                 },
                 _ => error,
             })?;
-        repository.common_dir = PathBuf::from(answer.trim_end_matches('\n'));
+        let answer = answer.trim_end_matches('\n');
+        // A path may hold line breaks of its own.
+        let (path, format) = answer.rsplit_once('\n').unwrap_or((answer, ""));
+        repository.common_dir = PathBuf::from(path);
+        repository.format = ObjectFormat::of(format);
         Ok(repository)
     }
 

@@ -8,15 +8,17 @@ mod address;
 mod answer;
 mod error;
 mod request;
+mod server_time;
 
 pub use address::{encode_path, encode_query, is_loopback, same_host, same_origin};
 pub use answer::{Response, epoch_seconds};
 pub use error::HttpError;
 pub use request::{Method, Request};
+pub use server_time::ServerTime;
 
 use address::Target;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use ureq::Agent;
 use ureq::tls::{RootCerts, TlsConfig};
@@ -42,6 +44,8 @@ pub struct HttpOptions {
     pub retry_base: Duration,
     /// The longest `Retry-After` of a 5xx that is waited for.
     pub max_retry_after: Duration,
+    /// Where it is noted what servers say of this machine's clock.
+    pub server_time: Arc<ServerTime>,
 }
 
 impl Default for HttpOptions {
@@ -55,6 +59,7 @@ impl Default for HttpOptions {
             tries: 3,
             retry_base: Duration::from_millis(250),
             max_retry_after: Duration::from_secs(5),
+            server_time: Arc::default(),
         }
     }
 }
@@ -168,7 +173,7 @@ impl HttpClient {
     }
 
     fn exchange(&self, request: &Request, target: &Target, generation: u64) -> Result<Response, HttpError> {
-        let started = Instant::now();
+        let (started, asked) = (Instant::now(), chrono::Utc::now());
         let result = match self.run(request, target, generation) {
             // Raised before the handshake: the system's certificates could not be loaded.
             Err(Trouble::Http(ureq::Error::Rustls(error))) if self.use_built_in_roots(generation) => {
@@ -187,6 +192,14 @@ impl HttpClient {
         });
         if !matches!(result, Err(HttpError::Connect(_) | HttpError::Address(_))) {
             self.sent.fetch_add(1, Ordering::Relaxed);
+        }
+        // What a cache kept says when it was kept.
+        if let Ok(response) = &result
+            && response.is_success()
+            && response.header("age").is_none()
+            && let Some(date) = response.header("date")
+        {
+            self.options.server_time.note(&target.shown(), date, asked, chrono::Utc::now());
         }
         let status = result.as_ref().map_or(0, |response| response.status);
         let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);

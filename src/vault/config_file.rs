@@ -16,7 +16,9 @@ pub(super) fn add(text: &mut String, key: &str, value: &str) {
         return;
     }
     let header = match subsection {
-        Some(subsection) => format!("{section} \"{}\"", subsection.replace('\\', "\\\\").replace('"', "\\\"")),
+        Some(subsection) => {
+            format!("{section} \"{}\"", subsection.replace('\\', "\\\\").replace('"', "\\\""))
+        }
         None => section.to_owned(),
     };
     let mut quoted = String::with_capacity(value.len());
@@ -57,8 +59,7 @@ mod tests {
             add(&mut text, refused, "v");
         }
         std::fs::write(&file, &text).unwrap();
-        let output =
-            Command::new("git").args(["config", "--list", "-z", "-f"]).arg(&file).output().unwrap();
+        let output = Command::new("git").args(["config", "--list", "-z", "-f"]).arg(&file).output().unwrap();
         let read = String::from_utf8(output.stdout).unwrap();
         let expected: Vec<String> = settings.iter().map(|(key, value)| format!("{key}\n{value}\0")).collect();
         assert_eq!(read, expected.concat(), "{text}");

@@ -8,22 +8,73 @@ use std::path::Path;
 
 /// Sections of the checkout's own configuration that say nothing about files and commits.
 const LEFT_BEHIND: &[&str] = &[
-    "branch", "credential", "extensions", "fetch", "gc", "http", "https", "include", "includeif", "index",
-    "maintenance", "protocol", "pull", "push", "receive", "remote", "safe", "ssh", "trace2", "transfer",
-    "uploadarchive", "uploadpack", "url",
+    "branch",
+    "credential",
+    "extensions",
+    "fetch",
+    "gc",
+    "http",
+    "https",
+    "include",
+    "includeif",
+    "index",
+    "maintenance",
+    "protocol",
+    "pull",
+    "push",
+    "receive",
+    "remote",
+    "safe",
+    "ssh",
+    "trace2",
+    "transfer",
+    "uploadarchive",
+    "uploadpack",
+    "url",
 ];
 /// The same of the section `core`.
 const LEFT_BEHIND_OF_CORE: &[&str] = &[
-    "alternaterefscommand", "askpass", "bare", "fsmonitor", "gitproxy", "hookspath", "logallrefupdates",
-    "packedgitlimit", "repositoryformatversion", "sparsecheckout", "sparsecheckoutcone", "splitindex",
-    "sshcommand", "untrackedcache", "worktree",
+    "alternaterefscommand",
+    "askpass",
+    "bare",
+    "fsmonitor",
+    "gitproxy",
+    "hookspath",
+    "logallrefupdates",
+    "packedgitlimit",
+    "repositoryformatversion",
+    "sparsecheckout",
+    "sparsecheckoutcone",
+    "splitindex",
+    "sshcommand",
+    "untrackedcache",
+    "worktree",
 ];
 /// Of the section `http`, with or without a URL: how the remote is reached, not who asks.
 const TRANSPORT: &[&str] = &[
-    "curloptresolve", "lowspeedlimit", "lowspeedtime", "noepsv", "pinnedpubkey", "postbuffer", "proxy",
-    "proxyauthmethod", "proxysslcainfo", "proxysslcert", "proxysslkey", "schannelcheckrevoke",
-    "schannelusesslcainfo", "sslbackend", "sslcainfo", "sslcapath", "sslcert", "sslcipherlist", "sslkey",
-    "sslverify", "sslversion", "useragent", "version",
+    "curloptresolve",
+    "lowspeedlimit",
+    "lowspeedtime",
+    "noepsv",
+    "pinnedpubkey",
+    "postbuffer",
+    "proxy",
+    "proxyauthmethod",
+    "proxysslcainfo",
+    "proxysslcert",
+    "proxysslkey",
+    "schannelcheckrevoke",
+    "schannelusesslcainfo",
+    "sslbackend",
+    "sslcainfo",
+    "sslcapath",
+    "sslcert",
+    "sslcipherlist",
+    "sslkey",
+    "sslverify",
+    "sslversion",
+    "useragent",
+    "version",
 ];
 /// The same of what says who asks; taken over where Conductor has no login of its own.
 const LOGIN: &[&str] = &["cookiefile", "delegation", "emptyauth", "extraheader", "proactiveauth"];
@@ -180,7 +231,8 @@ mod tests {
             (ConfigScope::Repository, "credential.helper", "store"),
         ]);
         let own = all.for_contacts(&origin(true));
-        for kept in ["proxy:3128", "/ca.pem", "directory = \"*\"", "http://other:1", "https://host/acme/app"] {
+        for kept in ["proxy:3128", "/ca.pem", "directory = \"*\"", "http://other:1", "https://host/acme/app"]
+        {
             assert!(own.contains(kept), "{kept}: {own}");
         }
         for left in ["trace2", "ext::", "vcs", "extraheader", "credential"] {
@@ -207,7 +259,9 @@ mod tests {
             (ConfigScope::User, "user.name", "Ann"),
         ]);
         let text = all.for_local_calls(&checkout, &origin(true));
-        for kept in ["autocrlf", "git-lfs clean", "ann@example.org", "bare = \"true\"", "https://host/acme/app"] {
+        for kept in
+            ["autocrlf", "git-lfs clean", "ann@example.org", "bare = \"true\"", "https://host/acme/app"]
+        {
             assert!(text.contains(kept), "{kept}: {text}");
         }
         for left in ["secret", "extraheader", "fsmonitor", "\"false\"\n[core]\n\tbare", "Ann\""] {

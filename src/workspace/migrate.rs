@@ -28,7 +28,8 @@ impl Workspaces {
     }
 
     fn adopt(&self, checkout: &Repository, from: &Worktree, marker: &Marker) -> Result<(), WorkspaceError> {
-        let io = |path: &Path, error: std::io::Error| WorkspaceError::Io(format!("{}: {error}", path.display()));
+        let io =
+            |path: &Path, error: std::io::Error| WorkspaceError::Io(format!("{}: {error}", path.display()));
         let name = marker.branch.full_ref();
         let head = checkout.refs(&name)?.remove(&name);
         let taken: Vec<(String, Option<&Sha>)> = head.iter().map(|head| (name.clone(), Some(head))).collect();

@@ -4,6 +4,7 @@ use super::super::run::Run;
 use super::super::stop::Stops;
 use super::agent_run::AgentRun;
 use super::job::Job;
+use super::resume;
 use super::trace::Trace;
 use crate::guards::Guards;
 use crate::model::settings::AgentLimits;
@@ -54,7 +55,7 @@ pub(in crate::cycle) fn run_agent(
     stops: &Stops<'_>,
 ) -> Result<AgentRun, AgentError> {
     let mut session = turn.agent.start(turn.assignment)?;
-    let before = turn.before.map_or_else(|| AgentRun::new(turn.agent.name()), AgentRun::going_on);
+    let before = turn.before.map_or_else(|| begun(turn), AgentRun::going_on);
     let mut trace = Trace::begin(run, job, turn.number, session.pid());
     let bounds = Bounds {
         clock: run.world.clock.as_ref(),
@@ -63,6 +64,12 @@ pub(in crate::cycle) fn run_agent(
         stop: &|| stops.reason(&job.issue().id),
     };
     let mut ended = attend(session.as_mut(), before, &bounds, &mut |event, so_far| {
+        if let AgentEvent::Session { id: Some(id), .. } = event
+            && turn.agent.can_resume()
+            && resume::may_be_kept(run, id)
+        {
+            run.status.try_to(|| resume::note(&job.dir, turn.agent.name(), id));
+        }
         trace.see(event);
         trace.keep_up(so_far);
         run.emit(job.issue(), so_far.news());
@@ -70,6 +77,12 @@ pub(in crate::cycle) fn run_agent(
     ended.model = ended.model.map(|told| model_name(&told, &run.world.guards));
     trace.end(&ended);
     Ok(ended)
+}
+
+/// The counters of an attempt's first turn. A session of an earlier attempt tells its whole total.
+fn begun(turn: &Turn<'_>) -> AgentRun {
+    let before = turn.assignment.resume.as_ref().map(|resume| resume.usage).unwrap_or_default();
+    AgentRun { usage: before, before, ..AgentRun::new(turn.agent.name()) }
 }
 
 /// A model's name is the agent's word like any other, and is recorded and published.

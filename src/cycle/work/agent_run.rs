@@ -24,7 +24,10 @@ pub(in crate::cycle) struct AgentRun {
     /// What became of them.
     pub tools: ToolTally,
     pub files: BTreeSet<String>,
+    /// Of the whole session.
     pub usage: Usage,
+    /// What the session had used before this attempt.
+    pub before: Usage,
     pub turns: u64,
     /// What it said last.
     pub words: String,
@@ -46,6 +49,7 @@ impl AgentRun {
             tools: ToolTally::default(),
             files: BTreeSet::new(),
             usage: Usage::default(),
+            before: Usage::default(),
             turns: 0,
             words: String::new(),
             duration: Duration::ZERO,
@@ -55,6 +59,11 @@ impl AgentRun {
     /// The counters of a session go on; how its next process ends is open.
     pub fn going_on(before: &Self) -> Self {
         Self { ending: Ending::default(), result: None, limit: None, ..before.clone() }
+    }
+
+    /// What this attempt used.
+    pub fn spent(&self) -> Usage {
+        self.usage.minus(&self.before)
     }
 
     /// When the provider's limit is lifted, where it was told.
@@ -68,7 +77,7 @@ impl AgentRun {
 
     /// Where it is, for people.
     pub fn news(&self) -> News {
-        News::Working { phase: self.phase, tool_calls: self.tool_calls, tokens: self.usage.total_tokens() }
+        News::Working { phase: self.phase, tool_calls: self.tool_calls, tokens: self.spent().total_tokens() }
     }
 
     pub fn fold(&mut self, event: &AgentEvent) {

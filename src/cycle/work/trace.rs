@@ -100,10 +100,10 @@ impl<'c, 'w> Trace<'c, 'w> {
     /// Notes where the agent is, after an event was counted.
     pub fn keep_up(&mut self, run: &AgentRun) {
         if let Some(turn) = &mut self.turn {
-            (turn.phase, turn.tokens) = (run.phase, run.usage.total_tokens());
+            (turn.phase, turn.tokens) = (run.phase, run.spent().total_tokens());
         }
         let files = run.files.len() as u64;
-        self.run.status.working(self.issue, run.phase, run.tool_calls, files, run.usage);
+        self.run.status.working(self.issue, run.phase, run.tool_calls, files, run.spent());
     }
 
     /// The agent is gone.
@@ -122,7 +122,7 @@ impl<'c, 'w> Trace<'c, 'w> {
             turns: run.turns,
             tool_calls: run.tool_calls,
             files_modified: run.files.len() as u64,
-            usage: run.usage,
+            usage: run.spent(),
             duration_ms: u64::try_from(run.duration.as_millis()).unwrap_or(u64::MAX),
             exit_code: run.ending.exit_code,
             signal: run.ending.signal,
