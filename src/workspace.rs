@@ -20,6 +20,7 @@ mod inside;
 mod leftover;
 mod lost;
 mod marker;
+mod migrate;
 mod next;
 mod prefix;
 mod saved;
@@ -120,7 +121,7 @@ impl Workspaces {
 
     /// Where Conductor's own files of this repository are.
     pub fn files(&self) -> PathBuf {
-        self.repository.common_dir().join("conductor")
+        self.repository.own_folder()
     }
 
     /// The remote's base as the last fetch saw it; fetches when none has been made.

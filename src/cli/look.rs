@@ -59,7 +59,7 @@ pub(super) fn latest(
     key: &str,
     file: Option<&str>,
 ) -> Result<IssueFolder, Failure> {
-    let runs = repository(global, surrounding)?.common_dir().join("conductor/runs");
+    let runs = repository(global, surrounding)?.own_folder().join("runs");
     let mut ids = names_in(&runs);
     ids.sort_unstable_by(|a, b| b.cmp(a));
     let wanted = safe_key(key);
@@ -86,7 +86,7 @@ pub(super) fn latest(
 /// The run that works in this repository on this machine now; a file left by one that was killed
 /// is none.
 pub(super) fn live_run(global: &GlobalArgs, surrounding: &Surrounding) -> Result<Option<LiveRun>, Failure> {
-    let file = repository(global, surrounding)?.common_dir().join("conductor/status.json");
+    let file = repository(global, surrounding)?.own_folder().join("status.json");
     let live: Option<LiveRun> = std::fs::read(file).ok().and_then(|text| serde_json::from_slice(&text).ok());
     Ok(live.filter(|live| is_alive(live.pid, live.pid_started.as_deref())))
 }

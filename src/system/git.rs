@@ -13,6 +13,7 @@ use std::sync::{Arc, Once};
 use std::time::Duration;
 
 mod call;
+mod config;
 mod create;
 mod error;
 mod group;
@@ -28,17 +29,20 @@ mod stale_locks;
 mod stop;
 mod trash;
 mod unfinished;
+mod vault;
 mod watcher;
 mod words;
 mod worktree;
 
+pub use config::{ConfigEntry, ConfigScope};
 pub use error::{GitError, GitErrorKind};
 pub use history::Since;
 pub use lock::{RepositoryLock, lock_file};
 pub use objects::{ChangedFile, CommitAuthor, CommitInfo, Entry, Object, Patches, Range, parse_tree};
-pub use remote::{Credential, FetchSpec, RefPush, RefResult, Remote, remote_url};
+pub use remote::{Credential, FetchSpec, RefPush, RefResult, Remote, push_url, remote_url};
 pub use stop::GitStop;
 pub use trash::{delete as delete_folder, place_for as trash_for, sweep as sweep_trash};
+pub use vault::REMOTE_IN_VAULT;
 pub use watcher::{WATCH, watch_main};
 pub use words::HostWords;
 pub use worktree::{Registered, Worktree, WorktreeStatus};
@@ -61,6 +65,8 @@ pub struct Repository {
     contact_limit: Duration,
     /// What the dead left was looked for once.
     swept: Arc<Once>,
+    /// Of a vault: the only configuration, beside its own, that contacts with the remote read.
+    contact_config: Option<PathBuf>,
 }
 
 impl Repository {
@@ -79,6 +85,7 @@ impl Repository {
             stop: GitStop::default(),
             contact_limit: REMOTE_TIMEOUT,
             swept: Arc::new(Once::new()),
+            contact_config: None,
         };
         let answer = repository
             .git(["rev-parse", "--path-format=absolute", "--git-common-dir", "--show-object-format"])
@@ -147,13 +154,10 @@ impl Repository {
         let mut call = self.git(args);
         call.timeout = self.contact_limit;
         call.is_remote = true;
-        call
-    }
-
-    /// One value of git's configuration, `None` when unset.
-    pub fn config(&self, key: &str) -> Result<Option<String>, GitError> {
-        let output = self.git(["config", "--get", key]).output()?;
-        Ok(output.success.then(|| output.text().trim_end_matches('\n').to_owned()))
+        match &self.contact_config {
+            Some(config) => call.env("GIT_CONFIG_GLOBAL", config).env("GIT_CONFIG_NOSYSTEM", "1"),
+            None => call,
+        }
     }
 
     /// The refs whose full names begin with `prefix`, with what they point to.

@@ -59,7 +59,7 @@ fn recorded_tickets_that_were_archived_are_put_away_with_their_workspaces() {
     // The folder goes, the work in it does not.
     assert!(!left.exists(), "{run}");
     assert_eq!(repo::sha(&world.checkout(), "refs/heads/conductor/ENG-2"), None);
-    assert_eq!(repo::file_at(&world.checkout(), "refs/conductor/wip/ENG-2", "half.txt"), "half");
+    assert_eq!(repo::file_at(&world.vault(), "refs/conductor/wip/ENG-2", "half.txt"), "half");
     is_idle(&world);
 }
 

@@ -17,7 +17,7 @@ fn is_kept_back(world: &World, run: &Run, failure: &str, words: &str) {
     // What a guard refused is no start for anybody.
     let kept =
         if failure == "guard_refused" { "refs/conductor/refused/T-1" } else { "refs/conductor/wip/T-1" };
-    let kept = repo::git(&world.checkout(), &["for-each-ref", "--format=%(refname)", kept]);
+    let kept = repo::git(&world.vault(), &["for-each-ref", "--format=%(refname)", kept]);
     assert!(!kept.is_empty(), "the work is lost");
 }
 

@@ -223,7 +223,7 @@ fn a_refused_branch_is_told_and_its_work_kept() {
     let run = world.once(&[]).exits(5);
     stays_at(&run, "ready", "permission", "the remote refused branch conductor/T-1");
     is_not_in_review(&world);
-    assert_eq!(repo::file_at(&world.checkout(), "refs/conductor/wip/T-1", "work.txt"), "T-1");
+    assert_eq!(repo::file_at(&world.vault(), "refs/conductor/wip/T-1", "work.txt"), "T-1");
 }
 
 fn forbidden() -> crate::support::server::Reply {
@@ -379,7 +379,7 @@ fn a_credential_that_expired_during_the_run_leaves_the_work_here_and_says_where(
         .inject(200, refusal, move |request| request.path().contains(".git/") && worked.exists());
     let run = world.once(&[]).exits(5);
     assert!(run.stderr.contains("T-1: its outcome could not be written"), "{run}");
-    assert_eq!(repo::file_at(&world.checkout(), "refs/conductor/wip/T-1", "work.txt").trim(), "T-1");
+    assert_eq!(repo::file_at(&world.vault(), "refs/conductor/wip/T-1", "work.txt").trim(), "T-1");
     assert_eq!((world.head_of("conductor/T-1"), world.claims().len()), (None, 1));
 
     world.github().server().repair();

@@ -67,8 +67,8 @@ fn a_run_killed_while_its_agent_works_leaves_no_process_and_its_work_is_kept() {
     let run = world.once(&[]).exits(0);
     recovers(&run, "released");
     assert_eq!(run.dispatched("T-1")["outcome"], "success");
-    assert_eq!(repo::file_at(&world.checkout(), "refs/conductor/wip/T-1", "half.txt"), "half");
-    assert_eq!(repo::file_at(&world.checkout(), "refs/conductor/wip/T-1", "work.txt"), "T-1");
+    assert_eq!(repo::file_at(&world.vault(), "refs/conductor/wip/T-1", "half.txt"), "half");
+    assert_eq!(repo::file_at(&world.vault(), "refs/conductor/wip/T-1", "work.txt"), "T-1");
 }
 
 /// What attempts at T-1 left, as a program reads it.
@@ -281,8 +281,8 @@ fn work_saved_on_a_base_that_was_rewritten_is_no_start_and_stops_no_other_ticket
     }
     // Set aside, and reachable.
     let kept =
-        repo::git(&world.checkout(), &["for-each-ref", "--format=%(refname)", "refs/conductor/refused/T-1"]);
-    assert_eq!(repo::file_at(&world.checkout(), kept.trim(), "half.txt"), "half");
+        repo::git(&world.vault(), &["for-each-ref", "--format=%(refname)", "refs/conductor/refused/T-1"]);
+    assert_eq!(repo::file_at(&world.vault(), kept.trim(), "half.txt"), "half");
 }
 
 /// A document in which a run of another host, whose lease ended that long ago, claims T-1.

@@ -124,7 +124,7 @@ fn a_failed_attempt_is_followed_by_one_that_goes_on_from_its_work() {
         "README.md\nhalf.txt\nsrc\nbroken"
     );
     // What the first one did is kept aside as well, and the second was told of it.
-    assert_eq!(repo::file_at(&world.checkout(), "refs/conductor/wip/T-1", "half.txt"), "half");
+    assert_eq!(repo::file_at(&world.vault(), "refs/conductor/wip/T-1", "half.txt"), "half");
     let prompt = std::fs::read_to_string(world.path().join("prompt-2")).unwrap();
     assert!(prompt.contains("exited with code 7") && prompt.contains("go on from it"), "{prompt}");
     assert!(prompt.contains("- half.txt") && prompt.contains("- src/app.txt"), "{prompt}");
@@ -242,7 +242,7 @@ fn is_interrupted(signal: Signal, code: i32) {
     );
     assert_eq!(world.outcomes(), [("T-1".to_owned(), "interrupted".to_owned(), String::new())]);
     assert_eq!((world.claims().len(), world.ticket_state("T-1").as_str()), (0, "Todo"));
-    assert_eq!(repo::file_at(&world.checkout(), "refs/conductor/wip/T-1", "half.txt"), "half");
+    assert_eq!(repo::file_at(&world.vault(), "refs/conductor/wip/T-1", "half.txt"), "half");
     assert!(world.branches().is_empty());
 
     world.agent(&Script::works());

@@ -20,7 +20,7 @@ fn with_a_kept_workspace() -> (World, PathBuf) {
 }
 
 fn worktrees(world: &World) -> String {
-    repo::git(&world.checkout(), &["worktree", "list", "--porcelain"])
+    repo::git(&world.vault(), &["worktree", "list", "--porcelain"])
 }
 
 /// T-1 has no workspace for this reason, and T-2 is none the worse for it.
@@ -36,16 +36,12 @@ fn only_t_2_is_worked_on(world: &World, words: &str) {
 }
 
 #[test]
-fn a_registered_workspace_whose_folder_is_gone_is_made_anew_and_other_peoples_stay_registered() {
+fn a_registered_workspace_whose_folder_is_gone_is_made_anew() {
     let (world, left) = with_a_kept_workspace();
-    let theirs = world.path().join("theirs");
-    repo::git(&world.checkout(), &["worktree", "add", "-q", "-b", "mine", theirs.to_str().unwrap()]);
-    std::fs::remove_dir_all(&theirs).unwrap();
     std::fs::remove_dir_all(&left).unwrap();
     assert!(worktrees(&world).contains(left.to_str().unwrap()));
     assert_eq!(world.once(&[]).exits(0).dispatched("T-1")["outcome"], "success");
-    // Not there now is not gone for ever: it may be on a disk that is taken out.
-    assert!(worktrees(&world).contains(theirs.to_str().unwrap()));
+    assert!(!worktrees(&world).contains(left.to_str().unwrap()));
 }
 
 #[test]
@@ -61,21 +57,22 @@ fn what_a_failed_attempt_left_is_gone_on_from_by_the_next_run() {
 }
 
 #[test]
-fn a_branch_that_is_checked_out_elsewhere_is_left_alone() {
+fn a_branch_of_the_same_name_that_a_person_works_on_stands_in_nobodys_way() {
     let world = World::new();
     world.ticket("T-1");
     let theirs = world.path().join("theirs");
-    let at = theirs.to_str().unwrap();
-    repo::git(&world.checkout(), &["worktree", "add", "-q", "-b", "conductor/T-1", at]);
+    repo::git(&world.checkout(), &["worktree", "add", "-q", "-b", "conductor/T-1", theirs.to_str().unwrap()]);
     std::fs::write(theirs.join("precious.txt"), "mine").unwrap();
-    only_t_2_is_worked_on(&world, &format!("branch conductor/T-1 is checked out in {at}"));
-    assert!(theirs.join("precious.txt").exists() && worktrees(&world).contains(at));
+    let before = repo::sha(&world.checkout(), "refs/heads/conductor/T-1");
+    assert_eq!(world.once(&[]).exits(0).dispatched("T-1")["outcome"], "success");
+    assert!(theirs.join("precious.txt").exists());
+    assert_eq!(repo::sha(&world.checkout(), "refs/heads/conductor/T-1"), before);
 }
 
 #[test]
 fn a_locked_workspace_is_left_alone() {
     let (world, left) = with_a_kept_workspace();
-    repo::git(&world.checkout(), &["worktree", "lock", left.to_str().unwrap()]);
+    repo::git(&world.vault(), &["worktree", "lock", left.to_str().unwrap()]);
     only_t_2_is_worked_on(&world, "is locked: `git worktree unlock` it");
     assert!(left.join("half.txt").exists());
 
@@ -112,7 +109,7 @@ fn a_lock_a_lost_run_left_is_in_nobodys_way_and_a_persons_own_is_left_alone() {
     world.agent(&Script::works());
     let run = world.once(&[]).exits(0);
     assert_eq!(run.dispatched("T-1")["outcome"], "success", "{run}");
-    assert_eq!(repo::file_at(&world.checkout(), "refs/conductor/wip/T-1", "half.txt"), "half");
+    assert_eq!(repo::file_at(&world.vault(), "refs/conductor/wip/T-1", "half.txt"), "half");
     assert!(own.exists());
 }
 
@@ -160,7 +157,7 @@ fn a_run_killed_twice_while_it_fills_a_workspace_leaves_no_work_behind() {
     assert_eq!(run.dispatched("T-1")["outcome"], "success", "{run}");
     assert_eq!(published_changes(&world), ["A work.txt"]);
     assert_eq!((world.pulls().len(), world.started()), (1, vec!["T-1 1".to_owned()]));
-    assert_eq!(repo::sha(&world.checkout(), "refs/conductor/wip/T-1"), None);
+    assert_eq!(repo::sha(&world.vault(), "refs/conductor/wip/T-1"), None);
 }
 
 #[test]
@@ -174,7 +171,7 @@ fn a_run_killed_while_it_removes_a_workspace_leaves_no_work_behind() {
     world.agent(&Script::new().write("half.txt", "half").exit(1));
     let run = world.start(&[]);
     world.await_fact("removing");
-    let admin = world.checkout().join(".git/worktrees/T-1");
+    let admin = world.vault().join("worktrees/T-1");
     let marker = admin.join("conductor-workspace");
     assert!(marker.exists());
     // The removal has begun, and cannot go on.
@@ -209,9 +206,9 @@ fn lock_files_of_a_killed_run_stop_nobody() {
     assert!(comes_true(|| world.processes().is_empty()));
     // The next fetch has to move what it knows of the base.
     repo::commit(&world.origin(), "main", "Theirs", &[("theirs.txt", "theirs")]);
-    let inside = world.checkout().join(".git");
+    let inside = world.vault();
     let names = [
-        "refs/conductor/remote/origin/main",
+        "refs/remotes/origin/main",
         "refs/heads/conductor/T-1",
         "refs/conductor/wip/T-1",
         "worktrees/T-1/HEAD",

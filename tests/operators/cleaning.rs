@@ -28,7 +28,7 @@ fn set_pull(world: &World, number: u32, state: &str) {
 }
 
 fn wip_refs(world: &World) -> Vec<String> {
-    let here = repo::refs(&world.checkout()).into_keys();
+    let here = repo::refs(&world.vault()).into_keys();
     let there = repo::refs(&world.origin()).into_keys();
     here.chain(there).filter(|name| name.starts_with("refs/conductor/wip/")).collect()
 }

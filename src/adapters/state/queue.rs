@@ -34,7 +34,7 @@ impl Queue {
         let place = place.canonicalize().map_or_else(|_| url.to_owned(), |path| path.display().to_string());
         let name = short_hash(&format!("{place} {branch}"));
         Self {
-            path: repository.common_dir().join("conductor").join(format!("queue-{name}")),
+            path: repository.own_folder().join(format!("queue-{name}")),
             name: format!("state-{name}"),
             stop: repository.stop().clone(),
             known: AtomicU64::new(0),

@@ -9,7 +9,7 @@ mod surrounding;
 pub(super) use repository::of_git;
 pub(super) use surrounding::{Surrounding, directory, lives};
 
-use super::failure::Failure;
+use super::failure::{FAULT, Failure};
 use crate::adapters::clock::SystemClock;
 use crate::adapters::forge::github::parse_remote;
 use crate::config::Config;
@@ -27,7 +27,7 @@ use crate::system::redact::Redactor;
 use crate::walls::Walls;
 use crate::workspace::Workspaces;
 use agents::{agent, login, supervised, walls};
-use repository::{extraheader_keys, open, without_credential, workspace_root};
+use repository::{Opened, extraheader_keys, open, without_credential, workspace_root};
 use services::{Clients, forge, store, tracker};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -50,7 +50,7 @@ pub(super) fn wire(
 ) -> Result<Wired, Failure> {
     let mut clients = Clients::default();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::corrected_by(Arc::clone(&clients.time)));
-    let (repository, remote) = open(config)?;
+    let Opened { checkout, vault: repository, remote } = open(config)?;
     repository.stop().outlive(&surrounding.exe);
     let walls = walls(config, surrounding, &repository)?;
     let tracker = tracker(config, &mut clients);
@@ -59,8 +59,9 @@ pub(super) fn wire(
         repository.clone(),
         remote.clone(),
         &config.repository.base_branch,
-        workspace_root(config, surrounding, &repository),
+        workspace_root(config, surrounding, &checkout),
     );
+    workspaces.take_over(&checkout).map_err(|error| Failure::new(FAULT, error.to_string()))?;
     let redactor = Arc::new(Redactor::new(&secrets(config, surrounding)));
     let supervisor = Supervisor::new(surrounding.exe.clone()).hiding(Arc::clone(&redactor));
     let identity = identity(surrounding, clock.as_ref());
@@ -111,7 +112,7 @@ pub(super) fn longest_wait(config: &Config) -> chrono::TimeDelta {
 
 /// The forge by itself, for commands that only read, and what it says of this machine's clock.
 pub(super) fn open_forge(config: &Config) -> Result<(Box<dyn Forge>, Arc<ServerTime>), Failure> {
-    let (_, remote) = open(config)?;
+    let Opened { remote, .. } = open(config)?;
     let mut clients = Clients::default();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     Ok((forge(config, &remote, &clock, &mut clients)?, clients.time))
@@ -119,8 +120,8 @@ pub(super) fn open_forge(config: &Config) -> Result<(Box<dyn Forge>, Arc<ServerT
 
 /// The state's store by itself, for commands that only read.
 pub(super) fn open_store(config: &Config) -> Result<Box<dyn StateStore>, Failure> {
-    let (repository, remote) = open(config)?;
-    Ok(store(config, &repository, &remote))
+    let Opened { vault, remote, .. } = open(config)?;
+    Ok(store(config, &vault, &remote))
 }
 
 fn settings(

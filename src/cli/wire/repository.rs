@@ -4,31 +4,63 @@ use super::surrounding::Surrounding;
 use crate::adapters::forge::github::web_url;
 use crate::cli::failure::{FAULT, Failure, USAGE};
 use crate::config::{Config, ForgeKind};
-use crate::system::git::{Credential, GitError, GitErrorKind, Remote, Repository, remote_url};
+use crate::system::git::{Credential, GitError, GitErrorKind, Remote, Repository, push_url, remote_url};
 use crate::system::http::{is_loopback, same_host};
+use crate::vault;
 use crate::workspace::default_root;
 use std::path::PathBuf;
 
-/// Asks git where the repository and where the remote is, both at once.
-pub(super) fn open(config: &Config) -> Result<(Repository, Remote), Failure> {
+/// Where git is done: the checkout that is read, the vault that is written to, and the remote.
+pub(super) struct Opened {
+    pub checkout: Repository,
+    pub vault: Repository,
+    pub remote: Remote,
+}
+
+/// Asks git where the repository and the remote are and how it is set up, all at once, and opens
+/// the vault.
+pub(super) fn open(config: &Config) -> Result<Opened, Failure> {
     let path = &config.repository.path;
+    let name = &config.repository.remote;
     if !path.is_dir() {
         let text = format!("repository.path: {} is not a folder", path.display());
         return Err(Failure::new(USAGE, text));
     }
-    let (repository, url) = std::thread::scope(|scope| {
-        let url = scope.spawn(|| remote_url(path, &config.repository.remote));
-        let lost = || Err(GitError::protocol("ls-remote", "asking for the remote's URL failed"));
-        (Repository::open(path), url.join().unwrap_or_else(|_| lost()))
+    let (checkout, url, settings) = std::thread::scope(|scope| {
+        let url = scope.spawn(|| remote_url(path, name));
+        let settings = scope.spawn(|| vault::Settings::read(path));
+        let lost = || GitError::protocol("config", "asking for the repository's configuration failed");
+        (
+            Repository::open(path),
+            url.join().unwrap_or_else(|_| Err(lost())),
+            settings.join().unwrap_or_else(|_| Err(lost())),
+        )
     });
-    let repository = repository.map_err(|error| of_git(&error))?;
+    let checkout = checkout.map_err(|error| of_git(&error))?;
     let url = url.map_err(|error| of_git(&error))?;
+    let settings = settings.map_err(|error| of_git(&error))?;
     if is_unknown(&url, config) {
         let text = format!("repository.remote: the repository has no remote `{url}`: see `git remote`");
         return Err(Failure::new(USAGE, text));
     }
-    let remote = Remote::new(&repository, &config.repository.remote, url);
-    Ok((repository, authorised(config, remote)?))
+    let push_url = match settings.may_push_elsewhere(name) {
+        true => push_url(path, name).map_err(|error| of_git(&error))?,
+        false => None,
+    };
+    let credential = credential(config, &url)?;
+    let origin = vault::Origin {
+        name: name.clone(),
+        fetch_url: url.clone(),
+        push_url,
+        has_credential: credential.is_some(),
+    };
+    let vault = vault::open(&checkout, &settings, &origin).map_err(|error| of_git(&error))?;
+    let remote = Remote::new(&vault, name, url);
+    let remote = match credential {
+        Some(credential) => remote.with_credential(credential),
+        None => remote,
+    };
+    Ok(Opened { checkout, vault, remote })
 }
 
 /// Whether git took the remote's name for its address, and nothing is there.
@@ -37,25 +69,23 @@ fn is_unknown(url: &str, config: &Config) -> bool {
     url == settings.remote && !url.contains(['/', ':']) && !settings.path.join(url).exists()
 }
 
-/// Gives the remote the forge's token where it is the forge's remote.
-fn authorised(config: &Config, remote: Remote) -> Result<Remote, Failure> {
-    let name = &config.repository.remote;
-    let ForgeKind::Github { api_url, token, .. } = &config.forge else { return Ok(remote) };
-    if !remote.is_http() {
-        return Ok(remote);
+/// The forge's token, where the remote is the forge's.
+fn credential(config: &Config, url: &str) -> Result<Option<Credential>, Failure> {
+    let ForgeKind::Github { api_url, token, .. } = &config.forge else { return Ok(None) };
+    let is_plain = url.starts_with("http://");
+    if !is_plain && !url.starts_with("https://") {
+        return Ok(None);
     }
-    if remote.url().starts_with("http://") && !is_loopback(remote.url()) {
+    if is_plain && !is_loopback(url) {
+        let name = &config.repository.remote;
         let text = format!(
             "repository.remote: {name} is a plain http:// address: use https:// or ssh, so that the token is not sent in the clear"
         );
         return Err(Failure::new(USAGE, text));
     }
     // The token is the forge's: no other host gets to see it.
-    Ok(if same_host(remote.url(), &web_url(api_url)) {
-        remote.with_credential(Credential { username: "x-access-token".to_owned(), token: token.clone() })
-    } else {
-        remote
-    })
+    let is_forges = same_host(url, &web_url(api_url));
+    Ok(is_forges.then(|| Credential { username: "x-access-token".to_owned(), token: token.clone() }))
 }
 
 /// The keys under which a checkout, or this program, leaves a credential for the remote.

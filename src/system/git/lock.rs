@@ -25,7 +25,7 @@ impl Repository {
     /// Waits for the lock. What dead processes left in Conductor's own refs is removed by the
     /// first holder.
     pub fn lock(&self) -> Result<RepositoryLock, GitError> {
-        let path = self.common_dir().join("conductor").join("lock");
+        let path = self.own_folder().join("lock");
         let file = lock_file(&path, PATIENCE, self.stop())?;
         self.sweep_once();
         Ok(RepositoryLock { _file: file })

@@ -2,7 +2,7 @@
 //! them, never in argv, a URL or a file.
 
 use super::words::{HostWords, all_words, remote_lines};
-use super::{Call, GitError, GitErrorKind, GitStop, Repository, protocol, ssh};
+use super::{Call, GitError, GitErrorKind, GitStop, REMOTE_IN_VAULT, Repository, protocol, ssh};
 use crate::model::{BranchName, Secret, Sha, safe_key};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use std::collections::HashMap;
@@ -15,7 +15,10 @@ mod listing;
 #[derive(Debug, Clone)]
 pub struct Remote {
     repository: Repository,
+    /// As the person knows it.
     name: String,
+    /// As git knows it in the repository.
+    address: String,
     url: String,
     credential: Option<Credential>,
     /// The command for SSH, looked up before the first contact.
@@ -73,12 +76,20 @@ pub fn remote_url(dir: &Path, name: &str) -> Result<String, GitError> {
     Ok(text.trim_end_matches('\n').to_owned())
 }
 
+/// Where pushes to that remote go, after git's own rewriting; `None` when `dir` has no remote of
+/// that name.
+pub fn push_url(dir: &Path, name: &str) -> Result<Option<String>, GitError> {
+    let output = Call::new(dir, ["remote", "get-url", "--push", "--", name]).output()?;
+    Ok(output.success.then(|| output.text().trim_end_matches('\n').to_owned()))
+}
+
 impl Remote {
     /// `name` is a remote of the repository or a URL, `url` what [`remote_url`] says of it.
     pub fn new(repository: &Repository, name: &str, url: String) -> Self {
         Self {
             repository: repository.clone(),
             name: name.to_owned(),
+            address: if repository.is_vault() { REMOTE_IN_VAULT } else { name }.to_owned(),
             url,
             credential: None,
             ssh_command: Arc::default(),
@@ -107,7 +118,7 @@ impl Remote {
 
     /// Where this remote's branches are kept locally after a fetch.
     pub fn tracking_ref(&self, branch: &BranchName) -> String {
-        format!("refs/conductor/remote/{}/{branch}", safe_key(&self.name))
+        format!("refs/remotes/{}/{branch}", safe_key(&self.name))
     }
 
     /// Where the commit of this branch that was seen last is kept.
@@ -163,7 +174,7 @@ impl Remote {
         .map(str::to_owned)
         .into();
         args.extend(options.iter().map(|option| (*option).to_owned()));
-        args.extend(["--".to_owned(), self.name.clone()]);
+        args.extend(["--".to_owned(), self.address.clone()]);
         args.extend(refspecs);
         self.contact(args).done().map_err(|error| self.with_remedy(error))
     }
@@ -218,7 +229,7 @@ impl Remote {
 
     /// What the remote has under that name now.
     pub fn lookup(&self, name: &str) -> Result<Option<Sha>, GitError> {
-        let args = ["ls-remote", "--quiet", "--refs", "--", &self.name, name];
+        let args = ["ls-remote", "--quiet", "--refs", "--", &self.address, name];
         let text = self.contact(args).text().map_err(|error| self.with_remedy(error))?;
         let mut found = text.lines().filter_map(|line| line.split_once('\t'));
         Ok(found.find(|(_, found)| *found == name).map(|(sha, _)| Sha::new(sha)))
@@ -226,7 +237,7 @@ impl Remote {
 
     /// The branches of the remote, as it has them now.
     pub fn branches(&self) -> Result<HashMap<BranchName, Sha>, GitError> {
-        let listing = self.contact(["ls-remote", "--quiet", "--heads", "--", &self.name]);
+        let listing = self.contact(["ls-remote", "--quiet", "--heads", "--", &self.address]);
         let text = listing.text().map_err(|error| self.with_remedy(error))?;
         Ok(text
             .lines()
@@ -260,7 +271,7 @@ impl Remote {
             let expect = update.expect.as_ref().map_or("", Sha::as_str);
             args.push(format!("--force-with-lease={}:{expect}", update.name));
         }
-        args.extend(["--".to_owned(), self.name.clone()]);
+        args.extend(["--".to_owned(), self.address.clone()]);
         for update in refs {
             args.push(format!("{}:{}", update.to.as_ref().map_or("", Sha::as_str), update.name));
         }

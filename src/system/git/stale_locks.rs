@@ -22,7 +22,8 @@ impl Repository {
     /// Removes what the dead left; names what was removed.
     pub fn remove_stale_locks(&self) -> Vec<PathBuf> {
         let mut found = Vec::new();
-        stale_below(&self.common_dir().join("refs/conductor"), MAX_DEPTH, &mut found);
+        let own = if self.is_vault() { "refs" } else { "refs/conductor" };
+        stale_below(&self.common_dir().join(own), MAX_DEPTH, &mut found);
         let shared = SHARED.iter().map(|name| self.common_dir().join(name));
         found.extend(shared.filter(|path| is_older(path, SHARED_AGE)));
         found.retain(|path| {

@@ -101,6 +101,11 @@ impl World {
         self.path().join("clone")
     }
 
+    /// Conductor's own repository beside the checkout.
+    pub fn vault(&self) -> PathBuf {
+        self.checkout().join(".git/conductor/vault.git")
+    }
+
     /// Where the workspaces of the checkout of that name are.
     pub fn workspaces(&self) -> PathBuf {
         self.path().join("clone-work")

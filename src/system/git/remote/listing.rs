@@ -9,9 +9,8 @@ use std::collections::HashMap;
 impl Remote {
     /// The remote's refs whose full names match these patterns, as it has them now.
     pub fn refs(&self, patterns: &[String]) -> Result<HashMap<String, Sha>, GitError> {
-        let args = ["ls-remote", "--quiet", "--refs", "--", &self.name].map(str::to_owned);
-        let call = self.repository.contact(args.into_iter().chain(patterns.iter().cloned()));
-        let text = self.authorized(call).text()?;
+        let args = ["ls-remote", "--quiet", "--refs", "--", &self.address].map(str::to_owned);
+        let text = self.contact(args.into_iter().chain(patterns.iter().cloned())).text()?;
         let lines = text.lines().filter_map(|line| line.split_once('\t'));
         Ok(lines.map(|(sha, name)| (name.to_owned(), Sha::new(sha))).collect())
     }
@@ -21,8 +20,8 @@ impl Remote {
         let depth = by.map_or_else(|| "--unshallow".to_owned(), |by| format!("--deepen={by}"));
         let refspec = format!("+{}:{}", branch.full_ref(), self.tracking_ref(branch));
         let args = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance"];
-        let args = args.into_iter().chain(["--no-recurse-submodules", &depth, "--", &self.name, &refspec]);
+        let args = args.into_iter().chain(["--no-recurse-submodules", &depth, "--", &self.address, &refspec]);
         let _lock = self.repository.lock()?;
-        self.authorized(self.repository.contact(args)).done()
+        self.contact(args).done()
     }
 }

@@ -1,0 +1,74 @@
+//! What the vault borrows of the checkout: objects, where a shallow history ends, tags, and the
+//! files that say what is ignored. Looked at anew by each run, and written only when it changed.
+
+use super::{failed, write};
+use crate::system::git::{GitError, Repository};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::time::UNIX_EPOCH;
+
+/// Files of `info/` that git obeys in every worktree.
+const INFO: &[&str] = &["attributes", "exclude"];
+
+pub(super) fn refresh(checkout: &Repository, vault: &Repository, whole: bool) -> Result<(), GitError> {
+    let (from, to) = (checkout.common_dir(), vault.common_dir());
+    if whole {
+        // A checkout that leaves objects out would have to fetch them in the middle of local calls.
+        let objects = format!("{}\n", from.join("objects").display());
+        write(&to.join("objects/info/alternates"), &objects, 0o644)?;
+        join_shallow(from, to)?;
+    }
+    for name in INFO {
+        let text = fs::read_to_string(from.join("info").join(name)).unwrap_or_default();
+        let there = to.join("info").join(name);
+        if !text.is_empty() || there.exists() {
+            write(&there, &text, 0o644)?;
+        }
+    }
+    if whole { take_tags(checkout, vault) } else { Ok(()) }
+}
+
+/// Where the history ends in the checkout it ends in the vault, too: older objects are not there.
+fn join_shallow(from: &Path, to: &Path) -> Result<(), GitError> {
+    let read = |folder: &Path| -> BTreeSet<String> {
+        let text = fs::read_to_string(folder.join("shallow")).unwrap_or_default();
+        text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
+    };
+    let (theirs, mut ours) = (read(from), read(to));
+    let before = ours.len();
+    ours.extend(theirs);
+    if ours.len() == before {
+        return Ok(());
+    }
+    let text: String = ours.iter().map(|id| format!("{id}\n")).collect();
+    write(&to.join("shallow"), &text, 0o644)
+}
+
+/// Builds and agents ask for the nearest tag.
+fn take_tags(checkout: &Repository, vault: &Repository) -> Result<(), GitError> {
+    let stamp = tags_stamp(checkout.common_dir());
+    let file = vault.common_dir().join("tags.stamp");
+    if fs::read_to_string(&file).is_ok_and(|known| known == stamp) {
+        return Ok(());
+    }
+    let (theirs, ours) = (checkout.refs("refs/tags/")?, vault.refs("refs/tags/")?);
+    let changed = theirs.iter().filter(|(name, id)| ours.get(*name) != Some(*id));
+    let gone = ours.keys().filter(|name| !theirs.contains_key(*name));
+    let updates: Vec<_> = changed
+        .map(|(name, id)| (name.clone(), Some(id)))
+        .chain(gone.map(|name| (name.clone(), None)))
+        .collect();
+    vault.update_refs(&updates)?;
+    fs::write(&file, stamp).map_err(|error| failed(&file, &error))
+}
+
+/// Changes whenever a tag does.
+fn tags_stamp(common_dir: &Path) -> String {
+    let time = |name: &str| {
+        let changed = common_dir.join(name).metadata().and_then(|found| found.modified()).ok();
+        let since = changed.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        since.map_or_else(String::new, |since| since.as_nanos().to_string())
+    };
+    ["packed-refs", "refs/tags", "reftable/tables.list"].map(time).join(" ")
+}

@@ -1,0 +1,85 @@
+//! The vault: Conductor's own bare repository, in `conductor/vault.git` of the checkout's common
+//! directory. Every fetch, push and state commit is made there.
+//!
+//! It borrows the checkout's objects and reads its settings as data. The checkout itself is not
+//! written to: no refs, no registered worktrees, no configuration.
+
+mod borrowed;
+mod config_file;
+mod migrate;
+mod settings;
+
+pub use settings::Settings;
+
+use crate::system::git::{GitError, Repository, delete_folder, lock_file, trash_for};
+use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+/// Creating a vault takes milliseconds.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The remote as the checkout knows it, after git's own rewriting.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    /// The remote's name in the checkout, or its address.
+    pub name: String,
+    pub fetch_url: String,
+    /// Where pushes go, when that is another place.
+    pub push_url: Option<String>,
+    /// Conductor logs in by itself: what the checkout knows of logins is left out.
+    pub has_credential: bool,
+}
+
+/// Opens the vault of `checkout`, creates it where there is none, and brings what it borrows up to
+/// date.
+pub fn open(checkout: &Repository, settings: &Settings, origin: &Origin) -> Result<Repository, GitError> {
+    let own = checkout.own_folder();
+    let dir = own.join("vault.git");
+    if !dir.join("HEAD").is_file() {
+        create(checkout, &own, &dir)?;
+    }
+    let contact = dir.join("contact.config");
+    write(&dir.join("config"), &settings.for_local_calls(checkout, origin), 0o644)?;
+    write(&contact, &settings.for_contacts(origin), 0o600)?;
+    let vault = checkout.vault_at(&dir, &contact);
+    borrowed::refresh(checkout, &vault, !settings.is_partial())?;
+    migrate::take_over_once(checkout, &vault)?;
+    Ok(vault)
+}
+
+/// Made aside and renamed, so that there is a whole one or none.
+fn create(checkout: &Repository, own: &Path, dir: &Path) -> Result<(), GitError> {
+    let _lock = lock_file(&own.join("lock"), PATIENCE, checkout.stop())?;
+    if dir.join("HEAD").is_file() {
+        return Ok(());
+    }
+    let aside = trash_for(dir);
+    checkout.init_vault(&aside)?;
+    // A folder without a HEAD is what a loss of power left.
+    delete_folder(dir).and_then(|()| std::fs::rename(&aside, dir)).map_err(|error| failed(dir, &error))
+}
+
+/// Written only when it differs, and as a whole.
+fn write(path: &Path, text: &str, mode: u32) -> Result<(), GitError> {
+    if std::fs::read(path).is_ok_and(|there| there == text.as_bytes()) {
+        return Ok(());
+    }
+    let write = || -> io::Result<()> {
+        let folder = path.parent().unwrap_or(path);
+        std::fs::create_dir_all(folder)?;
+        let mut file = tempfile::Builder::new()
+            .prefix(".conductor-")
+            .permissions(std::fs::Permissions::from_mode(mode))
+            .tempfile_in(folder)?;
+        file.write_all(text.as_bytes())?;
+        file.persist(path)?;
+        Ok(())
+    };
+    write().map_err(|error| failed(path, &error))
+}
+
+fn failed(path: &Path, error: &io::Error) -> GitError {
+    GitError::protocol("vault", format!("{}: {error}", path.display()))
+}
