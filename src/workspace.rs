@@ -1,19 +1,21 @@
-//! A ticket's workspace: a worktree of its own on a branch of its own, from the remote's base.
+//! A ticket's workspace: a private clone on a branch of its own, from the remote's base.
 //!
 //! Owns where workspaces are, whose they are, and what is kept of them. Refuses folders that are
-//! not ours, never wipes work it has not saved, never takes a half-made tree for work, and puts
-//! back what an agent changed in the parts of the repository that all worktrees share.
+//! not ours, never wipes work it has not saved, and never takes a half-made tree for work. What is
+//! in a clone is the agent's: git is called in it behind the agent's walls only, and its commits
+//! are taken over before they are looked at.
 
 use crate::model::ids::short_hash;
 use crate::model::{BranchName, Sha, safe_key};
 use crate::system::git::{
-    CommitAuthor, FetchSpec, GitError, Patches, RefPush, Remote, Repository, Worktree, sweep_trash,
+    CommitAuthor, FetchSpec, GitError, NewClone, Patches, RefPush, Remote, Repository, Worktree, sweep_trash,
 };
 use marker::Marker;
 use next::Start;
+use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 mod found;
 mod inside;
@@ -24,7 +26,6 @@ mod migrate;
 mod next;
 mod prefix;
 mod saved;
-mod seal;
 mod survey;
 #[cfg(test)]
 mod tests;
@@ -33,7 +34,10 @@ pub use crate::system::git::{ChangedFile, CommitInfo, RefResult as Pushed};
 pub use found::Found;
 pub use next::Continued;
 pub use saved::SavedRef;
-pub use seal::Seal;
+
+/// What stands in front of a program that may write to that folder only, as the beginning of its
+/// command line.
+pub type Front = Box<dyn Fn(&Path) -> Vec<OsString> + Send + Sync>;
 
 /// All workspaces of one repository.
 pub struct Workspaces {
@@ -41,7 +45,7 @@ pub struct Workspaces {
     remote: Remote,
     base_branch: BranchName,
     root: PathBuf,
-    seal: Seal,
+    walls: Front,
     author: OnceLock<Option<CommitAuthor>>,
 }
 
@@ -109,9 +113,26 @@ impl From<GitError> for WorkspaceError {
 
 impl Workspaces {
     pub fn new(repository: Repository, remote: Remote, base_branch: &str, root: PathBuf) -> Self {
-        let seal = Seal::of(repository.common_dir());
         let base_branch = BranchName::new(base_branch);
-        Self { repository, remote, base_branch, root, seal, author: OnceLock::new() }
+        Self {
+            repository,
+            remote,
+            base_branch,
+            root,
+            walls: Box::new(|_| Vec::new()),
+            author: OnceLock::new(),
+        }
+    }
+
+    /// Calls git in a workspace behind these walls.
+    #[must_use]
+    pub fn behind(self, walls: Front) -> Self {
+        Self { walls, ..self }
+    }
+
+    /// What stands in front of every call of git in that workspace.
+    fn front(&self, path: &Path) -> Arc<[OsString]> {
+        (self.walls)(path).into()
     }
 
     /// Contacts with the remote so far.
@@ -160,7 +181,7 @@ impl Workspaces {
         let key = safe_key(identifier);
         let path = self.contained(&key)?;
         sweep_trash(path.parent().unwrap_or(&path));
-        self.repository.clear_ref_locks(&own_refs(&key, branch))?;
+        self.repository.clear_ref_locks(&own_refs(&key))?;
         let start = self.starting_point(&key, base, start)?;
         let worktree = self.check_out(&key, &path, branch, &start)?;
         let made = self.complete(&key, worktree.clone(), branch, start);
@@ -179,16 +200,18 @@ impl Workspaces {
         branch: &BranchName,
         start: &Start,
     ) -> Result<Worktree, WorkspaceError> {
+        let (refs, front) = (self.known_refs(), self.front(path));
+        let new = NewClone { path, branch, tip: &start.tip, refs: &refs, front: &front };
         if path.symlink_metadata().is_err() {
-            match self.repository.add_worktree(path, branch, &start.tip, false) {
+            match self.repository.add_clone(&new) {
                 Ok(worktree) => return Ok(worktree),
-                // Registered with its folder gone, or the branch is there: looked into below.
+                // Noted with its folder gone: looked into below.
                 Err(error) if error.is_refusal() => {}
                 Err(error) => return Err(error.into()),
             }
         }
-        self.clear(key, path, branch, &start.base)?;
-        Ok(self.repository.add_worktree(path, branch, &start.tip, true)?)
+        self.clear(key, path)?;
+        Ok(self.repository.add_clone(&new)?)
     }
 
     /// Uncommits what had been uncommitted, and says that the workspace is whole.
@@ -209,21 +232,20 @@ impl Workspaces {
         Ok(Workspace { continued: self.continued(start)?, ..workspace })
     }
 
+    /// What a workspace knows besides its branch: the base, as the user's checkout calls it.
+    fn known_refs(&self) -> Vec<(String, Sha)> {
+        let base = self.repository.loose_ref(&self.remote.tracking_ref(&self.base_branch));
+        base.into_iter().map(|base| (format!("refs/remotes/origin/{}", self.base_branch), base)).collect()
+    }
+
     /// Pushes commits to branches that must not be there yet. Answers for each, in the order given.
     pub fn push(&self, branches: &[(BranchName, Sha)]) -> Result<Vec<Pushed>, WorkspaceError> {
-        self.restore_shared();
         let update = |(branch, head): &(BranchName, Sha)| RefPush {
             name: branch.full_ref(),
             to: Some(head.clone()),
             expect: None,
         };
         Ok(self.remote.push(&branches.iter().map(update).collect::<Vec<_>>(), false)?)
-    }
-
-    /// Puts back what an agent changed in the configuration and hooks all worktrees share; names
-    /// the files it put back.
-    pub fn restore_shared(&self) -> Vec<String> {
-        self.seal.restore()
     }
 
     /// Ends a workspace: the folder and its registration. Killed half-way, it leaves what the next
@@ -233,18 +255,10 @@ impl Workspaces {
         Ok(self.repository.remove_worktree(&workspace.worktree)?)
     }
 
-    /// Removes the lock files that dead processes left on Conductor's own refs and on the branches
-    /// that begin with `prefix`: for the beginning of a run, before its first fetch. Costs no call
-    /// of git.
-    pub fn clear_stale_locks(&self, prefix: &str) -> Result<(), WorkspaceError> {
-        let folder = prefix.rsplit_once('/').map(|(folder, _)| format!("refs/heads/{folder}/"));
-        let names: Vec<String> = folder.into_iter().chain(["refs/conductor/".to_owned()]).collect();
-        Ok(self.repository.clear_ref_locks(&names)?)
-    }
-
-    /// Deletes the local branches of workspaces that were removed.
-    pub fn forget(&self, branches: &[BranchName]) -> Result<(), WorkspaceError> {
-        Ok(self.repository.delete_branches(branches)?)
+    /// Removes the lock files that dead processes left on Conductor's own refs: for the beginning
+    /// of a run, before its first fetch. Costs no call of git.
+    pub fn clear_stale_locks(&self) -> Result<(), WorkspaceError> {
+        Ok(self.repository.clear_ref_locks(&["refs/conductor/".to_owned()])?)
     }
 
     /// Who an agent commits as, where git would not know: it has no identity, or the agent has
@@ -300,14 +314,9 @@ fn refused_ref(key: &str, head: &Sha) -> String {
     format!("refs/conductor/refused/{key}/{}", head.short())
 }
 
-/// What a ticket's workspace writes among the refs all worktrees share.
-fn own_refs(key: &str, branch: &BranchName) -> [String; 4] {
-    [
-        branch.full_ref(),
-        wip_ref(key),
-        format!("refs/conductor/wip-earlier/{key}/"),
-        format!("refs/conductor/refused/{key}/"),
-    ]
+/// What is written of a ticket among Conductor's own refs.
+fn own_refs(key: &str) -> [String; 3] {
+    [wip_ref(key), format!("refs/conductor/wip-earlier/{key}/"), format!("refs/conductor/refused/{key}/")]
 }
 
 /// The message of a commit that saves what had not been committed.

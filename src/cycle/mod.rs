@@ -62,7 +62,7 @@ pub fn run(
     let deadline = settings.limits.deadline.map(|deadline| world.clock.monotonic().saturating_add(deadline));
     let limit = WriteLimit { interrupt, deadline };
     if !request.dry_run
-        && let Err(error) = world.workspaces.clear_stale_locks(&settings.branch_prefix)
+        && let Err(error) = world.workspaces.clear_stale_locks()
     {
         tracing::warn!("lock files of dead processes could not be removed: {error}");
     }

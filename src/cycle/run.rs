@@ -10,9 +10,8 @@ use super::stop::Interrupt;
 use super::timings::Stopwatch;
 use super::world::{Settings, World};
 use crate::model::progress::{News, Progress};
-use crate::model::{BranchName, Issue, IssueId, Time};
+use crate::model::{Issue, IssueId, Time};
 use crate::ports::TrackerError;
-use crate::workspace::WorkspaceError;
 use std::collections::HashSet;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -20,13 +19,9 @@ use std::time::Duration;
 
 /// How long a look at a ticket waits for those of the other tickets at work.
 const LOOK_PATIENCE: Duration = Duration::from_millis(40);
-/// How long the end of a workspace waits for those of the other tickets at work.
-const REMOVAL_PATIENCE: Duration = Duration::from_millis(200);
 
 /// Tickets of several threads, read in one request.
 pub(super) type Looks = GroupCommit<IssueId, Result<Option<Issue>, TrackerError>>;
-/// Local branches of removed workspaces, deleted in one call.
-pub(super) type Removals = GroupCommit<BranchName, Result<(), WorkspaceError>>;
 
 pub(super) struct Run<'w> {
     pub world: &'w World,
@@ -40,7 +35,6 @@ pub(super) struct Run<'w> {
     /// Pages of CI runs that are over.
     concluded: OnceLock<Arc<HashSet<String>>>,
     pub looks: Looks,
-    pub removals: Removals,
     /// Tickets of this run whose agents are through: they need no slot.
     pub through: Arc<Mutex<HashSet<IssueId>>>,
     /// The remote took a branch of this run.
@@ -65,7 +59,6 @@ impl<'w> Run<'w> {
             outages: Outages::default(),
             concluded: OnceLock::new(),
             looks: GroupCommit::new(LOOK_PATIENCE),
-            removals: GroupCommit::new(REMOVAL_PATIENCE),
             through: Arc::default(),
             has_pushed: AtomicBool::new(false),
         }

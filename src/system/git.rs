@@ -13,6 +13,7 @@ use std::sync::{Arc, Once};
 use std::time::Duration;
 
 mod call;
+mod clone;
 mod config;
 mod create;
 mod error;
@@ -34,6 +35,7 @@ mod watcher;
 mod words;
 mod worktree;
 
+pub use clone::NewClone;
 pub use config::{ConfigEntry, ConfigScope};
 pub use error::{GitError, GitErrorKind};
 pub use history::Since;
@@ -45,7 +47,7 @@ pub use trash::{delete as delete_folder, place_for as trash_for, sweep as sweep_
 pub use vault::REMOTE_IN_VAULT;
 pub use watcher::{WATCH, watch_main};
 pub use words::HostWords;
-pub use worktree::{Registered, Worktree, WorktreeStatus};
+pub use worktree::{Worktree, WorktreeStatus};
 
 use call::{Call, REMOTE_TIMEOUT};
 use error::protocol;

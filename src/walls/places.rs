@@ -5,7 +5,7 @@
 
 use super::variable;
 use crate::system::process::{SpawnError, Spec};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// What package managers keep between builds. Nothing here is read by a login shell or is on a
 /// `PATH`.
@@ -73,13 +73,8 @@ pub const CREDENTIALS: &[&str] = &[
     "~/_netrc",
 ];
 
-/// What of a repository's common directory a commit is written to. The configuration, the hooks
-/// and other worktrees are not among it.
-const GIT_PARTS: &[&str] = &["objects", "refs", "logs", "reftable", "lfs"];
-
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Places {
-    common_dir: PathBuf,
     /// The user's own home. Another one that was made for the child is its own.
     home: Option<PathBuf>,
     /// The agent's own.
@@ -92,7 +87,6 @@ impl Places {
     /// `writable` on top of the caches; `readable` takes from what is hidden: the files with
     /// credentials, and `hidden`.
     pub fn new(
-        common_dir: &Path,
         home: Option<PathBuf>,
         writable: &[PathBuf],
         readable: &[PathBuf],
@@ -101,7 +95,7 @@ impl Places {
         let credentials = CREDENTIALS.iter().filter_map(|place| below(place, |_| home.clone()));
         let all = credentials.chain(hidden.iter().cloned());
         let hidden = all.filter(|place| !readable.contains(place)).collect();
-        Self { common_dir: common_dir.to_owned(), home, own: Vec::new(), writable: writable.to_vec(), hidden }
+        Self { home, own: Vec::new(), writable: writable.to_vec(), hidden }
     }
 
     /// Lets the child write to these as well.
@@ -121,15 +115,12 @@ impl Places {
 
     /// Where the child may write; what is not there is left out by the walls.
     pub(super) fn writable(&self, spec: &Spec) -> Vec<PathBuf> {
-        let admin = admin_dir(&spec.cwd, &self.common_dir);
-        // Where there is no worktree of the repository there is nothing to commit to it.
-        let parts = GIT_PARTS.iter().filter(|_| admin.is_some());
-        let git = parts.map(|part| self.common_dir.join(part)).chain(admin.clone());
         let temporary = variable(spec, "TMPDIR").map(PathBuf::from);
         let home = variable(spec, "HOME").map(PathBuf::from).filter(|home| self.home.as_ref() != Some(home));
         let told = self.own.iter().chain(CACHES).filter_map(|place| named(place, spec));
         let configured = self.writable.iter().cloned();
-        let places = git.chain(home).chain(told).chain(configured).chain(temporary).chain([spec.cwd.clone()]);
+        let places =
+            home.into_iter().chain(told).chain(configured).chain(temporary).chain([spec.cwd.clone()]);
         places.filter(|place| place.is_absolute()).collect()
     }
 
@@ -150,22 +141,12 @@ fn below(place: &str, value: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf
     Some(if rest.is_empty() { root } else { root.join(rest) })
 }
 
-/// Where git keeps what belongs to that worktree alone. The file that says it is in the child's
-/// reach: what it says is believed only below the repository's own folder for worktrees.
-fn admin_dir(workspace: &Path, common_dir: &Path) -> Option<PathBuf> {
-    let told = std::fs::read_to_string(workspace.join(".git")).ok()?;
-    let admin = Path::new(told.strip_prefix("gitdir:")?.trim()).canonicalize().ok()?;
-    let worktrees = common_dir.join("worktrees").canonicalize().ok()?;
-    (admin.parent() == Some(&worktrees)).then_some(admin)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn places() -> Places {
         Places::new(
-            Path::new("/r/.git"),
             Some("/home/me".into()),
             &["/srv/cache".into()],
             &["/home/me/.npmrc".into()],
@@ -197,28 +178,6 @@ mod tests {
         ];
         let own = ["/home/me/.claude/", "/c", "/x/own", "/srv/cache", "/run/tmp", "/w/T-1"];
         assert_eq!(writable(&env), own);
-    }
-
-    #[test]
-    fn a_worktree_of_the_repository_opens_what_a_commit_needs() {
-        let folder = tempfile::tempdir().unwrap();
-        let folder = folder.path().canonicalize().unwrap();
-        let (workspace, common) = (folder.join("w"), folder.join("r/.git"));
-        for path in [&workspace, &common.join("worktrees/w"), &common.join("hooks")] {
-            std::fs::create_dir_all(path).unwrap();
-        }
-        let places = Places::new(&common, None, &[], &[], &[]);
-        let told = |place: &str| {
-            std::fs::write(workspace.join(".git"), format!("gitdir: {}\n", common.join(place).display()))
-                .unwrap();
-            places.writable(&Spec::new("sh", &workspace))
-        };
-        let parts = ["objects", "refs", "logs", "reftable", "lfs", "worktrees/w"];
-        let parts = parts.map(|part| common.join(part));
-        assert_eq!(told("worktrees/w"), [&parts[..], std::slice::from_ref(&workspace)].concat());
-        for elsewhere in ["hooks", "worktrees/..", "worktrees/../..", "worktrees/gone"] {
-            assert_eq!(told(elsewhere), [workspace.clone()], "{elsewhere}");
-        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 pub struct Found {
     pub key: String,
     pub path: PathBuf,
-    /// What is checked out; `None` when the head is on no branch.
+    /// The branch it was made for; `None` when it is not whole.
     pub branch: Option<BranchName>,
     /// Its creation was finished and its removal not begun.
     pub whole: bool,
@@ -33,7 +33,6 @@ impl Workspaces {
     /// Every workspace of this repository under the root, by key.
     pub fn list(&self) -> Result<Vec<Found>, WorkspaceError> {
         let Ok(root) = self.root.canonicalize() else { return Ok(Vec::new()) };
-        let branches = self.repository.worktrees()?;
         let mut found: Vec<Found> = self
             .repository
             .registrations()
@@ -42,9 +41,8 @@ impl Workspaces {
                 let path = worktree.path().to_owned();
                 let key = path.file_name()?.to_str()?.to_owned();
                 let marker = Marker::read(worktree.admin(), &key);
-                let registered = branches.iter().find(|known| known.path == path);
                 Some(Found {
-                    branch: registered.and_then(|known| known.branch.clone()),
+                    branch: marker.as_ref().map(|marker| marker.branch.clone()),
                     whole: marker.is_some(),
                     has_folder: path.is_dir(),
                     maker_lives: marker.is_some_and(|marker| marker.maker_lives()),
@@ -70,7 +68,6 @@ impl Workspaces {
 
     /// Deletes branches on the remote that are still where they are expected; what became of each.
     pub fn delete_on_remote(&self, branches: &[(BranchName, Sha)]) -> Result<Vec<Pushed>, WorkspaceError> {
-        self.restore_shared();
         let delete = |(branch, head): &(BranchName, Sha)| RefPush {
             name: branch.full_ref(),
             to: None,
@@ -79,19 +76,13 @@ impl Workspaces {
         Ok(self.remote.push(&branches.iter().map(delete).collect::<Vec<_>>(), false)?)
     }
 
-    /// Removes the workspace of that key with its local branch, and saves the work in it. Whether
-    /// there was one; a locked or foreign folder is left alone, with an error.
+    /// Removes the workspace of that key, and saves the work in it. Whether there was one; a
+    /// foreign folder is left alone, with an error.
     pub fn remove_by_key(&self, key: &str) -> Result<bool, WorkspaceError> {
         let found = self.list()?.into_iter().find(|found| found.key == key);
-        let Some(Found { path, branch, .. }) = found else { return Ok(false) };
-        match branch {
-            Some(branch) => {
-                self.repository.clear_ref_locks(&super::own_refs(key, &branch))?;
-                self.clear(key, &path, &branch, &self.base()?)?;
-                self.forget(&[branch])?;
-            }
-            None => self.clear_place(key, &path)?,
-        }
+        let Some(Found { path, .. }) = found else { return Ok(false) };
+        self.repository.clear_ref_locks(&super::own_refs(key))?;
+        self.clear(key, &path)?;
         Ok(true)
     }
 }

@@ -4,7 +4,7 @@
 use super::marker::{Marker, Stamp};
 use super::{Continued, Work, Workspace, WorkspaceError, Workspaces};
 use crate::model::{BranchName, Sha};
-use crate::system::git::{ChangedFile, GitError, Repository, Worktree, WorktreeStatus};
+use crate::system::git::{ChangedFile, GitError, GitErrorKind, Repository, Worktree, WorktreeStatus};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -85,26 +85,38 @@ impl Workspace {
     /// `max_patch` bytes.
     pub fn finish(&self, all: &Workspaces, message: &str, max_patch: u64) -> Result<Work, WorkspaceError> {
         self.check_intact()?;
-        // Most agents commit: their commits are read while git looks for what is left over.
-        let (status, looked) = std::thread::scope(|scope| {
-            let looked = scope.spawn(|| self.look(all, &self.worktree.head_name(), max_patch));
-            (self.worktree.status(), looked.join().unwrap_or_else(|_| Err(unread())))
-        });
-        let status = status?;
-        let (head, work) = match self.uncommitted(&status)? {
-            Some(prepared) => {
-                let head = self.worktree.commit_all(message, all.fallback_author(), &prepared)?;
-                let work = self.look(all, head.as_str(), max_patch)?;
-                (head, work)
-            }
-            None => (status.head, looked?),
+        let status = self.worktree.status()?;
+        let head = match self.uncommitted(&status)? {
+            Some(prepared) => self.worktree.commit_all(message, all.fallback_author(), &prepared)?,
+            None => status.head,
         };
+        self.take_over(&[&head])?;
+        let work = self.look(all, head.as_str(), max_patch)?;
         if head == self.base || (work.missing_base_commits == 0 && work.files.is_empty()) {
             // Commits that undo each other are nothing to review.
             return Ok(Work::default());
         }
         let links = links(&all.repository, &head, &work.files)?;
         Ok(Work { head: Some(head), links, ..work })
+    }
+
+    /// Takes commits of the clone over into Conductor's own repository, with all they need beyond
+    /// the start.
+    pub(super) fn take_over(&self, heads: &[&Sha]) -> Result<(), WorkspaceError> {
+        let start = self.marker().start.clone();
+        self.take_over_since(heads, &start)
+    }
+
+    /// The same with a commit that was taken over before.
+    pub(super) fn take_over_since(&self, heads: &[&Sha], known: &Sha) -> Result<(), WorkspaceError> {
+        let imported = self.repository.import(&self.worktree, heads, &[&self.base, known]);
+        imported.map_err(|error| match error.kind {
+            GitErrorKind::Failed => WorkspaceError::Damaged(format!(
+                "what was committed in {} cannot be taken over: {error}",
+                self.path().display()
+            )),
+            _ => error.into(),
+        })
     }
 
     /// What `head` has beyond the base.
@@ -171,10 +183,10 @@ impl Workspace {
         if !self.path().is_dir() {
             return damaged("was deleted during the attempt");
         }
-        match Worktree::at(self.path()) {
-            Ok(now) if now.admin() == self.worktree.admin() => Ok(()),
-            _ => damaged("was turned into another repository during the attempt"),
+        if self.worktree.has_own_repository() {
+            return Ok(());
         }
+        damaged("was turned into another repository during the attempt")
     }
 }
 
@@ -214,8 +226,4 @@ pub(super) fn links(
             (path.to_owned(), target)
         })
         .collect())
-}
-
-fn unread() -> GitError {
-    GitError::protocol("log", "reading the commits failed")
 }

@@ -3,19 +3,22 @@
 
 use super::marker::Marker;
 use super::{Workspace, WorkspaceError, Workspaces, earlier_ref};
-use crate::model::{BranchName, Sha, safe_key};
-use crate::system::git::{Worktree, delete_folder, trash_for};
+use crate::model::{Sha, safe_key};
+use crate::system::git::{Worktree, trash_for};
 use std::path::{Path, PathBuf};
 
-/// What git writes into a worktree's lock while it registers it.
-const REGISTERING: &str = "initializing";
 /// Begins the names of folders whose work could not be saved.
 const DAMAGED: &str = ".damaged-";
 
 impl Workspaces {
+    /// The clone that is noted for that place, behind its walls.
+    pub(super) fn noted_at(&self, path: &Path) -> Option<Worktree> {
+        Some(self.repository.registered_at(path)?.behind(self.front(path)))
+    }
+
     /// Ends what an earlier run left of a ticket that is over, and saves what is in it. Nothing
-    /// there is nothing to do; a locked or foreign folder is left alone, with an error.
-    pub fn clear_away(&self, identifier: &str, branch: &BranchName) -> Result<(), WorkspaceError> {
+    /// there is nothing to do; a foreign folder is left alone, with an error.
+    pub fn clear_away(&self, identifier: &str) -> Result<(), WorkspaceError> {
         let key = safe_key(identifier);
         let path = self.root.join(&key);
         let is_left = path.symlink_metadata().is_ok()
@@ -24,18 +27,8 @@ impl Workspaces {
             return Ok(());
         }
         let path = self.contained(&key)?;
-        self.repository.clear_ref_locks(&super::own_refs(&key, branch))?;
-        self.clear(&key, &path, branch, &self.base()?)?;
-        self.forget(std::slice::from_ref(branch))
-    }
-
-    /// Deletes the local branch of a workspace whose run ended between the folder and the branch, when
-    /// it holds nothing but the head that is on the remote.
-    pub fn forget_pushed(&self, branch: &BranchName, head: &Sha) -> Result<(), WorkspaceError> {
-        match self.repository.loose_ref(&branch.full_ref()) {
-            Some(there) if there == *head => self.forget(std::slice::from_ref(branch)),
-            _ => Ok(()),
-        }
+        self.repository.clear_ref_locks(&super::own_refs(&key))?;
+        self.clear(&key, &path)
     }
 
     /// Saves and removes what an earlier run of this machine left at the ticket's place, so that its
@@ -50,47 +43,18 @@ impl Workspaces {
     }
 
     /// Makes room for a workspace.
-    pub(super) fn clear(
-        &self,
-        key: &str,
-        path: &Path,
-        branch: &BranchName,
-        base: &Sha,
-    ) -> Result<(), WorkspaceError> {
-        let known = self.repository.worktrees()?;
-        let elsewhere =
-            known.iter().find(|worktree| worktree.branch.as_ref() == Some(branch) && worktree.path != path);
-        if let Some(elsewhere) = elsewhere {
-            return Err(WorkspaceError::Foreign(format!(
-                "branch {branch} is checked out in {}: switch that checkout to another branch",
-                elsewhere.path.display()
-            )));
-        }
+    pub(super) fn clear(&self, key: &str, path: &Path) -> Result<(), WorkspaceError> {
         self.clear_place(key, path)?;
-        self.repository.remove_unfinished_registrations(key)?;
-        let name = branch.full_ref();
-        if let Some(head) = self.local(&name)? {
-            self.set_aside_branch(key, &head, base)?;
-        }
-        Ok(())
+        Ok(self.repository.remove_unfinished_registrations(key)?)
     }
 
     /// Removes what is at the place and saves the work in it.
     pub(super) fn clear_place(&self, key: &str, path: &Path) -> Result<(), WorkspaceError> {
         let occupied = path.symlink_metadata().is_ok();
-        let Some(worktree) = self.repository.registered_at(path) else {
+        let Some(worktree) = self.noted_at(path) else {
             return if occupied { self.clear_unregistered(path) } else { Ok(()) };
         };
         let marker = Marker::read(worktree.admin(), key);
-        match worktree.lock_reason() {
-            Some(reason) if marker.is_some() || reason != REGISTERING => {
-                return Err(WorkspaceError::Foreign(format!(
-                    "the workspace {} is locked: `git worktree unlock` it when nobody uses it",
-                    path.display()
-                )));
-            }
-            _ => {}
-        }
         worktree.end_orphans();
         let Some(marker) = marker else { return self.throw_away(key, &worktree) };
         let left = Workspace::new(&self.repository, worktree, marker);
@@ -109,10 +73,12 @@ impl Workspaces {
             return self.save(left);
         }
         // The folder is gone, or the machine went down before its files were on the disk: what was
-        // committed is in the repository.
-        let name = left.worktree.head_name();
-        let found = self.repository.objects(&[name])?.pop().flatten();
-        let Some(head) = found.map(|commit| commit.id) else { return Ok(None) };
+        // committed may be whole, which is checked as it is taken over.
+        if !left.worktree.has_own_repository() {
+            return Ok(None);
+        }
+        let head = left.worktree.head()?;
+        left.take_over(&[&head])?;
         let Marker { start, head: begun, refused, .. } = left.marker().clone();
         if head == start || head == begun || self.repository.is_ancestor(&head, &left.base)? {
             return Ok(None);
@@ -131,11 +97,19 @@ impl Workspaces {
             "{}: a run was stopped while it made or removed it; removed",
             worktree.path().display()
         );
-        let found = self.repository.objects(&[worktree.head_name()]).ok().and_then(|mut all| all.pop()?);
-        if let Some(head) = found.map(|commit| commit.id) {
-            self.set_aside_branch(key, &head, &self.base()?)?;
+        if let Err(error) = self.keep_head(key, worktree) {
+            tracing::debug!("{}: {error}", worktree.path().display());
         }
         Ok(self.repository.remove_worktree(worktree)?)
+    }
+
+    fn keep_head(&self, key: &str, worktree: &Worktree) -> Result<(), WorkspaceError> {
+        if !worktree.has_own_repository() {
+            return Ok(());
+        }
+        let (head, base) = (worktree.head()?, self.base()?);
+        self.repository.import(worktree, &[&head], &[&base])?;
+        self.set_aside_branch(key, &head, &base)
     }
 
     /// A whole workspace whose files cannot be read or trusted: its folder is kept beside.
@@ -151,36 +125,13 @@ impl Workspaces {
         Ok(())
     }
 
-    /// A folder no worktree is registered for: what a stopped `git worktree add` leaves is removed.
+    /// A folder nobody noted: an empty one is taken, any other is somebody else's.
     fn clear_unregistered(&self, path: &Path) -> Result<(), WorkspaceError> {
-        if !self.is_remainder(path) {
-            return Err(WorkspaceError::Foreign(format!(
+        std::fs::remove_dir(path).map_err(|_| {
+            WorkspaceError::Foreign(format!(
                 "{} exists and is not a workspace of this repository: move it away or set workspace.root",
                 path.display()
-            )));
-        }
-        let aside = trash_for(path);
-        let io = |error: std::io::Error| WorkspaceError::Io(format!("{}: {error}", path.display()));
-        std::fs::rename(path, &aside).map_err(io)?;
-        delete_folder(&aside).map_err(io)
-    }
-
-    /// Whether a folder holds nothing, or nothing but the link of a registration that was begun
-    /// here and not finished.
-    fn is_remainder(&self, path: &Path) -> bool {
-        if path.symlink_metadata().map_or(true, |found| !found.is_dir()) {
-            return false;
-        }
-        let Ok(entries) = std::fs::read_dir(path) else { return false };
-        let entries: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-        let [link] = entries.as_slice() else { return entries.is_empty() };
-        if !link.ends_with(".git") || !link.symlink_metadata().is_ok_and(|found| found.is_file()) {
-            return false;
-        }
-        let all = self.repository.common_dir().join("worktrees");
-        std::fs::read_to_string(link).is_ok_and(|text| {
-            let admin = text.trim_end().strip_prefix("gitdir: ").map(Path::new);
-            text.is_empty() || admin.is_some_and(|admin| admin.parent() == Some(&all))
+            ))
         })
     }
 

@@ -8,21 +8,13 @@ use crate::model::{BranchName, Sha, safe_key};
 impl Workspaces {
     /// What a lost run left in the ticket's workspace here, saved on the way. A half-made one holds
     /// no work.
-    pub fn left_work(
-        &self,
-        identifier: &str,
-        branch: &BranchName,
-        base: &Sha,
-    ) -> Result<Work, WorkspaceError> {
+    pub fn left_work(&self, identifier: &str, base: &Sha) -> Result<Work, WorkspaceError> {
         let key = safe_key(identifier);
         let path = self.contained(&key)?;
-        let Some(worktree) = self.repository.registered_at(&path) else { return Ok(Work::default()) };
-        let marker = Marker::read(worktree.admin(), &key);
-        let Some(marker) = marker.filter(|_| worktree.lock_reason().is_none()) else {
-            return Ok(Work::default());
-        };
+        let Some(worktree) = self.noted_at(&path) else { return Ok(Work::default()) };
+        let Some(marker) = Marker::read(worktree.admin(), &key) else { return Ok(Work::default()) };
         worktree.end_orphans();
-        self.repository.clear_ref_locks(&super::own_refs(&key, branch))?;
+        self.repository.clear_ref_locks(&super::own_refs(&key))?;
         let left = Workspace::new(&self.repository, worktree, marker);
         let Some(head) = self.rescue(&left)? else { return Ok(Work::default()) };
         let mut work = self.between(base, &head)?;

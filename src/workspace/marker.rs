@@ -1,5 +1,5 @@
-//! The file that says a workspace is whole, in the worktree's administrative folder: written when
-//! the checkout is complete, dropped before anything takes the tree apart. What has none is half
+//! The file that says a workspace is whole, beside what else is noted of it: written when its files
+//! are complete, dropped before anything takes the tree apart. What has none is half
 //! made or half removed, and nobody's work.
 
 use super::WorkspaceError;
@@ -109,6 +109,14 @@ impl Marker {
             sync_folder(admin)
         };
         write().map_err(|error| io_error(admin, &error))
+    }
+
+    /// Writes it elsewhere, with what is known of the files.
+    pub fn move_to(&self, from: &Path, to: &Path) -> Result<(), WorkspaceError> {
+        if fs::read_to_string(from.join(SYNCED)).is_ok_and(|id| id == self.id) {
+            self.note_synced(to).map_err(|error| io_error(to, &error))?;
+        }
+        self.write(to)
     }
 
     /// Takes it away before the tree is taken apart. None there is as good.

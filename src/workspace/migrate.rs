@@ -1,47 +1,44 @@
-//! An earlier release registered its workspaces with the checkout itself: they are registered with
-//! the vault instead, and the checkout forgets them. What their runs left is looked into afterwards
-//! as if it had always been so.
+//! An earlier release registered its workspaces as linked worktrees of the checkout: each becomes a
+//! private clone, and the checkout forgets it. What their runs left is looked into afterwards as if
+//! it had always been so.
 
 use super::marker::Marker;
 use super::{WorkspaceError, Workspaces};
-use crate::model::{BranchName, Sha};
-use crate::system::git::{Repository, Worktree};
-use std::fs;
-use std::path::Path;
+use crate::system::git::{NewClone, Repository, Worktree};
+use std::sync::Arc;
 
 impl Workspaces {
     /// Takes over every workspace of ours that `checkout` has registered and no living run is at.
     pub fn take_over(&self, checkout: &Repository) -> Result<(), WorkspaceError> {
         let Ok(root) = self.root.canonicalize() else { return Ok(()) };
-        let theirs = checkout.registrations();
-        for worktree in theirs.filter(|worktree| worktree.path().parent() == Some(root.as_path())) {
-            let Some(key) = worktree.path().file_name().and_then(|key| key.to_str()) else { continue };
-            match Marker::read(worktree.admin(), key) {
+        for linked in checkout.linked_worktrees().filter(|linked| linked.path().parent() == Some(&root)) {
+            let Some(key) = linked.path().file_name().and_then(|key| key.to_str()) else { continue };
+            match Marker::read(linked.admin(), key) {
                 Some(marker) if marker.maker_lives() => {}
-                Some(marker) => self.adopt(checkout, &worktree, &marker)?,
-                // Half made or half removed: nobody's work.
-                None if worktree.lock_reason().is_none() => checkout.remove_worktree(&worktree)?,
+                Some(marker) => self.convert(checkout, &linked, &marker)?,
+                // Half made or half removed: nobody's work. One that is locked is somebody's.
+                None if !linked.admin().join("locked").exists() => checkout.remove_worktree(&linked)?,
                 None => {}
             }
         }
         Ok(())
     }
 
-    fn adopt(&self, checkout: &Repository, from: &Worktree, marker: &Marker) -> Result<(), WorkspaceError> {
-        let io =
-            |path: &Path, error: std::io::Error| WorkspaceError::Io(format!("{}: {error}", path.display()));
-        let name = marker.branch.full_ref();
-        let head = checkout.refs(&name)?.remove(&name);
-        let taken: Vec<(String, Option<&Sha>)> = head.iter().map(|head| (name.clone(), Some(head))).collect();
-        self.repository.update_refs(&taken)?;
-        let all = self.repository.common_dir().join("worktrees");
-        fs::create_dir_all(&all).map_err(|error| io(&all, error))?;
-        let admin = all.join(from.admin().file_name().unwrap_or_default());
-        fs::rename(from.admin(), &admin).map_err(|error| io(&admin, error))?;
-        let link = from.path().join(".git");
-        if from.path().is_dir() {
-            fs::write(&link, format!("gitdir: {}\n", admin.display())).map_err(|error| io(&link, error))?;
-        }
-        Ok(checkout.delete_branches(std::slice::from_ref::<BranchName>(&marker.branch))?)
+    fn convert(
+        &self,
+        checkout: &Repository,
+        linked: &Worktree,
+        marker: &Marker,
+    ) -> Result<(), WorkspaceError> {
+        let id = linked.admin().file_name().unwrap_or_default().to_string_lossy();
+        let head = checkout.objects(&[format!("worktrees/{id}/HEAD")])?.pop().flatten();
+        let Some(head) = head.map(|commit| commit.id) else { return Ok(checkout.remove_worktree(linked)?) };
+        let (refs, front) = (self.known_refs(), Arc::default());
+        let branch = &marker.branch;
+        let new = NewClone { path: linked.path(), branch, tip: &head, refs: &refs, front: &front };
+        let clone = self.repository.convert_linked(linked, &new)?;
+        marker.move_to(linked.admin(), clone.admin())?;
+        checkout.forget_linked(linked)?;
+        Ok(checkout.delete_branches(std::slice::from_ref(branch))?)
     }
 }

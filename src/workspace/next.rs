@@ -143,6 +143,7 @@ impl Workspace {
             }
             None => Vec::new(),
         };
+        self.take_over(&[&status.head])?;
         let commits = self.repository.range(&self.base, status.head.as_str(), 0)?.ahead;
         Ok(Continued { commits, uncommitted, lost: None })
     }
@@ -154,13 +155,14 @@ impl Workspace {
             return Ok(());
         }
         if let Some(branch) = &heads.branch
-            && !self.repository.is_ancestor(branch, &heads.head)?
+            && !self.worktree.is_ancestor(branch, &heads.head)?
         {
-            let is_behind = self.repository.is_ancestor(&heads.head, branch)?;
+            let is_behind = self.worktree.is_ancestor(&heads.head, branch)?;
             // The agent looked back at an older commit: the branch has all the work.
             if is_behind && self.worktree.switch_to(&self.branch).is_ok() {
                 return Ok(());
             }
+            self.take_over(&[branch])?;
             let name = super::earlier_ref(&self.key, branch);
             self.repository.update_refs(&[(name, Some(branch))])?;
         }

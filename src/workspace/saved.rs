@@ -239,12 +239,14 @@ impl Workspaces {
         let start = workspace.marker().start.clone();
         let head = status.head.clone();
         let Some(prepared) = workspace.uncommitted(&status)? else {
+            workspace.take_over(&[&head])?;
             let is_new = head != start && head != workspace.base;
             let is_ahead =
                 is_new && !self.repository.range(&workspace.base, head.as_str(), 0)?.ahead.is_empty();
             return Ok(is_ahead.then_some(head));
         };
         let tree = worktree.tree_of_all(&prepared)?;
+        workspace.take_over(&[&head])?;
         let mut known = vec![start.clone(), head.clone()];
         known.extend(self.local(&wip_ref(&workspace.key))?);
         let ids: Vec<String> = known.iter().map(Sha::to_string).collect();
@@ -255,12 +257,13 @@ impl Workspaces {
             }
         }
         let message = saved_message(&workspace.key);
-        Ok(Some(worktree.commit_tree(&tree, &head, &message, self.fallback_author())?))
+        let saved = worktree.commit_tree(&tree, &head, &message, self.fallback_author())?;
+        workspace.take_over_since(&[&saved], &head)?;
+        Ok(Some(saved))
     }
 
     /// Pushes refs of our own; what the remote said when it was not all done.
     fn push_refs(&self, refs: &[RefPush], atomic: bool) -> Result<Option<WorkspaceError>, WorkspaceError> {
-        self.restore_shared();
         let results = self.remote.push(refs, atomic)?;
         let mut lost = None;
         for (update, result) in refs.iter().zip(results) {

@@ -67,7 +67,7 @@ impl ScriptedAgent<'_> {
             &json!({"type": "tool", "name": "bash", "command": "git commit", "phase": Phase::Committing}),
         )?;
         let author = CommitAuthor { name: "Demo agent".to_owned(), email: "agent@localhost".to_owned() };
-        Worktree::at(self.workspace)?.commit_all(part.message, Some(&author), &[])?;
+        Worktree::in_use(self.workspace).commit_all(part.message, Some(&author), &[])?;
         self.finish(part.message.lines().next().unwrap_or_default())
     }
 

@@ -10,7 +10,6 @@ use crate::config::{AgentKind, AgentPlaces, AgentSandbox, Config};
 use crate::model::settings::CodexSettings;
 use crate::policy::environment::{CLAUDE_LOGIN, CODEX_LOGIN, OPENCODE_LOGIN};
 use crate::ports::Agent;
-use crate::system::git::Repository;
 use crate::system::process::{Confine, Supervisor};
 use crate::walls::{Places, Walls};
 use std::ffi::OsString;
@@ -18,14 +17,10 @@ use std::sync::Arc;
 
 /// The walls around agents, hooks and gates. Those that were asked for by name are never left out
 /// because they cannot be had.
-pub(super) fn walls(
-    config: &Config,
-    surrounding: &Surrounding,
-    repository: &Repository,
-) -> Result<Option<Walls>, Failure> {
+pub(super) fn walls(config: &Config, surrounding: &Surrounding) -> Result<Option<Walls>, Failure> {
     let path = surrounding.variable("PATH").map(OsString::from);
     let AgentPlaces { writable, readable, hidden } = &config.agent.places;
-    let places = Places::new(repository.common_dir(), surrounding.home(), writable, readable, hidden);
+    let places = Places::new(surrounding.home(), writable, readable, hidden);
     let exe = &surrounding.exe;
     let walls = match config.agent.sandbox {
         AgentSandbox::None => return Ok(None),

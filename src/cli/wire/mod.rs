@@ -52,7 +52,7 @@ pub(super) fn wire(
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::corrected_by(Arc::clone(&clients.time)));
     let Opened { checkout, vault: repository, remote } = open(config)?;
     repository.stop().outlive(&surrounding.exe);
-    let walls = walls(config, surrounding, &repository)?;
+    let walls = walls(config, surrounding)?;
     let tracker = tracker(config, &mut clients);
     let forge = forge(config, &remote, &clock, &mut clients)?;
     let workspaces = Workspaces::new(
@@ -61,6 +61,10 @@ pub(super) fn wire(
         &config.repository.base_branch,
         workspace_root(config, surrounding, &checkout),
     );
+    let workspaces = match walls.clone() {
+        Some(walls) => workspaces.behind(Box::new(move |path| walls.front(path, vec![path.to_owned()]))),
+        None => workspaces,
+    };
     workspaces.take_over(&checkout).map_err(|error| Failure::new(FAULT, error.to_string()))?;
     let redactor = Arc::new(Redactor::new(&secrets(config, surrounding)));
     let supervisor = Supervisor::new(surrounding.exe.clone()).hiding(Arc::clone(&redactor));

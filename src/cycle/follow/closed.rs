@@ -52,8 +52,7 @@ pub(in crate::cycle) fn over(run: &Run<'_>, polled: &Polled, state: &State) -> V
 
 /// The workspace a failed attempt left; what is in it stays under the ticket's wip ref.
 fn clear_away(run: &Run<'_>, record: &IssueRecord) {
-    let Some(branch) = &record.branch else { return };
-    if let Err(error) = run.world.workspaces.clear_away(&record.identifier, branch) {
+    if let Err(error) = run.world.workspaces.clear_away(&record.identifier) {
         tracing::warn!(issue = %record.identifier, "its workspace could not be removed: {error}");
     }
 }

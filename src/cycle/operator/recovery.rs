@@ -17,7 +17,7 @@ use std::collections::HashSet;
 /// Advances what needs no agent.
 pub fn recover(world: &World, settings: &Settings, interrupt: &Interrupt) -> Result<Ran, CycleError> {
     let started_at = world.clock.now();
-    if let Err(error) = world.workspaces.clear_stale_locks(&settings.branch_prefix) {
+    if let Err(error) = world.workspaces.clear_stale_locks() {
         tracing::warn!("lock files of dead processes could not be removed: {error}");
     }
     with_run(world, settings, interrupt, |run| {

@@ -53,7 +53,7 @@ pub(in crate::cycle) fn lost_halfway(run: &Run<'_>, claim: &Claim) -> Lost {
     // Only its notes prove that what is in the workspace is its own work.
     let is_its_own = notes.as_ref().is_some_and(|notes| notes.workspace_path.is_some());
     let found = match is_its_own {
-        true => run.world.workspaces.left_work(&claim.identifier, &claim.branch, &claim.base_sha),
+        true => run.world.workspaces.left_work(&claim.identifier, &claim.base_sha),
         false => Ok(Work::default()),
     };
     let mut lost = lost(claim, Outcome::Interrupted, notes.as_ref(), found);

@@ -159,12 +159,7 @@ fn put_away(run: &Run<'_>, parcel: &mut Parcel) {
     if !is_pushed || run.settings.keep == KeepWorkspace::Always {
         return;
     }
-    let (all, branch) = (&run.world.workspaces, &parcel.claim.branch);
-    let cleared = all.clear_away(&record.identifier, branch).and_then(|()| match &record.head_sha {
-        Some(head) => all.forget_pushed(branch, head),
-        None => Ok(()),
-    });
-    if let Err(error) = cleared {
+    if let Err(error) = run.world.workspaces.clear_away(&record.identifier) {
         parcel.warnings.push(format!("its workspace could not be removed: {error}"));
     }
 }

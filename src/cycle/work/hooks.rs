@@ -36,7 +36,6 @@ pub(in crate::cycle) fn run_to_end(
 ) -> Result<(), String> {
     let env = environment::command_environment(run, job, number);
     let ran = run.world.commands.run_hook(hook, job.workspace.path(), &env, stop);
-    run.world.workspaces.restore_shared();
     let is_before = matches!(hook, Hook::AfterCreate | Hook::BeforeRun);
     if is_before
         && ran != Ok(false)

@@ -97,14 +97,9 @@ pub(in crate::cycle) fn put_away(run: &Run<'_>, job: &Job<'_>, outcome: Outcome)
     if keep {
         return None;
     }
-    let slot = run.removals.slot();
     let hook = hooks::run_to_end(run, Hook::BeforeRemove, job, job.claimed.claim.attempt, &|| None).err();
     let removed = run.watch.time("remove workspace", Some(&job.issue().identifier), || {
-        run.world.workspaces.remove(&job.workspace)?;
-        let forgotten = slot.call(job.workspace.branch().clone(), |branches| {
-            vec![run.world.workspaces.forget(&branches); branches.len()]
-        });
-        forgotten.unwrap_or(Ok(()))
+        run.world.workspaces.remove(&job.workspace)
     });
     removed.err().map(|error| format!("the workspace could not be removed: {error}")).or(hook)
 }

@@ -54,9 +54,6 @@ pub(in crate::cycle) fn turns(
 fn turn_of(run: &Run<'_>, job: &Job<'_>, turn: &Turn<'_>, stops: &Stops<'_>) -> Result<Turned, AgentError> {
     let name = Some(job.issue().identifier.as_str());
     let agent = run.watch.time("agent", name, || agent::run_agent(run, job, turn, stops))?;
-    for file in run.world.workspaces.restore_shared() {
-        tracing::warn!("the agent changed the repository's own {file}; it was put back");
-    }
     let (work, checked) = match run.watch.time("inspect", name, || verify::inspect(run, job, &agent)) {
         Ok(work) => {
             let check = || verify::check(run, job, &agent, &work, turn.number, stops);

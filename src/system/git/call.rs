@@ -10,8 +10,9 @@ use super::words::all_words;
 use crate::model::secret::is_sensitive;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
+use std::io::Seek;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 pub(super) const LOCAL_TIMEOUT: Duration = Duration::from_secs(300);
@@ -61,6 +62,9 @@ pub(super) struct Call {
     args: Vec<OsString>,
     env: Vec<(String, OsString)>,
     stdin: Option<Vec<u8>>,
+    stdin_file: Option<File>,
+    /// The walls, as the beginning of the command line.
+    front: Arc<[OsString]>,
     pub(super) timeout: Duration,
     /// May log in: what the user's own configuration needs for that is left to it.
     pub(super) is_remote: bool,
@@ -91,6 +95,8 @@ impl Call {
             args: args.into_iter().map(Into::into).collect(),
             env: Vec::new(),
             stdin: None,
+            stdin_file: None,
+            front: Arc::default(),
             timeout: LOCAL_TIMEOUT,
             is_remote: false,
             stop: GitStop::default(),
@@ -109,6 +115,19 @@ impl Call {
 
     pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.stdin = Some(bytes.into());
+        self
+    }
+
+    /// Gives it a file to read, from its beginning.
+    pub fn stdin_file(mut self, mut file: File) -> Result<Self, GitError> {
+        file.rewind().map_err(|error| self.fails(GitErrorKind::Failed, error.to_string()))?;
+        self.stdin_file = Some(file);
+        Ok(self)
+    }
+
+    /// Runs it behind walls.
+    pub fn behind(mut self, front: &Arc<[OsString]>) -> Self {
+        self.front = Arc::clone(front);
         self
     }
 
@@ -147,9 +166,9 @@ impl Call {
             return Err(self.fails(GitErrorKind::Stopped, ""));
         };
         let begun = Instant::now();
-        let input = self.stdin.take();
+        let (input, file) = (self.stdin.take(), self.stdin_file.take());
         let running = self
-            .expression(stdout, input)
+            .expression(stdout, input, file)
             .start()
             .map_err(|error| self.fails(GitErrorKind::NoGit, error.to_string()))?;
         let _watched = self.stop.watched(running.pids());
@@ -175,13 +194,20 @@ impl Call {
         Err(self.fails(kind, format!("gave no answer within {}", humantime::format_duration(limit))))
     }
 
-    fn expression(&self, stdout: Option<File>, input: Option<Vec<u8>>) -> duct::Expression {
+    fn expression(
+        &self,
+        stdout: Option<File>,
+        input: Option<Vec<u8>>,
+        file: Option<File>,
+    ) -> duct::Expression {
         let session = session_program().filter(|_| self.is_remote);
-        let mut args: Vec<OsString> = session.iter().map(|_| program().as_os_str().to_owned()).collect();
-        args.extend(OWN_CONFIG.iter().map(OsString::from));
-        args.extend(self.args.iter().cloned());
-        let mut call =
-            duct::cmd(session.unwrap_or(program()), args).dir(&self.dir).stderr_capture().unchecked();
+        let mut words: Vec<OsString> = session.into_iter().map(OsString::from).collect();
+        words.extend(self.front.iter().cloned());
+        words.push(program().into());
+        words.extend(OWN_CONFIG.iter().map(OsString::from));
+        words.extend(self.args.iter().cloned());
+        let first = words.remove(0);
+        let mut call = duct::cmd(first, words).dir(&self.dir).stderr_capture().unchecked();
         call = match stdout {
             Some(file) => call.stdout_file(file),
             None => call.stdout_capture(),
@@ -207,9 +233,10 @@ impl Call {
                 Ok(())
             });
         }
-        match input {
-            Some(bytes) => call.stdin_bytes(bytes),
-            None => call.stdin_null(),
+        match (input, file) {
+            (Some(bytes), _) => call.stdin_bytes(bytes),
+            (None, Some(file)) => call.stdin_file(file),
+            (None, None) => call.stdin_null(),
         }
     }
 

@@ -73,18 +73,18 @@ impl Repository {
 }
 
 impl Worktree {
-    /// Removes every lock in the administrative folder. Only for a worktree in which nobody is at
+    /// Removes every lock in the clone's folder of git. Only for a worktree in which nobody is at
     /// work: an agent that was ended in the middle of a git call leaves its lock, and its
     /// processes are gone by then.
     pub fn clear_locks(&self) -> Result<(), GitError> {
         let mut locks = Vec::new();
-        for entry in std::fs::read_dir(self.admin()).into_iter().flatten().flatten() {
+        for entry in std::fs::read_dir(self.git_dir()).into_iter().flatten().flatten() {
             let path = entry.path();
             if is_lock(&path) {
                 locks.push(path);
             }
         }
-        collect_locks(&self.admin().join("refs"), &mut locks);
+        collect_locks(&self.git_dir().join("refs"), &mut locks);
         locks.iter().try_for_each(|lock| remove(lock))
     }
 
@@ -93,7 +93,7 @@ impl Worktree {
     #[cfg(target_os = "linux")]
     pub fn end_orphans(&self) {
         use rustix::process::{Pid, Signal, kill_process};
-        let own = |process: &GitProcess| process.is_call_for(self.path(), self.admin());
+        let own = |process: &GitProcess| process.is_call_for(self.path(), &self.git_dir());
         let orphans: Vec<GitProcess> = git_processes().unwrap_or_default().into_iter().filter(own).collect();
         for orphan in &orphans {
             if let Some(pid) = i32::try_from(orphan.pid).ok().and_then(Pid::from_raw) {

@@ -43,7 +43,7 @@ impl Worktree {
     /// Ends a merge, rebase, cherry-pick, revert or bisect that is under way. Git's own way of
     /// giving up is taken where it works; else only the state is removed and the files stay.
     pub fn end_unfinished(&self) -> Result<(), GitError> {
-        let has = |name: &str| self.admin().join(name).symlink_metadata().is_ok();
+        let has = |name: &str| self.git_dir().join(name).symlink_metadata().is_ok();
         let given_up = if has("rebase-merge") || (has("rebase-apply") && !has("rebase-apply/applying")) {
             self.git(["rebase", "--abort"]).done()
         } else if has("rebase-apply") {
@@ -62,7 +62,7 @@ impl Worktree {
     /// Removes the state of whatever is under way; head, index and files stay as they are.
     pub fn forget_unfinished(&self) -> Result<(), GitError> {
         for name in STATES {
-            let path = self.admin().join(name);
+            let path = self.git_dir().join(name);
             trash::delete(&path)
                 .map_err(|error| GitError::protocol("worktree", format!("{}: {error}", path.display())))?;
         }

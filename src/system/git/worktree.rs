@@ -1,25 +1,20 @@
-//! Linked worktrees: registering, reading and removing them.
-//!
-//! Calls inside one name its administrative folder themselves: the `.git` file in the folder is the
-//! agent's to change, and is not believed.
+//! The files of a private clone and the calls of git in it. Each call names the clone's own git
+//! folder and stands behind the walls of the agent whose it is.
 
+use super::clone::own_call;
 use super::refs::durable;
-use super::{Call, CommitAuthor, GitError, GitErrorKind, Repository, protocol, trash};
+use super::{Call, CommitAuthor, GitError, GitErrorKind, protocol};
 use crate::model::{BranchName, Sha};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-/// A linked worktree of ours.
+/// A private clone of ours.
 #[derive(Debug, Clone)]
 pub struct Worktree {
     path: PathBuf,
     admin: PathBuf,
-}
-
-/// A worktree the repository knows of.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Registered {
-    pub path: PathBuf,
-    pub branch: Option<BranchName>,
+    front: Arc<[OsString]>,
 }
 
 /// `git status`, read.
@@ -34,171 +29,59 @@ pub struct WorktreeStatus {
     pub is_changed: bool,
 }
 
-impl Repository {
-    /// Registers a worktree on a new branch at `base` (or, with `reset`, on one that is moved
-    /// there) and writes its files. Only the registration is under the lock: what comes after it
-    /// reads no other worktree's registration, which a killed run may have left half written.
-    pub fn add_worktree(
-        &self,
-        path: &Path,
-        branch: &BranchName,
-        base: &Sha,
-        reset: bool,
-    ) -> Result<Worktree, GitError> {
-        {
-            let _lock = self.lock()?;
-            self.drop_half_registrations(path.parent().unwrap_or(path))?;
-            let flag = if reset { "-B" } else { "-b" };
-            self.git(["worktree", "add", "--quiet", "--no-checkout", "--no-track", flag])
-                .arg(branch.as_str())
-                .arg("--")
-                .arg(path)
-                .arg(base.as_str())
-                .done()?;
-        }
-        let worktree = Worktree::at(path)?;
-        match worktree.git(["reset", "--hard", "--quiet"]).done() {
-            Ok(()) => Ok(worktree),
-            Err(error) => {
-                // Half a worktree would read as "every file removed".
-                self.remove_worktree(&worktree)?;
-                Err(error)
-            }
-        }
-    }
-
-    /// Deletes the registrations of worktrees in `root` that do not say whose they are: `git
-    /// worktree add` was killed in the middle, and git refuses to list worktrees while they are
-    /// there. The caller holds the lock, so none of them is being made.
-    fn drop_half_registrations(&self, root: &Path) -> Result<(), GitError> {
-        for worktree in self.registrations().filter(|worktree| worktree.path.starts_with(root)) {
-            let common = worktree.admin.join("commondir");
-            if common.symlink_metadata().map_or(0, |file| file.len()) == 0 {
-                trash::delete(&worktree.admin).map_err(|error| failed(&worktree.admin, &error))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The worktrees the repository knows of, the main one first.
-    pub fn worktrees(&self) -> Result<Vec<Registered>, GitError> {
-        let text = self.git(["worktree", "list", "--porcelain", "-z"]).text()?;
-        let mut worktrees: Vec<Registered> = Vec::new();
-        for line in text.split('\0') {
-            let (key, value) = line.split_once(' ').unwrap_or((line, ""));
-            match (key, worktrees.last_mut()) {
-                ("worktree", _) => {
-                    worktrees.push(Registered { path: PathBuf::from(value), ..Registered::default() })
-                }
-                ("branch", Some(last)) => {
-                    last.branch = Some(BranchName::new(value.strip_prefix("refs/heads/").unwrap_or(value)));
-                }
-                _ => {}
-            }
-        }
-        Ok(worktrees)
-    }
-
-    /// The worktree that the repository has registered for `path`, whether or not its folder is
-    /// there. Costs no call of git and does not read the folder.
-    pub fn registered_at(&self, path: &Path) -> Option<Worktree> {
-        let mut all = self.registrations();
-        all.find(|worktree| worktree.path == path)
-    }
-
-    /// Every linked worktree with a legible registration.
-    pub fn registrations(&self) -> impl Iterator<Item = Worktree> {
-        let entries = std::fs::read_dir(self.common_dir().join("worktrees"));
-        entries.into_iter().flatten().flatten().filter_map(|entry| {
-            let admin = entry.path();
-            let text = std::fs::read_to_string(admin.join("gitdir")).ok().filter(|text| !text.is_empty())?;
-            // Newer versions of git may write it relative to the administrative folder.
-            let link = admin.join(text.trim_end());
-            let path = link.parent()?;
-            let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-            Some(Worktree { path, admin })
-        })
-    }
-
-    /// Deletes the administrative folders that a `git worktree add` left when it was killed before
-    /// it wrote whose they are: git keeps them for ever, as they are locked.
-    pub fn remove_unfinished_registrations(&self, name: &str) -> Result<(), GitError> {
-        let _lock = self.lock()?;
-        let entries = std::fs::read_dir(self.common_dir().join("worktrees"));
-        for entry in entries.into_iter().flatten().flatten() {
-            let file = entry.file_name();
-            let rest = file.to_str().and_then(|file| file.strip_prefix(name));
-            let is_named = rest.is_some_and(|rest| rest.chars().all(|c| c.is_ascii_digit()));
-            let size = |part: &str| entry.path().join(part).symlink_metadata().map_or(0, |file| file.len());
-            if is_named && size("gitdir") == 0 && size("HEAD") == 0 {
-                trash::delete(&entry.path()).map_err(|error| failed(&entry.path(), &error))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Removes a worktree: its folder is renamed aside first, so that its place is free at once
-    /// and never holds half of it, then both it and the administrative folder are deleted.
-    pub fn remove_worktree(&self, worktree: &Worktree) -> Result<(), GitError> {
-        let aside = trash::place_for(worktree.path());
-        self.unregister(worktree, &aside)?;
-        trash::delete(&aside).map_err(|error| failed(&aside, &error))
-    }
-
-    /// Moves a worktree's folder to `aside` and deletes its registration.
-    pub fn unregister(&self, worktree: &Worktree, aside: &Path) -> Result<(), GitError> {
-        let _lock = self.lock()?;
-        let all = self.common_dir().join("worktrees");
-        let admin = worktree.admin().canonicalize().unwrap_or_else(|_| worktree.admin().to_owned());
-        if admin.parent() != all.canonicalize().ok().as_deref() && admin.parent() != Some(&all) {
-            return Err(protocol("worktree", format!("{} is not one of this repository's", admin.display())));
-        }
-        match std::fs::rename(worktree.path(), aside) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(failed(worktree.path(), &error));
-            }
-            _ => {}
-        }
-        trash::delete(&admin).map_err(|error| failed(&admin, &error))
-    }
-}
-
 impl Worktree {
-    /// Reads where the worktree at `path` is administrated.
-    pub fn at(path: &Path) -> Result<Self, GitError> {
-        let file = path.join(".git");
-        let text = std::fs::read_to_string(&file)
-            .map_err(|error| protocol("worktree", format!("{}: {error}", file.display())))?;
-        let admin = text
-            .trim_end()
-            .strip_prefix("gitdir: ")
-            .ok_or_else(|| protocol("worktree", format!("{} is not a worktree's", file.display())))?;
-        Ok(Self { path: path.to_owned(), admin: path.join(admin) })
+    /// `admin`: where it is noted; `front`: what stands in front of every call in it.
+    pub fn new(path: &Path, admin: &Path, front: Arc<[OsString]>) -> Self {
+        Self { path: path.to_owned(), admin: admin.to_owned(), front }
+    }
+
+    /// The clone that this program works in itself, as an agent.
+    pub fn in_use(path: &Path) -> Self {
+        Self::new(path, path, Arc::default())
     }
 
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What this worktree's head is called from anywhere in the repository.
-    pub fn head_name(&self) -> String {
-        let id = self.admin.file_name().unwrap_or_default().to_string_lossy();
-        format!("worktrees/{id}/HEAD")
-    }
-
-    /// The folder of this worktree's own HEAD and index.
+    /// The folder of what is noted of it, out of the agent's reach.
     pub fn admin(&self) -> &Path {
         &self.admin
     }
 
-    /// The repository has this worktree locked: with the reason in the lock's file.
-    pub fn lock_reason(&self) -> Option<String> {
-        let text = std::fs::read(self.admin.join("locked")).ok()?;
-        Some(String::from_utf8_lossy(&text).trim().to_owned())
+    /// The clone's own folder of git, in the agent's reach.
+    pub fn git_dir(&self) -> PathBuf {
+        self.path.join(".git")
+    }
+
+    /// The same behind these walls.
+    #[must_use]
+    pub fn behind(self, front: Arc<[OsString]>) -> Self {
+        Self { front, ..self }
+    }
+
+    /// Whether there is a folder of git, and not something in its place that leads elsewhere.
+    pub fn has_own_repository(&self) -> bool {
+        let is_plain = |found: std::io::Result<std::fs::Metadata>, wanted: fn(&std::fs::Metadata) -> bool| {
+            found.is_ok_and(|found| wanted(&found))
+        };
+        let git = self.git_dir();
+        is_plain(git.symlink_metadata(), |found| found.is_dir())
+            && is_plain(git.join("HEAD").symlink_metadata(), |found| found.is_file())
     }
 
     pub(super) fn git<const N: usize>(&self, args: [&str; N]) -> Call {
-        Call::new(&self.path, args).env("GIT_DIR", &self.admin).env("GIT_WORK_TREE", &self.path)
+        own_call(self, args).behind(&self.front)
+    }
+
+    /// Writes the files of a clone that was just made, by what only Conductor has written.
+    pub(super) fn write_files(&self) -> Result<(), GitError> {
+        own_call(self, ["reset", "--hard", "--quiet"]).done()
+    }
+
+    /// Whether the clone holds `later` on top of `earlier`.
+    pub fn is_ancestor(&self, earlier: &Sha, later: &Sha) -> Result<bool, GitError> {
+        Ok(self.git(["merge-base", "--is-ancestor", earlier.as_str(), later.as_str()]).output()?.success)
     }
 
     pub fn status(&self) -> Result<WorktreeStatus, GitError> {
@@ -266,18 +149,29 @@ impl Worktree {
     /// The tree that [`Self::commit_all`] would commit; head, index and files stay as they are.
     pub fn tree_of_all(&self, but: &[String]) -> Result<Sha, GitError> {
         self.clear_locks()?;
-        let index = self.admin.join("conductor-index");
-        let copied = std::fs::copy(self.admin.join("index"), &index);
-        if let Err(error) = copied
-            && error.kind() != std::io::ErrorKind::NotFound
-        {
-            return Err(failed(&index, &error));
-        }
+        let index = self.git_dir().join("conductor-index");
+        self.copy_index(&index).map_err(|error| failed(&index, &error))?;
         let own = |call: Call| durable(call.env("GIT_INDEX_FILE", &index));
         let tree = own(self.add_all(but)).done().and_then(|()| own(self.git(["write-tree"])).text());
         // The next one is copied over it where this fails.
         let _ = std::fs::remove_file(&index);
         Ok(Sha::new(tree?.trim()))
+    }
+
+    /// Copies the index, as far as it is a file, to what is certainly a new one.
+    fn copy_index(&self, to: &Path) -> std::io::Result<()> {
+        match std::fs::remove_file(to) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let from = self.git_dir().join("index");
+        let Some(found) = from.symlink_metadata().ok().filter(std::fs::Metadata::is_file) else {
+            return Ok(());
+        };
+        std::fs::copy(&from, to)?;
+        // By its time git knows which files may have changed in the moment it was written.
+        std::fs::File::options().append(true).open(to)?.set_modified(found.modified()?)?;
+        Ok(())
     }
 
     /// Writes a commit that no ref points to.

@@ -8,8 +8,8 @@ fn a_tree_without_its_marker_is_thrown_away_and_never_saved() {
     let workspace = world.create(None);
     fs::remove_file(workspace.path().join("app.txt")).unwrap();
     fs::remove_file(world.admin().join("conductor-workspace")).unwrap();
-    let (branch, base) = (BranchName::new(BRANCH), world.all.base().unwrap());
-    assert_eq!(world.all.left_work("T-1", &branch, &base).unwrap().head, None);
+    let base = world.all.base().unwrap();
+    assert_eq!(world.all.left_work("T-1", &base).unwrap().head, None);
     is_clean_start(&world.create(None));
     assert!(world.refs("").iter().all(|sha| *sha == base), "{:?}", world.refs(""));
 }
@@ -20,20 +20,19 @@ fn commits_in_a_half_removed_workspace_stay_reachable_and_are_no_start() {
     let workspace = world.create(None);
     let head = commit(&workspace, "done.txt");
     Marker::drop_in(workspace.worktree.admin()).unwrap();
-    fs::remove_dir_all(workspace.path()).unwrap();
+    fs::remove_file(workspace.path().join("app.txt")).unwrap();
     is_clean_start(&world.create(None));
     assert_eq!((world.refs("wip-earlier/T-1"), world.local(WIP)), (vec![head], None));
 }
 
 #[test]
-fn registrations_that_were_stopped_half_way_are_mended() {
+fn clones_that_were_stopped_half_way_are_made_anew() {
     let world = World::new();
     let (admin, place) = (world.admin(), world.place());
-    let base = world.all.base().unwrap().to_string();
     // Stopped before it was known whose it is, with the folder made and without.
     for with_folder in [true, false] {
         fs::create_dir_all(&admin).unwrap();
-        fs::write(admin.join("locked"), "initializing").unwrap();
+        fs::write(admin.join("gitdir"), "").unwrap();
         if with_folder {
             fs::create_dir_all(&place).unwrap();
         }
@@ -42,45 +41,20 @@ fn registrations_that_were_stopped_half_way_are_mended() {
         world.all.remove(&workspace).unwrap();
         fs::remove_dir_all(&admin).ok();
     }
-    // Stopped while git still had it locked.
-    git(
-        &world.checkout(),
-        &["worktree", "add", "-q", "--detach", "--no-checkout", place.to_str().unwrap(), &base],
-    );
-    fs::write(admin.join("locked"), "initializing").unwrap();
-    is_clean_start(&world.create(None));
-    // Files that never reached the disk.
-    let workspace = world.create(None);
-    fs::write(admin.join("gitdir"), "").unwrap();
-    fs::write(admin.join("HEAD"), "").unwrap();
-    for file in ["app.txt", "README.md"] {
-        fs::remove_file(workspace.path().join(file)).unwrap();
+    // Stopped at any file of the clone's own.
+    for made in [".git", ".git/objects", ".git/packed-refs", ".git/config"] {
+        fs::create_dir_all(&admin).unwrap();
+        fs::write(admin.join("gitdir"), format!("{}/.git\n", place.display())).unwrap();
+        fs::create_dir_all(place.join(made).parent().unwrap()).unwrap();
+        fs::write(place.join(made), "").unwrap();
+        let workspace = world.create(None);
+        is_clean_start(&workspace);
+        world.all.remove(&workspace).unwrap();
     }
-    is_clean_start(&world.create(None));
 }
 
 #[test]
-fn another_tickets_registration_that_was_stopped_half_way_stops_nobody() {
-    let world = World::new();
-    let workspace = world.create(None);
-    let other = world.checkout().join(".git/worktrees/T-2");
-    let half_made = || {
-        fs::create_dir_all(&other).unwrap();
-        fs::write(other.join("gitdir"), format!("{}/.git\n", world.place().with_file_name("T-2").display()))
-            .unwrap();
-        fs::write(other.join("commondir"), "").unwrap();
-    };
-    half_made();
-    write(&workspace, "half.txt", "half");
-    workspace.reset().unwrap();
-    is_clean_start(&workspace);
-    world.all.remove(&workspace).unwrap();
-    is_clean_start(&world.create(None));
-    assert!(!other.exists());
-}
-
-#[test]
-fn foreign_and_locked_folders_are_left_alone() {
+fn foreign_folders_are_left_alone() {
     let world = World::new();
     let place = world.place();
     fs::create_dir_all(&place).unwrap();
@@ -89,12 +63,6 @@ fn foreign_and_locked_folders_are_left_alone() {
     let create = || world.all.create("T-1", &BranchName::new(BRANCH), &base, None).unwrap_err();
     assert!(create().to_string().contains("is not a workspace of this repository"));
     assert!(place.join("precious.txt").exists());
-    fs::remove_dir_all(&place).unwrap();
-
-    world.create(None);
-    git(&world.checkout(), &["worktree", "lock", place.to_str().unwrap()]);
-    assert!(create().to_string().contains("is locked"));
-    assert!(world.all.remove_by_key("T-1").is_err() && place.join("app.txt").exists());
 }
 
 #[test]
@@ -113,7 +81,8 @@ fn a_whole_workspace_that_cannot_be_read_is_put_aside_and_stops_nobody() {
     let world = World::new();
     let workspace = world.create(None);
     write(&workspace, "half.txt", "half");
-    fs::write(workspace.path().join(".git"), "gitdir: /elsewhere").unwrap();
+    fs::remove_dir_all(workspace.worktree.git_dir()).unwrap();
+    fs::write(workspace.worktree.git_dir(), "gitdir: /elsewhere").unwrap();
     is_clean_start(&world.create(None));
     assert_eq!(world.put_aside(), ["app.txt", "half.txt"]);
 }
@@ -135,13 +104,14 @@ fn after_a_loss_of_power_only_commits_are_taken_from_files_that_were_not_on_the_
 }
 
 #[test]
-fn commits_of_a_workspace_whose_folder_is_gone_are_saved() {
+fn a_workspace_whose_folder_is_gone_is_made_anew_and_what_was_saved_stays() {
     let world = World::new();
     let workspace = world.create(None);
-    let head = commit(&workspace, "done.txt");
+    commit(&workspace, "done.txt");
+    let saved = world.all.save(&workspace).unwrap();
     fs::remove_dir_all(workspace.path()).unwrap();
     is_clean_start(&world.create(None));
-    assert_eq!(world.local(WIP), Some(head));
+    assert_eq!(world.local(WIP), saved);
 }
 
 #[test]
@@ -151,9 +121,9 @@ fn locks_of_the_dead_are_removed_and_a_living_process_is_waited_for() {
     write(&workspace, "half.txt", "half");
     let common = world.checkout().join(".git");
     let own = [
-        world.admin().join("index.lock"),
-        world.admin().join("HEAD.lock"),
-        common.join("refs/heads/conductor/T-1.lock"),
+        workspace.worktree.git_dir().join("index.lock"),
+        workspace.worktree.git_dir().join("HEAD.lock"),
+        workspace.worktree.git_dir().join("refs/heads/conductor/T-1.lock"),
         common.join("refs/conductor/wip/T-1.lock"),
         common.join("refs/conductor/wip-earlier/T-1/0123456789.lock"),
     ];
@@ -168,17 +138,17 @@ fn locks_of_the_dead_are_removed_and_a_living_process_is_waited_for() {
     world.all.remove(&again).unwrap();
     theirs.iter().for_each(|lock| fs::remove_file(lock).unwrap());
 
-    // A process of git in the checkout that is older than the lock may be its maker.
+    // A process of git in the repository that is older than the lock may be its maker.
     let mut alive = Command::new("git")
         .current_dir(world.checkout())
         .args(["cat-file", "--batch"])
         .stdin(std::process::Stdio::piped())
         .spawn()
         .unwrap();
-    let lock = common.join("refs/heads/conductor/T-1.lock");
+    let lock = common.join("refs/conductor/wip/T-2.lock");
     fs::write(&lock, "").unwrap();
     let waited = std::thread::scope(|scope| {
-        let cleared = scope.spawn(|| world.all.clear_stale_locks("conductor/"));
+        let cleared = scope.spawn(|| world.all.clear_stale_locks());
         std::thread::sleep(std::time::Duration::from_millis(200));
         let waited = lock.exists();
         drop(alive.stdin.take());

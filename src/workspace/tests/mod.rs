@@ -89,7 +89,7 @@ impl World {
     }
 
     fn admin(&self) -> PathBuf {
-        self.checkout().join(".git/worktrees/T-1")
+        self.checkout().join(".git/conductor/workspaces/T-1")
     }
 
     /// The text files of the one folder that was put aside.

@@ -59,7 +59,7 @@ fn a_workspace_is_made_ready_for_the_next_attempt_without_losing_anything() {
     git(&at, &["checkout", "-q", "--detach"]);
     let third = commit(&workspace, "three.txt");
     write(&workspace, "half.txt", "half");
-    fs::write(workspace.worktree.admin().join("index.lock"), "").unwrap();
+    fs::write(workspace.worktree.git_dir().join("index.lock"), "").unwrap();
     let continued = workspace.prepare_next().unwrap();
     let heads: Vec<&Sha> = continued.commits.iter().map(|commit| &commit.sha).collect();
     assert_eq!(heads, [&third, &second, &first]);

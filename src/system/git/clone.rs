@@ -1,0 +1,277 @@
+//! Private clones: a ticket's workspace is a repository of its own that borrows this one's objects.
+//! What is known of it beside its files is noted in a folder that no agent can write to.
+//!
+//! Work comes back as a pack that is made on the agent's side and checked on this one: nothing an
+//! agent wrote as git's own files is read by a call of git outside its walls.
+
+use super::{Call, GitError, GitErrorKind, Repository, Worktree, protocol, trash};
+use crate::model::{BranchName, Sha};
+use std::ffi::OsString;
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What a clone is like its repository in, beside the configuration.
+const SHARED: &[&str] = &["shallow", "info/attributes", "info/exclude", "info/sparse-checkout"];
+/// More than that is nobody's change.
+const MAX_PACK: &str = "--max-input-size=4294967296";
+
+/// A private clone to be made.
+#[derive(Debug, Clone, Copy)]
+pub struct NewClone<'a> {
+    pub path: &'a Path,
+    pub branch: &'a BranchName,
+    /// Where the branch begins and whose files are written.
+    pub tip: &'a Sha,
+    /// What else it knows, by full name.
+    pub refs: &'a [(String, Sha)],
+    /// What stands in front of every call of git in it, once it is made.
+    pub front: &'a Arc<[OsString]>,
+}
+
+impl Repository {
+    /// Makes a clone with its files. Only noting it is under the lock. What is at its place
+    /// already, or noted, is a refusal.
+    pub fn add_clone(&self, new: &NewClone<'_>) -> Result<Worktree, GitError> {
+        let admin = {
+            let _lock = self.lock()?;
+            if new.path.symlink_metadata().is_ok() || self.registered_at(new.path).is_some() {
+                return Err(refusal(format!("{} is there already", new.path.display())));
+            }
+            self.note(new.path)?
+        };
+        let worktree = Worktree::new(new.path, &admin, Arc::clone(new.front));
+        match self.fill(new).and_then(|()| worktree.write_files()) {
+            Ok(()) => Ok(worktree),
+            Err(error) => {
+                self.remove_worktree(&worktree)?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Makes a clone of a linked worktree, whose files and index stay as they are.
+    pub fn convert_linked(&self, linked: &Worktree, new: &NewClone<'_>) -> Result<Worktree, GitError> {
+        if let Some(half_done) = self.registered_at(new.path) {
+            trash::delete(half_done.admin()).map_err(|error| failed(half_done.admin(), &error))?;
+        }
+        let admin = {
+            let _lock = self.lock()?;
+            self.note(new.path)?
+        };
+        let worktree = Worktree::new(new.path, &admin, Arc::clone(new.front));
+        if !new.path.is_dir() {
+            return Ok(worktree);
+        }
+        let aside = new.path.join(".git.conductor");
+        let convert = || -> io::Result<()> {
+            trash::delete(&aside)?;
+            self.fill_git(&aside, new)?;
+            fs::copy(linked.admin().join("index"), aside.join("index"))?;
+            trash::delete(&worktree.git_dir())?;
+            fs::rename(&aside, worktree.git_dir())
+        };
+        convert().map_err(|error| failed(new.path, &error))?;
+        Ok(worktree)
+    }
+
+    /// Deletes what this repository has registered of a linked worktree, not its files.
+    pub fn forget_linked(&self, linked: &Worktree) -> Result<(), GitError> {
+        trash::delete(linked.admin()).map_err(|error| failed(linked.admin(), &error))
+    }
+
+    fn note(&self, path: &Path) -> Result<PathBuf, GitError> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let all = self.registry();
+        let make = || -> io::Result<PathBuf> {
+            fs::create_dir_all(&all)?;
+            let names = std::iter::once(name.clone()).chain((1u32..).map(|number| format!("{name}{number}")));
+            for name in names {
+                let admin = all.join(name);
+                match fs::create_dir(&admin) {
+                    Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                    made => {
+                        made?;
+                        fs::write(admin.join("gitdir"), format!("{}\n", path.join(".git").display()))?;
+                        return Ok(admin);
+                    }
+                }
+            }
+            Err(ErrorKind::AlreadyExists.into())
+        };
+        make().map_err(|error| protocol("clone", format!("{}: {error}", all.display())))
+    }
+
+    /// The repository without files, index or commits of its own.
+    fn fill(&self, new: &NewClone<'_>) -> Result<(), GitError> {
+        let make = || {
+            fs::create_dir(new.path)?;
+            self.fill_git(&new.path.join(".git"), new)
+        };
+        make().map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => refusal(format!("{} is there already", new.path.display())),
+            _ => protocol("clone", format!("{}: {error}", new.path.display())),
+        })
+    }
+
+    fn fill_git(&self, git: &Path, new: &NewClone<'_>) -> io::Result<()> {
+        fs::create_dir(git)?;
+        for folder in ["info", "objects/info", "objects/pack", "refs/heads", "refs/tags"] {
+            fs::create_dir_all(git.join(folder))?;
+        }
+        fs::write(git.join("objects/info/alternates"), self.lenders()?)?;
+        fs::write(git.join("packed-refs"), packed_refs(new))?;
+        fs::write(git.join("config"), self.config_of_clones()?)?;
+        for file in SHARED {
+            match fs::copy(self.common_dir().join(file), git.join(file)) {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        fs::write(git.join("HEAD"), format!("ref: {}\n", new.branch.full_ref()))
+    }
+
+    /// The folders a clone borrows objects from: this repository's, and those it borrows from.
+    fn lenders(&self) -> io::Result<String> {
+        let own = self.common_dir().join("objects");
+        let mut text = format!("{}\n", own.display());
+        match fs::read_to_string(own.join("info/alternates")) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            Err(_) => {}
+            Ok(further) => {
+                for line in further.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+                    text.push_str(&format!("{}\n", own.join(line).display()));
+                }
+            }
+        }
+        Ok(text)
+    }
+
+    fn config_of_clones(&self) -> io::Result<String> {
+        let own = fs::read_to_string(self.common_dir().join("config"))?;
+        Ok(format!("{own}\n[core]\n\tbare = false\n\tlogallrefupdates = true\n"))
+    }
+
+    /// Takes over from a clone what `heads` have beyond `known`: packed behind the clone's walls,
+    /// checked object by object here. An error leaves nothing behind.
+    pub fn import(&self, from: &Worktree, heads: &[&Sha], known: &[&Sha]) -> Result<(), GitError> {
+        let names: Vec<String> = heads.iter().map(ToString::to_string).collect();
+        if names.iter().chain(&known.iter().map(ToString::to_string).collect::<Vec<_>>()).any(|id| !is_id(id))
+        {
+            return Err(protocol("pack-objects", "the workspace told something that is no commit's id"));
+        }
+        if names.is_empty() || self.objects(&names)?.iter().all(Option::is_some) {
+            return Ok(());
+        }
+        let wanted = names.into_iter().map(|id| format!("{id}\n"));
+        let left = known.iter().map(|id| format!("^{id}\n"));
+        let (pack, _) = from
+            .git(["pack-objects", "--quiet", "--revs", "--thin", "--delta-base-offset", "--stdout"])
+            .stdin(wanted.chain(left).collect::<String>())
+            .spooled()?;
+        self.git(["index-pack", "--stdin", "--strict", "--fix-thin", MAX_PACK]).stdin_file(pack)?.done()
+    }
+
+    /// Where workspaces are noted, a folder each.
+    pub(super) fn registry(&self) -> PathBuf {
+        self.own_folder().join("workspaces")
+    }
+
+    /// The clone that is noted for `path`, whether or not its folder is there. Costs no call of git
+    /// and does not read the folder.
+    pub fn registered_at(&self, path: &Path) -> Option<Worktree> {
+        self.registrations().find(|worktree| worktree.path() == path)
+    }
+
+    /// Every clone with a legible note.
+    pub fn registrations(&self) -> impl Iterator<Item = Worktree> {
+        noted_in(&self.registry())
+    }
+
+    /// The linked worktrees of an earlier release that this repository has registered.
+    pub fn linked_worktrees(&self) -> impl Iterator<Item = Worktree> {
+        noted_in(&self.common_dir().join("worktrees"))
+    }
+
+    /// Deletes notes whose maker was killed before it wrote whose they are.
+    pub fn remove_unfinished_registrations(&self, name: &str) -> Result<(), GitError> {
+        let _lock = self.lock()?;
+        let entries = fs::read_dir(self.registry());
+        for entry in entries.into_iter().flatten().flatten() {
+            let file = entry.file_name();
+            let rest = file.to_str().and_then(|file| file.strip_prefix(name));
+            let is_named = rest.is_some_and(|rest| rest.chars().all(|c| c.is_ascii_digit()));
+            let told = entry.path().join("gitdir").symlink_metadata().map_or(0, |file| file.len());
+            if is_named && told == 0 {
+                trash::delete(&entry.path()).map_err(|error| failed(&entry.path(), &error))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes a clone: its folder is renamed aside first, so that its place is free at once and
+    /// never holds half of it, then both it and its notes are deleted.
+    pub fn remove_worktree(&self, worktree: &Worktree) -> Result<(), GitError> {
+        let aside = trash::place_for(worktree.path());
+        self.unregister(worktree, &aside)?;
+        trash::delete(&aside).map_err(|error| failed(&aside, &error))
+    }
+
+    /// Moves a clone's folder to `aside` and deletes its notes.
+    pub fn unregister(&self, worktree: &Worktree, aside: &Path) -> Result<(), GitError> {
+        let _lock = self.lock()?;
+        let admin = worktree.admin().canonicalize().unwrap_or_else(|_| worktree.admin().to_owned());
+        let known = [self.registry(), self.common_dir().join("worktrees")];
+        let is_ours = known
+            .iter()
+            .any(|all| admin.parent() == all.canonicalize().ok().as_deref() || admin.parent() == Some(all));
+        if !is_ours {
+            return Err(protocol("clone", format!("{} is not one of this repository's", admin.display())));
+        }
+        match fs::rename(worktree.path(), aside) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(failed(worktree.path(), &error)),
+            _ => {}
+        }
+        trash::delete(&admin).map_err(|error| failed(&admin, &error))
+    }
+}
+
+fn noted_in(folder: &Path) -> impl Iterator<Item = Worktree> + use<> {
+    let entries = fs::read_dir(folder);
+    entries.into_iter().flatten().flatten().filter_map(|entry| {
+        let admin = entry.path();
+        let text = fs::read_to_string(admin.join("gitdir")).ok().filter(|text| !text.is_empty())?;
+        // Newer versions of git may write it relative to the administrative folder.
+        let link = admin.join(text.trim_end());
+        let path = link.parent()?;
+        let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        Some(Worktree::new(&path, &admin, Arc::default()))
+    })
+}
+
+/// A file of refs says everything at once and has no folders a name could lead out of.
+fn packed_refs(new: &NewClone<'_>) -> String {
+    let mut refs: Vec<(String, &Sha)> = new.refs.iter().map(|(name, id)| (name.clone(), id)).collect();
+    refs.push((new.branch.full_ref(), new.tip));
+    refs.sort();
+    refs.iter()
+        .fold("# pack-refs with: sorted \n".to_owned(), |text, (name, id)| text + &format!("{id} {name}\n"))
+}
+
+fn is_id(text: &str) -> bool {
+    matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+fn refusal(detail: String) -> GitError {
+    GitError { kind: GitErrorKind::Failed, what: "clone".to_owned(), detail }
+}
+
+fn failed(path: &Path, error: &io::Error) -> GitError {
+    protocol("clone", format!("{}: {error}", path.display()))
+}
+
+/// A call in a clone that nobody but Conductor has written to yet.
+pub(super) fn own_call<const N: usize>(worktree: &Worktree, args: [&str; N]) -> Call {
+    Call::new(worktree.path(), args).env("GIT_DIR", worktree.git_dir()).env("GIT_WORK_TREE", worktree.path())
+}
