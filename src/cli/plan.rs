@@ -2,6 +2,7 @@
 
 use super::args::{GlobalArgs, OnceArgs, OutputFormat, PlanArgs, PlanFormat};
 use super::failure::Failure;
+use super::log::LogObserver;
 use super::once::load;
 use super::terminal;
 use super::wire::{Surrounding, wire};
@@ -16,7 +17,7 @@ pub(super) fn run(global: &GlobalArgs, args: &PlanArgs) -> Result<ExitCode, Fail
     let as_once = OnceArgs { max_concurrent: args.max_concurrent, ..OnceArgs::default() };
     let config = load(global, &as_once, &surrounding)?;
     terminal::log(global, Arc::new(terminal::progress(global)), Redactor::new(&config.secrets()));
-    let wired = wire(&config, &surrounding, Box::new(|_| {}))?;
+    let wired = wire(&config, &surrounding, vec![Arc::new(LogObserver)])?;
     let request = Request { issues: args.issues.clone(), force: args.force, dry_run: true };
     let planned = cycle::plan(&wired.world, &wired.settings, &request)?;
     let format = args.format.unwrap_or(match global.output {

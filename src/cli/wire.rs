@@ -20,7 +20,7 @@ use crate::cycle::{Fallback, Identity, Settings, Surroundings, World};
 use crate::gates::commands::Commands;
 use crate::guards::Guards;
 use crate::model::settings::{ModelRules, StateStoreKind};
-use crate::model::{BranchName, Claim, Progress, RunId, Secret};
+use crate::model::{BranchName, Claim, Observer, RunId, Secret};
 use crate::policy::environment::{CLAUDE_LOGIN, CODEX_LOGIN, OPENCODE_LOGIN, credentials};
 use crate::ports::{Agent, Clock, Forge, StateStore, Tracker};
 use crate::system::git::{Credential, GitError, GitErrorKind, GitStop, Remote, Repository, remote_url};
@@ -74,7 +74,7 @@ pub(super) struct Wired {
 pub(super) fn wire(
     config: &Config,
     surrounding: &Surrounding,
-    progress: Box<dyn Fn(Progress) + Send + Sync>,
+    observers: Vec<Arc<dyn Observer>>,
 ) -> Result<Wired, Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let (repository, remote) = open(config)?;
@@ -116,7 +116,7 @@ pub(super) fn wire(
         },
         guards: Guards { rules: config.guards.clone(), redactor },
         is_alive: Box::new(move |claim| lives(claim, &host)),
-        progress,
+        observers,
         sandbox: if is_walled { "bubblewrap" } else { "none" },
         remote_name: parse_remote(remote.url()).map(|found| format!("{}/{}", found.owner, found.name)),
     };

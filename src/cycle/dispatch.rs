@@ -11,6 +11,7 @@ use super::run::Run;
 use super::stop::Stops;
 use super::ticket::{self, Worked};
 use super::world::{CycleError, Request};
+use crate::model::cycle_event::CycleEventKind;
 use crate::model::report::{Dispatched, SkipReason, Skipped};
 use crate::model::{Fault, Issue, IssueId, Owner};
 use crate::policy::{faults, ongoing};
@@ -60,7 +61,7 @@ struct Board {
 /// Works through the selected tickets, so many at once; returns when the last thread is done.
 pub(super) fn dispatch(run: &Run<'_>, selection: &Selection, request: &Request, seen: &Seen) -> AllWorked {
     let at_once = selection.at_once.max(1);
-    let limit = run.settings.limits.deadline.map(|deadline| deadline.saturating_sub(run.watch.elapsed()));
+    let limit = run.settings.limits.deadline.map(|deadline| deadline.saturating_sub(run.elapsed()));
     let deadline = limit.map(|limit| run.world.clock.monotonic().saturating_add(limit));
     let stops = Stops::new(run.interrupt, run.world.clock.as_ref(), deadline.unwrap_or(Duration::MAX));
     let order: HashMap<&str, usize> =
@@ -71,7 +72,7 @@ pub(super) fn dispatch(run: &Run<'_>, selection: &Selection, request: &Request, 
         slots: HashSet::new(),
         all: AllWorked::default(),
     };
-    open_status(run, board.queue.len(), at_once);
+    tell_start(run, board.queue.len(), at_once);
     let (sender, receiver) = mpsc::channel();
     std::thread::scope(|scope| {
         let mut looked = run.world.clock.monotonic();
@@ -115,9 +116,9 @@ pub(super) fn dispatch(run: &Run<'_>, selection: &Selection, request: &Request, 
                 look_at_tickets(run, &board.running, &stops);
             }
             if stops.all() {
-                run.status.stopping();
+                run.emit_for_all(CycleEventKind::Stopping);
             }
-            run.status.catch_up();
+            run.emit_for_all(CycleEventKind::Heartbeat);
         }
     });
     board.leave(SkipReason::NoSlot, "the run ended before its turn");
@@ -208,11 +209,14 @@ impl Board {
     }
 }
 
-/// The work begins: makes the run's folder, removes old ones.
-fn open_status(run: &Run<'_>, queued: usize, at_once: usize) {
+fn tell_start(run: &Run<'_>, queued: usize, slots: usize) {
     let state = run.ledger.state();
-    let live = state.claims.values().map(|claim| claim.run_id.as_str().to_owned()).collect();
-    run.status.open(queued, at_once, state.rate_limit.clone(), &live);
+    run.emit_for_all(CycleEventKind::DispatchStarted {
+        queued,
+        slots,
+        rate_limit: state.rate_limit.clone(),
+        runs_with_claims: state.claims.values().map(|claim| claim.run_id.as_str().to_owned()).collect(),
+    });
 }
 
 /// One query for all running tickets. That it fails is no reason to stop anybody.
@@ -221,7 +225,7 @@ fn look_at_tickets(run: &Run<'_>, running: &HashMap<IssueId, Issue>, stops: &Sto
     let fresh = match run.world.tracker.refresh(&ids) {
         Ok(fresh) => fresh,
         Err(error) => {
-            tracing::warn!("the running tickets could not be refreshed: {error}");
+            run.warn(None, format!("the running tickets could not be refreshed: {error}"));
             return;
         }
     };

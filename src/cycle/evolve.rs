@@ -9,8 +9,8 @@ use super::work::agent_run::AgentRun;
 use super::work::environment::{Place, of_child};
 use super::work::files::{boundary, create_private};
 use super::world::{Settings, World};
+use crate::model::cycle_event::{CycleEvent, CycleEventKind};
 use crate::model::lessons::Lessons;
-use crate::model::progress::{News, Progress};
 use crate::model::settings::{Dialect, Template};
 use crate::model::text::visible;
 use crate::model::{Failure, Outcome, OutcomeRecord, State, StopReason, Time, Usage};
@@ -111,7 +111,8 @@ pub fn evolve(
     let asked = attempt.ask(world.agent.as_ref(), model, settings.surroundings.login);
     match (&asked, &world.fallback) {
         (Err(EvolveError::Limited { why, .. }), Some(fallback)) => {
-            tracing::warn!("{why}; {} is asked instead", fallback.agent.name());
+            let message = format!("{why}; {} is asked instead", fallback.agent.name());
+            attempt.tell(CycleEventKind::Warning { message });
             attempt.ask(fallback.agent.as_ref(), fallback.model.clone(), fallback.login)
         }
         _ => asked,
@@ -142,7 +143,7 @@ impl Evolution<'_> {
         let judged = self.judge(&run, &effort);
         let proposed = judged.and_then(|()| self.proposed(&assignment.workspace.join(FILE), effort));
         let outcome = if proposed.is_ok() { Outcome::Success } else { Outcome::Failure };
-        self.tell(News::Finished { outcome, failure: None, error: None });
+        self.tell(CycleEventKind::Finished { outcome, failure: None, error: None });
         proposed
     }
 
@@ -185,7 +186,7 @@ impl Evolution<'_> {
             AgentError::NotFound(why) => EvolveError::NoAgent(self.world.guards.redact(&why)),
             AgentError::Start(why) => self.refused(why, None),
         })?;
-        self.tell(News::Started { attempt: 1 });
+        self.tell(CycleEventKind::AttemptStarted { attempt: 1 });
         let bounds = Bounds {
             clock: self.world.clock.as_ref(),
             limits: &self.settings.agent,
@@ -193,7 +194,9 @@ impl Evolution<'_> {
             stop: &|| self.stops.for_all(),
         };
         let run = AgentRun::new(agent.name());
-        let mut run = attend(session.as_mut(), run, &bounds, &mut |_, run| self.tell(run.news()));
+        let mut run = attend(session.as_mut(), run, &bounds, &mut |event, run| {
+            self.tell(CycleEventKind::AgentActivity { event, totals: run.totals() });
+        });
         run.model = run.model.map(|told| model_name(&told, &self.world.guards));
         Ok(run)
     }
@@ -255,9 +258,9 @@ impl Evolution<'_> {
         EvolveError::Refused { why: self.world.guards.redact(why.trim()), effort: effort.map(Box::new) }
     }
 
-    fn tell(&self, news: News) {
+    fn tell(&self, kind: CycleEventKind) {
         let at = self.world.clock.now();
-        (self.world.progress)(Progress { at, issue: NAME.to_owned(), news });
+        self.world.tell(&CycleEvent { at, issue: Some(NAME.to_owned()), kind });
     }
 }
 

@@ -47,7 +47,7 @@ pub(super) fn told(
     outcome: Outcome,
     begun: Duration,
 ) -> Dispatched {
-    let elapsed = run.watch.elapsed().saturating_sub(begun);
+    let elapsed = run.elapsed().saturating_sub(begun);
     let record = &parcel.record;
     let pull_request = record.pull_request.as_ref().map(|pull| ReportedPullRequest {
         number: pull.number,

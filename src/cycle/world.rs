@@ -3,7 +3,7 @@
 
 use crate::gates::commands::Commands;
 use crate::guards::Guards;
-use crate::model::progress::Progress;
+use crate::model::cycle_event::{CycleEvent, Observer};
 use crate::model::settings::{
     AgentLimits, Backoff, Budget, KeepWorkspace, Limits, ModelRules, PreflightSettings, PullRequestSettings,
     RateLimitSettings, StatusComments, Template, TrackerRules,
@@ -30,11 +30,19 @@ pub struct World {
     pub guards: Guards,
     /// Whether a claim's run still lives, as far as this host can tell beyond the lease.
     pub is_alive: Box<dyn Fn(&Claim) -> bool + Send + Sync>,
-    pub progress: Box<dyn Fn(Progress) + Send + Sync>,
+    /// Are told what happens, beside the run's own.
+    pub observers: Vec<Arc<dyn Observer>>,
     /// What holds the agent's side in bounds, for the report.
     pub sandbox: &'static str,
     /// `owner/name` of the git remote, where its address tells it.
     pub remote_name: Option<String>,
+}
+
+impl World {
+    /// Tells its observers.
+    pub fn tell(&self, event: &CycleEvent) {
+        self.observers.iter().for_each(|observer| observer.on(event));
+    }
 }
 
 /// The agent that steps in when the first reports a limit.

@@ -188,9 +188,11 @@ impl HttpClient {
         if !matches!(result, Err(HttpError::Connect(_) | HttpError::Address(_))) {
             self.sent.fetch_add(1, Ordering::Relaxed);
         }
-        let status = result.as_ref().map_or(0, |response| response.status);
         let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        tracing::debug!(?request, status, elapsed_ms, "http");
+        match &result {
+            Ok(response) => tracing::debug!(?request, status = response.status, elapsed_ms, "http"),
+            Err(error) => tracing::debug!(?request, %error, elapsed_ms, "http"),
+        }
         result
     }
 

@@ -113,7 +113,7 @@ pub(in crate::cycle) fn write(
     let slot = run.ledger.slot();
     let entry = Entry { change: Change { what, refs, decide }, contexts };
     let key = record.identifier.clone();
-    let written = run.watch.time(step, Some(&key), || run.ledger.commit(&slot, entry));
+    let written = run.time(step, Some(&key), || run.ledger.commit(&slot, entry));
     match written {
         Ok(()) => Written::Yes,
         Err(LedgerError::Ref { detail, .. }) => {

@@ -53,6 +53,6 @@ pub(in crate::cycle) fn over(run: &Run<'_>, polled: &Polled, state: &State) -> V
 fn clear_away(run: &Run<'_>, record: &IssueRecord) {
     let Some(branch) = &record.branch else { return };
     if let Err(error) = run.world.workspaces.clear_away(&record.identifier, branch) {
-        tracing::warn!(issue = %record.identifier, "its workspace could not be removed: {error}");
+        run.warn(Some(&record.identifier), format!("its workspace could not be removed: {error}"));
     }
 }

@@ -46,7 +46,7 @@ type Decided = Arc<Mutex<Result<bool, Skip>>>;
 pub(in crate::cycle) fn take(run: &Run<'_>, bid: &Bid<'_>) -> Result<Taken, CycleError> {
     let issue = bid.issue;
     let name = Some(issue.identifier.as_str());
-    let decided = match run.watch.time("claim", name, || swap(run, bid))? {
+    let decided = match run.time("claim", name, || swap(run, bid))? {
         Ok(anew) => anew,
         Err(skip) => return Ok(Taken::Skipped(skipped_by(issue, skip))),
     };

@@ -4,8 +4,8 @@ use super::super::run::Run;
 use super::super::stop::Stops;
 use super::agent_run::AgentRun;
 use super::job::Job;
-use super::trace::Trace;
 use crate::guards::Guards;
+use crate::model::cycle_event::CycleEventKind;
 use crate::model::settings::AgentLimits;
 use crate::model::{AgentEvent, StopReason, text};
 use crate::ports::{Agent, AgentError, AgentSession, Assignment, Clock, Step};
@@ -55,7 +55,7 @@ pub(in crate::cycle) fn run_agent(
 ) -> Result<AgentRun, AgentError> {
     let mut session = turn.agent.start(turn.assignment)?;
     let before = turn.before.map_or_else(|| AgentRun::new(turn.agent.name()), AgentRun::going_on);
-    let mut trace = Trace::begin(run, job, turn.number, session.pid());
+    run.emit(job.issue(), CycleEventKind::AgentStarted { attempt: turn.number, pid: session.pid() });
     let bounds = Bounds {
         clock: run.world.clock.as_ref(),
         limits: &run.settings.agent,
@@ -63,12 +63,10 @@ pub(in crate::cycle) fn run_agent(
         stop: &|| stops.reason(&job.issue().id),
     };
     let mut ended = attend(session.as_mut(), before, &bounds, &mut |event, so_far| {
-        trace.see(event);
-        trace.keep_up(so_far);
-        run.emit(job.issue(), so_far.news());
+        run.emit(job.issue(), CycleEventKind::AgentActivity { event, totals: so_far.totals() });
     });
     ended.model = ended.model.map(|told| model_name(&told, &run.world.guards));
-    trace.end(&ended);
+    run.emit(job.issue(), ended.end(turn.number));
     Ok(ended)
 }
 
@@ -84,7 +82,7 @@ pub(in crate::cycle) fn attend(
     session: &mut dyn AgentSession,
     mut run: AgentRun,
     bounds: &Bounds<'_>,
-    seen: &mut dyn FnMut(&AgentEvent, &AgentRun),
+    seen: &mut dyn FnMut(AgentEvent, &AgentRun),
 ) -> AgentRun {
     let clock = bounds.clock;
     let started = clock.monotonic();
@@ -110,7 +108,7 @@ pub(in crate::cycle) fn attend(
                     };
                 }
                 run.fold(&event);
-                seen(&event, &run);
+                seen(event, &run);
             }
             Step::Waiting => {}
         }

@@ -43,7 +43,7 @@ pub(in crate::cycle) fn attempt(
     stops: &Stops<'_>,
 ) -> Attempted {
     let number = plan.number;
-    let begun = run.watch.elapsed();
+    let begun = run.elapsed();
     let max_usd = usd_left(run, job, plan.earlier);
     if max_usd.is_some_and(|left| left <= 0.0) {
         let error = "budget.usd_per_issue is used up".to_owned();
@@ -67,7 +67,7 @@ pub(in crate::cycle) fn attempt(
         }
     };
     let _ = hooks::run(run, Hook::AfterRun, job, number, stops);
-    let elapsed = run.watch.elapsed().saturating_sub(begun);
+    let elapsed = run.elapsed().saturating_sub(begun);
     concluded(run, number, turned, u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX), assignment)
 }
 
@@ -169,7 +169,7 @@ fn prompt_text(
         branch: job.workspace.branch().as_str(),
         prior,
         captures,
-        page: context::leave_page(job, captures),
+        page: context::leave_page(run, job, captures),
         adjustments: plan.adjustments,
         continues: plan.continues,
         gates: &run.world.commands.gates,

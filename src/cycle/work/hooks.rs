@@ -19,7 +19,7 @@ pub(in crate::cycle) fn run(
     match run_to_end(run, hook, job, number, &stop) {
         Err(failed) if hook.fails_the_run() => Err(failed),
         Err(failed) => {
-            tracing::warn!("{failed}");
+            run.warn(Some(&job.issue().identifier), failed);
             Ok(())
         }
         Ok(()) => Ok(()),
@@ -42,7 +42,9 @@ pub(in crate::cycle) fn run_to_end(
         && ran != Ok(false)
         && let Err(error) = job.workspace.note_prepared()
     {
-        tracing::warn!("what hook {} made cannot be told from the agent's work: {error}", hook.word());
+        let hook = hook.word();
+        let message = format!("what hook {hook} made cannot be told from the agent's work: {error}");
+        run.warn(Some(&job.issue().identifier), message);
     }
     ran.map(|_| ())
 }

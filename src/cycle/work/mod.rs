@@ -12,14 +12,13 @@ pub(super) mod hooks;
 pub(super) mod job;
 pub(super) mod result;
 pub(super) mod saved;
-pub(super) mod trace;
 pub(super) mod turns;
 pub(super) mod verify;
 
 use super::run::Run;
 use super::stop::Stops;
 use crate::gates::hooks::Hook;
-use crate::model::progress::News;
+use crate::model::cycle_event::CycleEventKind;
 use crate::model::{Continuation, Failure, FaultKind, IssueRecord, Outcome};
 use crate::policy::advice::advice;
 use crate::policy::retry::{self, Next};
@@ -67,14 +66,14 @@ fn attempts(run: &Run<'_>, job: &Job<'_>, stops: &Stops<'_>) -> Vec<Attempted> {
     let mut all: Vec<Attempted> = Vec::new();
     let mut record = job.claimed.record.clone();
     let mut adjustments = advice(&job.issue().id, &run.ledger.state());
-    let mut continues = continuation(job.workspace.continued());
+    let mut continues = continuation(run, job, job.workspace.continued());
     let mut on_fallback = false;
     loop {
         // A limit of the provider spends no attempt.
         let spent = all.iter().filter(|attempted| !attempted.is_limited()).count();
         let count = u32::try_from(spent).unwrap_or(u32::MAX).saturating_add(1);
         let number = first.saturating_add(count - 1);
-        run.emit(job.issue(), News::Started { attempt: number });
+        run.emit(job.issue(), CycleEventKind::AttemptStarted { attempt: number });
         let worker = environment::worker(run, job.issue(), number, on_fallback);
         let plan = Plan { number, adjustments: &adjustments, earlier: &all, worker, continues: &continues };
         let mut attempted = attempt::attempt(run, job, &plan, stops);
@@ -88,8 +87,9 @@ fn attempts(run: &Run<'_>, job: &Job<'_>, stops: &Stops<'_>) -> Vec<Attempted> {
         if ended.outcome == Outcome::Success {
             return all;
         }
-        let news = News::AttemptEnded { attempt: number, outcome: ended.outcome, failure: ended.failure };
-        run.emit(job.issue(), news);
+        let failed =
+            CycleEventKind::AttemptEnded { attempt: number, outcome: ended.outcome, failure: ended.failure };
+        run.emit(job.issue(), failed);
         record = after(run, &record, &ended);
         let is_limited = ended.failure == Some(Failure::RateLimited);
         let next = if is_limited && !on_fallback && run.world.fallback.is_some() {
@@ -121,12 +121,13 @@ fn prepare_next(run: &Run<'_>, job: &Job<'_>, all: &[Attempted]) -> Result<Conti
         job.workspace.reset()?;
         return Ok(Continuation::default());
     }
-    Ok(continuation(&job.workspace.prepare_next()?))
+    Ok(continuation(run, job, &job.workspace.prepare_next()?))
 }
 
-fn continuation(continued: &Continued) -> Continuation {
+fn continuation(run: &Run<'_>, job: &Job<'_>, continued: &Continued) -> Continuation {
     if let Some(lost) = &continued.lost {
-        tracing::warn!("the attempt starts from a clean base: {lost}");
+        let message = format!("the attempt starts from a clean base: {lost}");
+        run.warn(Some(&job.issue().identifier), message);
     }
     Continuation {
         commits: continued.commits.iter().rev().map(|commit| commit.subject().to_owned()).collect(),
@@ -145,7 +146,7 @@ fn wait(run: &Run<'_>, job: &Job<'_>, duration: Duration, stops: &Stops<'_>) -> 
     let end = run.world.clock.monotonic().saturating_add(duration);
     let delta = chrono::TimeDelta::from_std(duration).unwrap_or_default();
     if let Some(until) = run.now().checked_add_signed(delta) {
-        run.emit(issue, News::Waiting { until });
+        run.emit(issue, CycleEventKind::Waiting { until });
     }
     while stops.reason(&issue.id).is_none() {
         let left = end.saturating_sub(run.world.clock.monotonic());

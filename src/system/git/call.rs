@@ -5,6 +5,7 @@ use super::error::{GitError, GitErrorKind};
 use super::stop::GitStop;
 use super::words::all_words;
 use crate::model::secret::is_sensitive;
+use crate::model::text;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,8 @@ use std::time::{Duration, Instant};
 pub(super) const LOCAL_TIMEOUT: Duration = Duration::from_secs(300);
 pub(super) const REMOTE_TIMEOUT: Duration = Duration::from_secs(600);
 
+/// Characters of a call's arguments in the log.
+const SHOWN: usize = 400;
 /// Between two looks at whether a call in flight must end.
 const LOOK: Duration = Duration::from_millis(40);
 /// Between SIGTERM, on which git removes its lock files, and SIGKILL.
@@ -69,6 +72,8 @@ pub(super) struct Call {
 /// What a call printed, whatever its exit code.
 pub(super) struct Output {
     pub success: bool,
+    /// `None` when a signal ended it.
+    pub exit: Option<i32>,
     pub stdout: Vec<u8>,
     pub stderr: Vec<u8>,
 }
@@ -141,7 +146,30 @@ impl Call {
         Err(GitError { detail: all_words(&output.stderr), ..refused })
     }
 
-    fn run(mut self, stdout: Option<File>) -> Result<Output, GitError> {
+    /// Runs it and logs it: what was called, how long it took, how it ended.
+    fn run(self, stdout: Option<File>) -> Result<Output, GitError> {
+        if !tracing::enabled!(tracing::Level::DEBUG) {
+            return self.run_unlogged(stdout);
+        }
+        let (args, dir) = (self.shown(), self.dir.display().to_string());
+        let begun = Instant::now();
+        let result = self.run_unlogged(stdout);
+        let elapsed_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        match &result {
+            Ok(output) => tracing::debug!(args, dir, exit = output.exit, elapsed_ms, "git"),
+            Err(error) => tracing::debug!(args, dir, %error, elapsed_ms, "git"),
+        }
+        result
+    }
+
+    /// The arguments for the log, cut, without credentials of addresses.
+    fn shown(&self) -> String {
+        let args: Vec<String> =
+            self.args.iter().map(|arg| without_userinfo(&arg.to_string_lossy())).collect();
+        text::cut(&text::one_line(&args.join(" ")), SHOWN).into_owned()
+    }
+
+    fn run_unlogged(mut self, stdout: Option<File>) -> Result<Output, GitError> {
         let Some(limit) = self.stop.allowance(self.timeout, self.is_remote) else {
             return Err(self.fails(GitErrorKind::Stopped, ""));
         };
@@ -157,7 +185,7 @@ impl Call {
             if running.wait_timeout(left.min(LOOK)).map_err(failed)?.is_some() {
                 let std::process::Output { status, stdout, stderr } =
                     running.into_output().map_err(failed)?;
-                return Ok(Output { success: status.success(), stdout, stderr });
+                return Ok(Output { success: status.success(), exit: status.code(), stdout, stderr });
             }
             if self.stop.ends(begun, self.is_remote) {
                 break GitErrorKind::Stopped;
@@ -227,6 +255,16 @@ impl Call {
 
     pub fn done(self) -> Result<(), GitError> {
         self.success().map(drop)
+    }
+}
+
+/// An address without what stands before its host: it may be a password.
+fn without_userinfo(arg: &str) -> String {
+    let Some((scheme, rest)) = arg.split_once("://") else { return arg.to_owned() };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    match rest.get(..end).and_then(|authority| authority.rfind('@')) {
+        Some(at) => format!("{scheme}://{}", rest.get(at + 1..).unwrap_or_default()),
+        None => arg.to_owned(),
     }
 }
 
