@@ -5,6 +5,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot read the source should fail there")]
 
+#[path = "architecture/graph.rs"]
+mod graph;
 #[path = "architecture/source.rs"]
 mod source;
 
@@ -64,7 +66,30 @@ fn the_map_in_lib_names_every_room() {
     assert_eq!(rooms_missing_from(&lib), Vec::<&str>::new());
 }
 
+#[test]
+fn no_file_and_no_module_uses_itself_in_a_circle() {
+    let found = graph::circles(&modules(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src"))));
+    assert!(found.is_empty(), "{} circles\n{}", found.len(), found.join("\n"));
+}
+
+/// Every file of `src` that is no test, and its code without tests.
+fn modules(src: &Path) -> Vec<graph::Module> {
+    files_of(src)
+        .iter()
+        .map(|(file, tokens)| graph::Module {
+            path: module_path(file),
+            file: file.display().to_string(),
+            code: without_tests(tokens).kept,
+        })
+        .collect()
+}
+
 fn house_violations(src: &Path) -> Vec<String> {
+    files_of(src).iter().flat_map(|(path, tokens)| violations(path, tokens)).collect()
+}
+
+/// The files of `src` that are no tests.
+fn files_of(src: &Path) -> Vec<(PathBuf, Vec<Token>)> {
     let files: Vec<(PathBuf, Vec<Token>)> = rust_files(src)
         .into_iter()
         .map(|path| {
@@ -79,11 +104,7 @@ fn house_violations(src: &Path) -> Vec<String> {
         test_files.extend(without_tests(tokens).test_modules.iter().map(|name| folder.join(name)));
     }
     let is_test = |path: &Path| test_files.iter().any(|test| path.with_extension("").starts_with(test));
-    files
-        .iter()
-        .filter(|(path, _)| !is_test(path))
-        .flat_map(|(path, tokens)| violations(path, tokens))
-        .collect()
+    files.iter().filter(|(path, _)| !is_test(path)).cloned().collect()
 }
 
 fn rust_files(folder: &Path) -> Vec<PathBuf> {

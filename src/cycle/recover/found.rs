@@ -257,7 +257,7 @@ fn undelivered(run: &Run<'_>, polled: &Polled, state: &State) -> Vec<Found> {
             if !is_there {
                 run.warn(
                     Some(&record.identifier),
-                    format!("its work is accepted and the tracker has the ticket no longer"),
+                    "its work is accepted and the tracker has the ticket no longer",
                 );
             }
             is_there
