@@ -10,7 +10,7 @@ impl Observer for LogObserver {
         // A thread that works on a ticket has the ticket in its span; the others name it here.
         let current = tracing::Span::current();
         let span = match event.issue.as_deref() {
-            Some(issue) if current.is_none() => tracing::error_span!("issue", issue),
+            Some(issue) if current.is_none() => tracing::error_span!("issue", %issue),
             _ => current,
         };
         span.in_scope(|| write(&event.kind));

@@ -105,7 +105,7 @@ impl<'w> Run<'w> {
 
     /// What log lines of a thread that works on a ticket carry. An error's level: no filter takes it away.
     pub fn span(&self, issue: &str) -> tracing::Span {
-        tracing::error_span!("issue", issue, run = %self.settings.identity.run_id)
+        tracing::error_span!("issue", issue = %issue, run = %self.settings.identity.run_id)
     }
 
     /// Runs a step of the run, or of a ticket; its duration is told.

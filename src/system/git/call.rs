@@ -345,3 +345,20 @@ fn signal_groups(running: &duct::Handle, ending: Ending) {
         let _ = running.kill();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_shows_an_address_without_its_credential() {
+        let shown = |args: &[&str]| Call::new(Path::new("."), args.iter().copied()).shown();
+        assert_eq!(
+            shown(&["push", "https://me:s3@ret@git.example/o/r@x.git", "a@b"]),
+            "push https://git.example/o/r@x.git a@b"
+        );
+        assert_eq!(shown(&["fetch", "ssh://git@git.example?q=@"]), "fetch ssh://git.example?q=@");
+        assert_eq!(shown(&["log", "two\nlines"]), "log two lines");
+        assert_eq!(shown(&["x".repeat(SHOWN * 2).as_str()]).chars().count(), SHOWN);
+    }
+}
