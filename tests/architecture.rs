@@ -7,6 +7,8 @@
 
 #[path = "architecture/graph.rs"]
 mod graph;
+#[path = "architecture/size.rs"]
+mod size;
 #[path = "architecture/source.rs"]
 mod source;
 
@@ -56,8 +58,12 @@ const STREAMS: &[&str] = &["cli/", "report/", "system/"];
 
 #[test]
 fn the_source_keeps_the_house_rules() {
-    let found = house_violations(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")));
+    let found = house_violations(&src());
     assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+fn src() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src"))
 }
 
 #[test]
@@ -68,8 +74,33 @@ fn the_map_in_lib_names_every_room() {
 
 #[test]
 fn no_file_and_no_module_uses_itself_in_a_circle() {
-    let found = graph::circles(&modules(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src"))));
+    let found = graph::circles(&modules(&src()));
     assert!(found.is_empty(), "{} circles\n{}", found.len(), found.join("\n"));
+}
+
+#[test]
+fn no_function_is_longer_than_sixty_lines() {
+    let found = size::long_functions(&modules(&src()));
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn a_file_of_more_than_four_hundred_lines_tells_why() {
+    let files = files_of(&src());
+    let found: Vec<String> = files
+        .iter()
+        .filter_map(|(file, _)| {
+            let source = fs::read_to_string(src().join(file)).unwrap();
+            size::long_file(&file.display().to_string(), &source)
+        })
+        .collect();
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn the_methods_of_a_type_stand_where_it_is_defined() {
+    let found = size::strayed_methods(&modules(&src()));
+    assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
 /// Every file of `src` that is no test, and its code without tests.
