@@ -52,10 +52,15 @@ fn uses(modules: &[Module]) -> Uses {
     let mut uses = Uses::new();
     for module in modules {
         let found = uses.entry(module.file.clone()).or_default();
+        let words = words_outside_imports(&module.code);
         for path in &crate_map.paths[&module.path] {
             // A module that is brought in is used where its name is.
             let Some((target, is_module)) = crate_map.target(module, path) else { continue };
-            let is_only_named = is_module && (path.alias.is_some() || path.is_visibility);
+            let is_only_named = match &path.alias {
+                // What is brought in is used where its name is; a re-export alone uses nothing.
+                Some(name) => is_module || !words.contains(name.as_str()) && is_public(module, path),
+                None => is_module && path.is_visibility,
+            };
             if target.file != module.file && !is_only_named {
                 let how = format!("line {}: {}", path.line, path.segments.join("::"));
                 found.entry(target.file.clone()).or_insert(how);
@@ -63,6 +68,24 @@ fn uses(modules: &[Module]) -> Uses {
         }
     }
     uses
+}
+
+/// Every word of the code but those in `use` items.
+fn words_outside_imports(code: &[Token]) -> BTreeSet<&str> {
+    let mut imports = false;
+    let outside = code.iter().filter(|token| {
+        // What is declared is not used thereby.
+        imports = (imports && token.text != ";") || ["use", "mod"].contains(&token.text.as_str());
+        !imports
+    });
+    outside.map(|token| token.text.as_str()).collect()
+}
+
+/// Whether a path of a `use` stands in a `pub use`.
+fn is_public(module: &Module, path: &Named) -> bool {
+    let before = module.code.iter().rposition(|token| token.text == "use" && token.line <= path.line);
+    let Some(before) = before.and_then(|index| index.checked_sub(1)) else { return false };
+    ["pub", ")"].contains(&module.code[before].text.as_str())
 }
 
 struct CrateMap<'m> {
