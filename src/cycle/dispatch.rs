@@ -86,17 +86,9 @@ pub(super) fn dispatch(run: &Run<'_>, selection: &Selection, request: &Request, 
                 board.running.insert(next.id.clone(), next.clone());
                 board.slots.insert(next.id.clone());
                 let (sender, stops) = (sender.clone(), &stops);
-                // The receiver outlives every thread of the scope.
                 scope.spawn(move || {
-                    let id = next.id.clone();
-                    let tell = |news| drop(sender.send((id.clone(), news)));
                     let bid = Bid { issue: &next, selection, force: request.force, seen, deadline };
-                    let free = || {
-                        run.through.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone());
-                        tell(FromWorker::AgentsDone);
-                    };
-                    let ended = catch_unwind(AssertUnwindSafe(|| one(run, &bid, stops, &free)));
-                    tell(FromWorker::Ended(ended.unwrap_or(Ended::Lost)));
+                    work_on(run, &bid, stops, &sender);
                 });
             }
             if board.running.is_empty() {
@@ -125,6 +117,19 @@ pub(super) fn dispatch(run: &Run<'_>, selection: &Selection, request: &Request, 
     let mut all = board.all;
     all.dispatched.sort_by_key(|done| order.get(done.issue.as_str()).copied());
     all
+}
+
+/// A ticket's thread, from its claim to its end; a panic in it ends no other.
+fn work_on(run: &Run<'_>, bid: &Bid<'_>, stops: &Stops<'_>, sender: &mpsc::Sender<(IssueId, FromWorker)>) {
+    let id = &bid.issue.id;
+    // The receiver outlives every thread of the scope.
+    let tell = |message| drop(sender.send((id.clone(), message)));
+    let free = || {
+        run.through.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone());
+        tell(FromWorker::AgentsDone);
+    };
+    let ended = catch_unwind(AssertUnwindSafe(|| one(run, bid, stops, &free)));
+    tell(FromWorker::Ended(ended.unwrap_or(Ended::Lost)));
 }
 
 fn one(run: &Run<'_>, bid: &Bid<'_>, stops: &Stops<'_>, free: &dyn Fn()) -> Ended {

@@ -18,7 +18,6 @@ use crate::policy::evolve::{FILE, Task, render};
 use crate::policy::outcome::{Facts, judge, last_words};
 use crate::policy::template::check_successor;
 use crate::ports::{Agent, AgentError, Assignment};
-use std::fmt;
 use std::io;
 use std::path::Path;
 use std::time::Duration;
@@ -58,38 +57,31 @@ pub struct Effort {
 }
 
 /// Why there is no proposal.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum EvolveError {
     /// A limit, or a budget that is used up: no agent was started.
+    #[error("{}", deferred(Some(.0.until), &.0.why))]
     Held(Deferral),
     /// The provider's limit ended the agent.
+    #[error("{}", deferred(*.until, .why))]
     Limited { until: Option<Time>, why: String },
     /// A signal ended it.
+    #[error("interrupted")]
     Interrupted,
     /// The agent's program is not there.
+    #[error("{0}")]
     NoAgent(String),
     /// It failed, or proposed what cannot be used.
+    #[error("{why}")]
     Refused { why: String, effort: Option<Box<Effort>> },
 }
 
-impl fmt::Display for EvolveError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Held(deferral) => {
-                write!(f, "deferred until {}: {}", deferral.until.format("%F %T UTC"), deferral.why)
-            }
-            Self::Limited { until: Some(until), why } => {
-                write!(f, "deferred until {}: {why}", until.format("%F %T UTC"))
-            }
-            Self::Limited { until: None, why } | Self::NoAgent(why) | Self::Refused { why, .. } => {
-                f.write_str(why)
-            }
-            Self::Interrupted => f.write_str("interrupted"),
-        }
+fn deferred(until: Option<Time>, why: &str) -> String {
+    match until {
+        Some(until) => format!("deferred until {}: {why}", until.format("%F %T UTC")),
+        None => why.to_owned(),
     }
 }
-
-impl std::error::Error for EvolveError {}
 
 /// Asks the configured agent; the one that steps in for it where it is at its limit.
 pub fn evolve(

@@ -25,7 +25,6 @@ mod stale;
 mod stale_locks;
 mod stop;
 mod trash;
-mod unfinished;
 mod words;
 mod worktree;
 

@@ -6,12 +6,15 @@
 
 mod address;
 mod answer;
+mod classify;
 mod error;
+mod options;
 mod request;
 
 pub use address::{encode_path, encode_query, is_loopback, same_host, same_origin};
 pub use answer::{Response, epoch_seconds};
 pub use error::HttpError;
+pub use options::HttpOptions;
 pub use request::{Method, Request};
 
 use address::Target;
@@ -23,41 +26,6 @@ use ureq::tls::{RootCerts, TlsConfig};
 
 /// Redirects followed for one request; a renamed repository needs one.
 const MAX_REDIRECTS: u32 = 5;
-
-/// Bounds of a client. The defaults suit an API on the internet.
-#[derive(Debug, Clone)]
-pub struct HttpOptions {
-    pub user_agent: String,
-    /// To resolve the name, and to connect and shake hands, each.
-    pub connect_timeout: Duration,
-    /// For one request from its start to the last byte of the answer.
-    pub timeout: Duration,
-    /// The same after an interruption, when little time is left; then nothing is sent again.
-    pub hurried: Duration,
-    /// The longest answer that is read, after decompression.
-    pub max_body: u64,
-    /// How often a repeatable request is sent at most.
-    pub tries: u32,
-    /// The wait before the second try; it doubles and is jittered.
-    pub retry_base: Duration,
-    /// The longest `Retry-After` of a 5xx that is waited for.
-    pub max_retry_after: Duration,
-}
-
-impl Default for HttpOptions {
-    fn default() -> Self {
-        Self {
-            user_agent: concat!("conductor/", env!("CARGO_PKG_VERSION")).to_owned(),
-            connect_timeout: Duration::from_secs(10),
-            timeout: Duration::from_secs(30),
-            hurried: Duration::from_secs(2),
-            max_body: 32 * 1024 * 1024,
-            tries: 3,
-            retry_base: Duration::from_millis(250),
-            max_retry_after: Duration::from_secs(5),
-        }
-    }
-}
 
 /// Connections to one service, shared by threads. Nothing is set up before it is needed: TLS and
 /// its certificates only for an `https://` request.
@@ -182,7 +150,7 @@ impl HttpClient {
             _ if interrupted => HttpError::Interrupted,
             Trouble::Interrupted => HttpError::Interrupted,
             Trouble::Http(error) => {
-                error::classified(&error, target, &self.options, self.timeout(generation))
+                classify::classified(&error, target, &self.options, self.timeout(generation))
             }
         });
         if !matches!(result, Err(HttpError::Connect(_) | HttpError::Address(_))) {

@@ -3,8 +3,11 @@
 //! Calls inside one name its administrative folder themselves: the `.git` file in the folder is the
 //! agent's to change, and is not believed.
 
+mod orphans;
+mod unfinished;
+
 use super::refs::durable;
-use super::{Call, CommitAuthor, GitError, GitErrorKind, Repository, protocol, trash};
+use super::{Call, CommitAuthor, GitError, Repository, protocol, trash};
 use crate::model::{BranchName, Sha};
 use std::path::{Path, PathBuf};
 
@@ -331,11 +334,4 @@ fn by(mut call: Call, author: Option<&CommitAuthor>) -> Call {
 
 fn failed(path: &Path, error: &std::io::Error) -> GitError {
     protocol("worktree", format!("{}: {error}", path.display()))
-}
-
-impl GitError {
-    /// Whether the program answered and said no, rather than being missing or late.
-    pub fn is_refusal(&self) -> bool {
-        self.kind == GitErrorKind::Failed
-    }
 }

@@ -1,8 +1,8 @@
 //! How the state document changes: pure functions from a state to the next one, or a [`Refusal`].
 //! Each can be decided again on a fresher state after a lost race.
 
-use super::state::{DayUsage, MOST_USD, Refusal, day_of};
-use super::{Attempt, Claim, IssueId, IssueRecord, Outcome, OutcomeRecord, RunId, State, Time, Usage};
+use super::super::{Attempt, IssueId, IssueRecord, Outcome, RunId, Time, Usage};
+use super::{Claim, DayUsage, MOST_USD, OutcomeRecord, Refusal, State, day_of};
 
 /// How an issue's work ended, in what the document remembers of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -134,35 +134,6 @@ impl State {
         let spent = usage.usd.filter(|usd| usd.is_finite() && *usd > 0.0).unwrap_or(0.0);
         day.usd = (day.usd + spent).clamp(0.0, MOST_USD);
         day.runs = day.runs.saturating_add(1);
-    }
-}
-
-impl OutcomeRecord {
-    /// An attempt as a line of the history.
-    pub fn of(attempt: &Attempt, issue: &str, issue_id: &IssueId, run_id: &RunId, at: Time) -> Self {
-        Self {
-            timestamp: at,
-            run_id: run_id.clone(),
-            issue: issue.to_owned(),
-            issue_id: issue_id.clone(),
-            attempt: attempt.number,
-            outcome: attempt.outcome,
-            failure: attempt.failure,
-            phase: attempt.phase,
-            tool_calls: attempt.tool_calls,
-            files_modified: attempt.files_modified,
-            tokens_used: attempt.usage.total_tokens(),
-            usd: attempt.usage.usd,
-            duration_ms: attempt.duration_ms,
-            has_commits: attempt.has_commits,
-            labels: Vec::new(),
-            model: attempt.model.clone(),
-            branch: None,
-            pull_request: None,
-            gates: attempt.gates.clone(),
-            error_tail: attempt.error_tail.clone(),
-            extra: Default::default(),
-        }
     }
 }
 

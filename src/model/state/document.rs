@@ -2,9 +2,9 @@
 //! aside by itself, named, and written back as it was; only a document that cannot be read at all,
 //! or is of a newer version, stops a run. Never taken for empty.
 
-use super::damaged::{Damaged, Place, plain};
-use super::state::{Claim, DayUsage, OutcomeRecord, RateLimit, State, VERSION, Writer};
-use super::{IssueId, IssueRecord, Time};
+use super::super::damaged::{Damaged, Place, plain};
+use super::super::{IssueId, IssueRecord, Time};
+use super::{Claim, DayUsage, OutcomeRecord, RateLimit, State, VERSION, Writer};
 use serde::de::DeserializeOwned;
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 use serde_json::Value;
@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
 /// The JSON Schema of a document of this version: the contract.
-pub const SCHEMA: &str = include_str!("state.schema.json");
+pub const SCHEMA: &str = include_str!("../state.schema.json");
 
 /// The largest document that is read.
 const MOST: usize = 64 * 1024 * 1024;
@@ -92,7 +92,7 @@ impl State {
 fn day(text: String) -> Result<String, String> {
     match text.parse::<chrono::NaiveDate>() {
         Ok(_) => Ok(text),
-        Err(_) => Err(format!("\"{}\" is no day", super::text::one_line(&text))),
+        Err(_) => Err(format!("\"{}\" is no day", crate::model::text::one_line(&text))),
     }
 }
 
