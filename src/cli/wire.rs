@@ -284,7 +284,7 @@ fn sandbox(
         AgentSandbox::Bubblewrap => {
             let path = surrounding.variable("PATH").map(OsString::from);
             let opened = Sandbox::open(path.as_deref(), repository.common_dir(), surrounding.home());
-            opened.map(Some).map_err(|text| Failure::new(USAGE, text))
+            opened.map(Some).map_err(|error| Failure::new(USAGE, error.to_string()))
         }
     }
 }

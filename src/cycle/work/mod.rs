@@ -61,7 +61,12 @@ pub(super) fn work<'c>(
 fn attempts(run: &Run<'_>, job: &Job<'_>, stops: &Stops<'_>) -> Vec<Attempted> {
     let first = job.claimed.claim.attempt;
     if let Err(failed) = hooks::run(run, Hook::AfterCreate, job, first, stops) {
-        return vec![Attempted::without_agent(first, Failure::HookFailed, None, run.redact(&failed))];
+        return vec![Attempted::without_agent(
+            first,
+            Failure::HookFailed,
+            None,
+            run.redact(&failed.to_string()),
+        )];
     }
     let mut all: Vec<Attempted> = Vec::new();
     let mut record = job.claimed.record.clone();

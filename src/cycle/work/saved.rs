@@ -100,7 +100,8 @@ pub(in crate::cycle) fn put_away(run: &Run<'_>, job: &Job<'_>, outcome: Outcome)
         return None;
     }
     let slot = run.removals.slot();
-    let hook = hooks::run_to_end(run, Hook::BeforeRemove, job, job.claimed.claim.attempt, &|| None).err();
+    let hook = hooks::run_to_end(run, Hook::BeforeRemove, job, job.claimed.claim.attempt, &|| None);
+    let hook = hook.err().map(|failed| failed.to_string());
     let removed = run.time("remove workspace", Some(&job.issue().identifier), || {
         run.world.workspaces.remove(&job.workspace)?;
         let forgotten = slot.call(job.workspace.branch().clone(), |branches| {

@@ -25,14 +25,34 @@ pub struct Sandbox {
     places: Vec<&'static str>,
 }
 
+/// Why there can be no walls around agents here.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    #[error("agent.sandbox: bubblewrap works on Linux only: set agent.sandbox: none")]
+    Unsupported,
+    #[error("agent.sandbox: bwrap is not on PATH: {REMEDY}")]
+    Missing,
+    #[error("agent.sandbox: bubblewrap does not work here ({0}): allow it, or set agent.sandbox: none")]
+    Refused(String),
+    #[error("agent.sandbox: {}: {error}: {REMEDY}", .program.display())]
+    Start {
+        program: PathBuf,
+        #[source]
+        error: io::Error,
+    },
+}
+
 impl Sandbox {
     /// Looks for the program on `path` and tries it once.
-    pub fn open(path: Option<&OsStr>, common_dir: &Path, home: Option<PathBuf>) -> Result<Self, String> {
+    pub fn open(
+        path: Option<&OsStr>,
+        common_dir: &Path,
+        home: Option<PathBuf>,
+    ) -> Result<Self, SandboxError> {
         if !cfg!(target_os = "linux") {
-            return Err("agent.sandbox: bubblewrap works on Linux only: set agent.sandbox: none".to_owned());
+            return Err(SandboxError::Unsupported);
         }
-        let bwrap = find(OsStr::new("bwrap"), path)
-            .ok_or_else(|| format!("agent.sandbox: bwrap is not on PATH: {REMEDY}"))?;
+        let bwrap = find(OsStr::new("bwrap"), path).ok_or(SandboxError::Missing)?;
         let tried = duct::cmd(
             &bwrap,
             walls().into_iter().chain(["--".into(), "/bin/sh".into(), "-c".into(), ":".into()]),
@@ -50,11 +70,9 @@ impl Sandbox {
             Ok(output) => {
                 let words = String::from_utf8_lossy(&output.stderr);
                 let words = words.lines().next().unwrap_or("it does not say why").to_owned();
-                Err(format!(
-                    "agent.sandbox: bubblewrap does not work here ({words}): allow it, or set agent.sandbox: none"
-                ))
+                Err(SandboxError::Refused(words))
             }
-            Err(error) => Err(format!("agent.sandbox: {}: {error}: {REMEDY}", bwrap.display())),
+            Err(error) => Err(SandboxError::Start { program: bwrap, error }),
         }
     }
 
