@@ -1,16 +1,21 @@
 //! What a cycle costs: wall time beside a straight-line shell script that does the same with git,
-//! and Conductor's own memory. The agent commits at once; tracker and forge are folders; the remote
-//! is a bare repository on the same disk.
+//! and Conductor's own memory, each beside its bound. The agent commits at once, as a plain command
+//! and as one that speaks like Claude Code; tracker and forge are folders and the remote a bare
+//! repository on the same disk, or all three answer over HTTP after 100 ms.
 //!
 //! `cargo bench --bench cycle`; each number is the median of nine, memory the largest of three.
 //! A cycle makes hundreds of small files: `TMPDIR=/dev/shm` takes the disk out of the numbers.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a program to be run by hand")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)]
 
+mod slow;
+#[path = "../tests/cycle/support/mod.rs"]
+mod support;
 mod world;
 
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -22,51 +27,88 @@ const FILES: usize = 20;
 /// What a pipe holds on Linux.
 const PIPE: usize = 64 * 1024;
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Conductor's own memory, in megabytes.
+const MOST_MEMORY: f64 = 20.0;
 
-const AGENT: &str =
+const WORK: &str =
     "echo work >\"work-$CONDUCTOR_ISSUE_IDENTIFIER.txt\"\ngit add -A\ngit commit -qm 'Do the work'\n";
-const CONFIG: &str = "\
-tracker: {kind: local, path: ../tickets}
-forge: {kind: local, path: ../pulls}
-agent: {kind: command, command: [sh, ../../agent.sh]}
-limits: {max_concurrent: 5}
-workspace: {root: ../workspaces}
-";
+const TRANSCRIPT: &str = "tests/adapters/fixtures/transcripts/claude-success.jsonl";
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Command,
+    Claude,
+}
+
+impl Kind {
+    fn config(self) -> String {
+        let agent = match self {
+            Self::Command => "{kind: command, command: [sh, ../../agent.sh]}",
+            Self::Claude => "{kind: claude, command: ../agent.sh}",
+        };
+        format!(
+            "tracker: {{kind: local, path: ../tickets}}\n\
+             forge: {{kind: local, path: ../pulls}}\n\
+             agent: {agent}\n\
+             limits: {{max_concurrent: 5}}\n\
+             workspace: {{root: ../workspaces}}\n"
+        )
+    }
+
+    /// What the agent does, for Conductor and for the script.
+    fn program(self) -> String {
+        match self {
+            Self::Command => WORK.to_owned(),
+            Self::Claude => {
+                let transcript = Path::new(env!("CARGO_MANIFEST_DIR")).join(TRANSCRIPT);
+                let version = "[ \"$1\" = --version ] && echo '2.1.0 (Claude Code)' && exit";
+                format!("#!/bin/sh\n{version}\ncat >/dev/null\n{WORK}cat '{}'\n", transcript.display())
+            }
+        }
+    }
+}
 
 fn main() {
     // `cargo test --all-targets` starts it as well, and only asks whether it can.
     if !std::env::args().any(|arg| arg == "--bench") {
         return;
     }
-    println!("{:<28}{:>12}{:>12}{:>8}{:>13}", "", "conductor", "shell", "ratio", "own memory");
-    tickets("one ticket", 1);
-    tickets("20 tickets, five at a time", 20);
+    println!("{:<32}{:>12}{:>12}{:>16}{:>13}", "", "conductor", "shell", "ratio", "own memory");
+    tickets("one ticket, command", Kind::Command, 1, 1.0);
+    tickets("one ticket, claude", Kind::Claude, 1, 1.0);
+    tickets("20 tickets, command", Kind::Command, 20, 0.75);
+    tickets("20 tickets, claude", Kind::Claude, 20, 0.75);
+    for (name, count) in [("one ticket, slow services", 1), ("20 tickets, slow services", 20)] {
+        let (ours, shell) = slow::measure(count);
+        row(name, ours, Some((shell, 0.8)), None);
+    }
     idle();
     version();
 }
 
-fn tickets(name: &str, count: usize) {
+fn tickets(name: &str, kind: Kind, count: usize, most: f64) {
     let (mut ours, mut shell) = (Vec::new(), Vec::new());
     // Removed at the end: ext4 looks long for the place of a new file after many were deleted.
     let mut worlds = Vec::new();
     // In turns, so that whatever else the machine does falls on both.
     for _ in 0..SAMPLES {
-        let world = new_world(count);
+        let world = new_world(kind, count);
         ours.push(timed(world.conductor(&["once", "--quiet"])));
         assert_done(&world, count);
         worlds.push(world);
-        let world = new_world(count);
+        let world = new_world(kind, count);
         shell.push(timed(script(&world, count)));
         assert_done(&world, count);
         worlds.push(world);
     }
-    let memory =
-        (0..MEMORY_SAMPLES).filter_map(|_| peak(new_world(count).conductor(&["once", "--quiet"]))).max();
-    row(name, median(ours), Some(median(shell)), memory);
+    let memory = (0..MEMORY_SAMPLES)
+        .filter_map(|_| peak(new_world(kind, count).conductor(&["once", "--quiet"])))
+        .max();
+    row(name, median(ours), Some((median(shell), most)), memory);
 }
 
 fn idle() {
-    let world = new_world(1);
+    let world = new_world(Kind::Command, 1);
     run(world.conductor(&["once", "--quiet"]));
     let command = || world.conductor(&["once", "--quiet"]);
     let times = (0..SAMPLES).map(|_| timed(command())).collect();
@@ -74,38 +116,46 @@ fn idle() {
 }
 
 fn version() {
-    let world = new_world(0);
+    let world = new_world(Kind::Command, 0);
     let command = || world.conductor(&["--version"]);
     let times = (0..SAMPLES).map(|_| timed(command())).collect();
     row("--version", median(times), None, (0..MEMORY_SAMPLES).filter_map(|_| peak(command())).max());
 }
 
-fn row(name: &str, ours: Duration, shell: Option<Duration>, memory: Option<u64>) {
+/// The script's time comes with the most that Conductor may take of it.
+fn row(name: &str, ours: Duration, shell: Option<(Duration, f64)>, memory: Option<u64>) {
     let ms = |time: Duration| format!("{:.1} ms", time.as_secs_f64() * 1000.0);
-    let ratio = shell.map(|shell| format!("{:.2}", ours.as_secs_f64() / shell.as_secs_f64()));
-    let memory = memory.map(|kib| format!("{:.1} MB", kib as f64 * 1024.0 / 1e6));
+    let ratio = shell.map(|(shell, most)| {
+        let ratio = ours.as_secs_f64() / shell.as_secs_f64();
+        format!("{ratio:.2} {} {most:.2}", if ratio <= most { "<=" } else { "ABOVE" })
+    });
+    let memory = memory.map(|kib| {
+        let megabytes = kib as f64 * 1024.0 / 1e6;
+        format!("{megabytes:.1} MB{}", if megabytes < MOST_MEMORY { "" } else { " ABOVE 20" })
+    });
     println!(
-        "{name:<28}{:>12}{:>12}{:>8}{:>13}",
+        "{name:<32}{:>12}{:>12}{:>16}{:>13}",
         ms(ours),
-        shell.map(ms).unwrap_or_default(),
+        shell.map(|(shell, _)| ms(shell)).unwrap_or_default(),
         ratio.unwrap_or_default(),
-        memory.unwrap_or_else(|| "unknown here".to_owned())
+        memory.unwrap_or_default()
     );
 }
 
-fn median(mut times: Vec<Duration>) -> Duration {
+pub(crate) fn median(mut times: Vec<Duration>) -> Duration {
     times.sort();
     times[times.len() / 2]
 }
 
-fn new_world(tickets: usize) -> World {
+fn new_world(kind: Kind, tickets: usize) -> World {
     let tickets = keys(tickets).map(|key| {
         let text = format!("---\ntitle: Ticket {key}\nstate: Todo\n---\nDo it.\n");
         (key, text)
     });
-    let world = World::new(CONFIG, tickets, FILES);
+    let world = World::new(&kind.config(), tickets, FILES);
     fs::create_dir(world.path("workspaces")).unwrap();
-    fs::write(world.path("agent.sh"), AGENT).unwrap();
+    fs::write(world.path("agent.sh"), kind.program()).unwrap();
+    fs::set_permissions(world.path("agent.sh"), fs::Permissions::from_mode(0o755)).unwrap();
     world
 }
 

@@ -3,7 +3,13 @@
 # recovery, no guard. What `benches/cycle.rs` holds Conductor against.
 #
 #   cycle.sh AT_ONCE KEY...    in the clone; beside it are tickets/, pulls/, workspaces/ and agent.sh
+#
+# With SERVICE=URL each step that would ask a tracker or a forge asks there, too.
 set -eu
+
+request() {
+  if [ -n "${SERVICE-}" ]; then curl -s -o /dev/null -d "$1" "$SERVICE"; fi
+}
 
 # Writes the state as a commit on its branch and pushes it.
 state() {
@@ -24,6 +30,7 @@ alone() {
 
 # move KEY FROM TO
 move() {
+  request "move $1 to $3"
   sed "s/^state: $2\$/state: $3/" "../tickets/$1.md" >"../tickets/.$1.new"
   mv "../tickets/.$1.new" "../tickets/$1.md"
 }
@@ -39,11 +46,14 @@ ticket() {
   git log --oneline "refs/remotes/origin/main..conductor/$1" >/dev/null
   git diff --numstat refs/remotes/origin/main "conductor/$1" >"../workspaces/$1.files"
   git push -q origin "conductor/$1"
+  request "open pull request of $1"
   {
     printf -- '---\ntitle: %s\nhead: conductor/%s\nstate: open\n---\n\n' "$1" "$1"
     cat "../workspaces/$1.files"
   } >"../pulls/$1.md"
   rm "../workspaces/$1.files"
+  request "link $1"
+  request "comment on $1"
   move "$1" "In Progress" "In Review"
   alone git worktree remove --force "$workspace"
   alone git branch -q -D "conductor/$1"
@@ -56,6 +66,8 @@ fi
 at_once=$1
 shift
 git fetch -q origin main
+request "look up the states"
+request "poll"
 grep -l '^state: Todo$' ../tickets/*.md >/dev/null
 state "claim $*"
 printf '%s\n' "$@" | xargs -n 1 -P "$at_once" sh "$0" ticket

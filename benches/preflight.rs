@@ -139,6 +139,7 @@ fn ticket(number: usize) -> Issue {
         created_at: None,
         updated_at: None,
         archived: false,
+        elsewhere: None,
     }
 }
 

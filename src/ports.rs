@@ -9,8 +9,8 @@ pub use failure::Cause;
 pub use forge::{Ensured, Forge, ForgeError};
 use std::any::Any;
 pub use tracker::{
-    Candidates, Link, STATUS_MARKER, TicketComment, TicketFault, TicketUpdate, TicketUpdated, Tracker,
-    TrackerError,
+    Candidates, Link, Outside, STATUS_MARKER, TicketComment, TicketFault, TicketUpdate, TicketUpdated,
+    Tracker, TrackerError,
 };
 
 use crate::model::{AgentEvent, Ending, Sha, State, StopReason, Time, Usage};
@@ -25,6 +25,11 @@ pub trait Agent: Send + Sync {
 
     /// Whether a session that ended can be given a further turn.
     fn can_resume(&self) -> bool {
+        false
+    }
+
+    /// Whether the agent, in that environment, still has the session of an attempt that is over.
+    fn has_session(&self, _session: &str, _env: &[(String, String)]) -> bool {
         false
     }
 

@@ -188,6 +188,9 @@ pub struct PlanArgs {
     /// What the plan looks like [default: as --output says]
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<PlanFormat>,
+    /// Name every ticket that is no candidate, with the reason
+    #[arg(long)]
+    pub all: bool,
     /// Issues worked on at the same moment [default: limits.max_concurrent of the file]
     #[arg(long, value_name = "N", env = "CONDUCTOR_MAX_CONCURRENT")]
     pub max_concurrent: Option<NonZeroUsize>,

@@ -11,6 +11,7 @@ use super::args::{DemoArgs, GlobalArgs, OnceArgs, OutputFormat};
 use super::failure::{FAULT, Failure};
 use super::log::LogObserver;
 use super::once;
+use super::show::printed;
 use super::wire::{Surrounding, Wired, directory, wire};
 use super::{signals, terminal};
 use crate::cycle::{self, Interrupt, Request};
@@ -82,8 +83,9 @@ fn play(global: &GlobalArgs, surrounding: Surrounding, place: &Place) -> Result<
         OutputFormat::Json => {
             let kept = matches!(place, Place::Kept(_)).then(|| place.path());
             let document = Document { schema: 1, kept, cycles: &reports };
-            // A reader that is gone is no fault of the demo.
-            drop(json::document(&document, &mut terminal::stdout(global)));
+            let mut out = terminal::stdout(global);
+            let written = json::document(&document, &mut out);
+            printed(written, &mut out)?;
         }
         OutputFormat::Human => stage.end(place)?,
     }
@@ -109,8 +111,8 @@ impl Stage<'_> {
         ran.report.timings = None;
         if self.global.output == OutputFormat::Human {
             let mut out = terminal::stdout(self.global);
-            // A reader that is gone is no fault of the cycle.
-            drop(human::render(&ran.report, terminal::width(), &mut out));
+            let written = human::render(&ran.report, human::Skips::Counted, terminal::width(), &mut out);
+            printed(written, &mut out)?;
         }
         if let Some(trouble) = &ran.trouble {
             terminal::say_error(self.global, &trouble.to_string());

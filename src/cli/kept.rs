@@ -2,6 +2,7 @@
 
 use super::args::{GlobalArgs, OutputFormat};
 use super::failure::{FAULT, Failure};
+use super::show::printed;
 use super::wire::{Surrounding, open_store};
 use super::{look, terminal};
 use crate::config::Config;
@@ -61,14 +62,15 @@ impl Kept {
             OutputFormat::Human => human(&mut text),
         };
         written.map_err(|error| Failure::new(FAULT, error.to_string()))?;
-        self.print_text(global, &String::from_utf8_lossy(&text));
-        Ok(ExitCode::SUCCESS)
+        self.print_text(global, &String::from_utf8_lossy(&text))
     }
 
     /// Prints what is made safe to show already, redacted.
-    pub fn print_text(&self, global: &GlobalArgs, text: &str) {
-        // A reader that is gone is not told.
-        let _ = terminal::stdout(global).write_all(self.redactor.redact(text).as_bytes());
+    pub fn print_text(&self, global: &GlobalArgs, text: &str) -> Result<ExitCode, Failure> {
+        let mut out = terminal::stdout(global);
+        let written = out.write_all(self.redactor.redact(text).as_bytes());
+        printed(written, &mut out)?;
+        Ok(ExitCode::SUCCESS)
     }
 
     /// The text without secrets.

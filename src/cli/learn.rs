@@ -25,8 +25,7 @@ pub(super) fn run(global: &GlobalArgs, args: &LearnArgs) -> Result<ExitCode, Fai
     if let Some(file) = &args.export {
         let lines = kept.redact(&lines(&outcomes));
         if file == Path::new("-") {
-            kept.print_text(global, &lines);
-            return Ok(ExitCode::SUCCESS);
+            return kept.print_text(global, &lines);
         }
         let file = directory(global.directory.as_deref())?.join(file);
         std::fs::write(&file, lines)

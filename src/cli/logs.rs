@@ -3,6 +3,7 @@
 use super::args::{GlobalArgs, LogsArgs, OutputFormat};
 use super::failure::{FAULT, Failure, USAGE};
 use super::look::{self, IssueFolder};
+use super::show::printed;
 use super::terminal;
 use super::wire::Surrounding;
 use crate::report::{github, log};
@@ -31,7 +32,8 @@ pub(super) fn run(global: &GlobalArgs, args: &LogsArgs) -> Result<ExitCode, Fail
     let mut out = terminal::stdout(global);
     if is_json {
         let text = std::fs::read(folder.path.join(LOG)).map_err(|error| failed(&error))?;
-        drop(log::document(&args.key, &folder.run_id, &String::from_utf8_lossy(&text), &mut out));
+        let written = log::document(&args.key, &folder.run_id, &String::from_utf8_lossy(&text), &mut out);
+        printed(written, &mut out)?;
         return Ok(ExitCode::SUCCESS);
     }
     // In a workflow's step the runner obeys what is printed.

@@ -31,7 +31,7 @@ mod trace;
 mod usage;
 mod wire;
 
-use crate::system::process;
+use crate::system::{git, process};
 use args::{Cli, Command};
 use clap::{CommandFactory, Parser};
 use failure::Failure;
@@ -43,6 +43,9 @@ pub fn main() -> ExitCode {
     // A supervisor is started for every child: it must not pay for parsing a command line.
     if std::env::args_os().nth(1).is_some_and(|word| word == process::SUPERVISE) {
         return process::supervise_main();
+    }
+    if std::env::args_os().nth(1).is_some_and(|word| word == git::WATCH) {
+        return git::watch_main();
     }
     hide_environment();
     let cli = Cli::parse();

@@ -9,6 +9,7 @@ use crate::config::{self, Config, LoadOptions, Overrides};
 use crate::cycle::{self, Interrupt, Ran, Request};
 use crate::model::CycleReport;
 use crate::policy::faults::Exit;
+use crate::report::human::Skips;
 use crate::report::{github, human, json};
 use crate::system::redact::Redactor;
 use std::fs::File;
@@ -45,7 +46,8 @@ fn run_cycle(
     let interrupt = Arc::new(Interrupt::default());
     signals::watch(Arc::clone(&interrupt), wired.clients, wired.git)
         .map_err(|error| Failure::new(FAULT, format!("signals cannot be watched: {error}")))?;
-    let request = Request { issues: args.issues.clone(), force: args.force, dry_run: args.dry_run };
+    let request =
+        Request { issues: args.issues.clone(), force: args.force, dry_run: args.dry_run, explain: true };
     let ran = cycle::run(&wired.world, &wired.settings, &request, &interrupt);
     display.close();
     let ran = match ran {
@@ -100,7 +102,11 @@ fn finish(
     let mut out = terminal::stdout(global);
     let written = match global.output {
         OutputFormat::Json => json::render(report, &mut out),
-        OutputFormat::Human => human::render(report, terminal::width(), &mut out),
+        OutputFormat::Human => {
+            let is_asked = args.dry_run || !args.issues.is_empty();
+            let skips = if is_asked && !global.quiet { Skips::Each } else { Skips::Counted };
+            human::render(report, skips, terminal::width(), &mut out)
+        }
     };
     // A reader that is gone is no fault of the cycle.
     let unwritten =

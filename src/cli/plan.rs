@@ -4,6 +4,7 @@ use super::args::{GlobalArgs, OnceArgs, OutputFormat, PlanArgs, PlanFormat};
 use super::failure::Failure;
 use super::log::LogObserver;
 use super::once::load;
+use super::show::printed;
 use super::terminal;
 use super::wire::{Surrounding, wire};
 use crate::cycle::{self, Request};
@@ -18,19 +19,20 @@ pub(super) fn run(global: &GlobalArgs, args: &PlanArgs) -> Result<ExitCode, Fail
     let config = load(global, &as_once, &surrounding)?;
     terminal::log(global, Arc::new(terminal::progress(global)), Redactor::new(&config.secrets()));
     let wired = wire(&config, &surrounding, vec![Arc::new(LogObserver)])?;
-    let request = Request { issues: args.issues.clone(), force: args.force, dry_run: true };
-    let planned = cycle::plan(&wired.world, &wired.settings, &request)?;
     let format = args.format.unwrap_or(match global.output {
         OutputFormat::Json => PlanFormat::Json,
         OutputFormat::Human => PlanFormat::Human,
     });
+    // A matrix has no place for what is no candidate.
+    let explain = format != PlanFormat::Matrix;
+    let request = Request { issues: args.issues.clone(), force: args.force, dry_run: true, explain };
+    let planned = cycle::plan(&wired.world, &wired.settings, &request)?;
     let out = &mut terminal::stdout(global);
     let written = match format {
-        PlanFormat::Human => plan::render(&planned, out),
+        PlanFormat::Human => plan::render(&planned, args.all, out),
         PlanFormat::Json => plan::render_json(&planned, out),
         PlanFormat::Matrix => plan::render_matrix(&planned, out),
     };
-    // A reader that is gone is no fault of the plan.
-    drop(written);
+    printed(written, out)?;
     Ok(ExitCode::SUCCESS)
 }

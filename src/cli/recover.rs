@@ -28,7 +28,9 @@ pub(super) fn run(global: &GlobalArgs, args: &RecoverArgs) -> Result<ExitCode, F
     }
     let mut ran = recover(world, settings, &desk.interrupt)?;
     ran.report.timings = None;
-    show(global, &desk.secrets, &ran.report, |out| human::render(&ran.report, terminal::width(), out))?;
+    show(global, &desk.secrets, &ran.report, |out| {
+        human::render(&ran.report, human::Skips::Counted, terminal::width(), out)
+    })?;
     if let Some(trouble) = &ran.trouble {
         terminal::say_error(global, &trouble.to_string());
     }

@@ -63,7 +63,7 @@ fn render(released: &Released, out: &mut dyn Write) -> io::Result<()> {
     }
     let report = &released.ran.report;
     if !(report.recovered.is_empty() && report.advanced.is_empty()) {
-        human::render(report, terminal::width(), out)?;
+        human::render(report, human::Skips::Counted, terminal::width(), out)?;
     }
     out.flush()
 }

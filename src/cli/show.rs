@@ -23,12 +23,15 @@ pub(super) fn show<T: Serialize>(
         OutputFormat::Human => human(&mut text),
     };
     let text = String::from_utf8_lossy(&text);
-    let shown = written.and_then(|()| {
-        let mut out = terminal::stdout(global);
-        out.write_all(Redactor::new(secrets).redact(&text).as_bytes())?;
-        out.flush()
-    });
-    match shown {
+    let mut out = terminal::stdout(global);
+    let shown = written.and_then(|()| out.write_all(Redactor::new(secrets).redact(&text).as_bytes()));
+    printed(shown, &mut out)
+}
+
+/// What became of printing a result to `out`, which is flushed: a reader that is gone has seen
+/// enough, anything else that keeps it from being written is a fault.
+pub(super) fn printed(written: io::Result<()>, out: &mut dyn Write) -> Result<(), Failure> {
+    match written.and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Failure::new(FAULT, format!("standard output cannot be written: {error}")))
         }

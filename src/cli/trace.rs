@@ -3,6 +3,7 @@
 use super::args::{GlobalArgs, KeyArgs, OutputFormat};
 use super::failure::{FAULT, Failure};
 use super::look;
+use super::show::printed;
 use super::terminal;
 use super::wire::Surrounding;
 use crate::model::trace;
@@ -25,10 +26,10 @@ pub(super) fn run(global: &GlobalArgs, args: &KeyArgs) -> Result<ExitCode, Failu
         records: &records,
     };
     let mut out = terminal::stdout(global);
-    // A reader that is gone is not told.
-    drop(match global.output {
+    let written = match global.output {
         OutputFormat::Json => report::document(&traced, &mut out),
         OutputFormat::Human => report::render(&traced, terminal::width(), &mut out),
-    });
+    };
+    printed(written, &mut out)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -4,12 +4,13 @@
 use super::args::{GlobalArgs, OutputFormat, UsageArgs};
 use super::failure::Failure;
 use super::look;
+use super::show::printed;
 use super::terminal;
 use super::wire::Surrounding;
 use crate::adapters::agent::claude::sessions::{folder_name, scan};
 use crate::adapters::clock::SystemClock;
 use crate::model::spending::SessionUse;
-use crate::policy::spending;
+use crate::policy::{rate_limit, spending};
 use crate::ports::Clock;
 use crate::report::usage as report;
 use std::path::Path;
@@ -25,14 +26,14 @@ pub(super) fn run(global: &GlobalArgs, args: &UsageArgs) -> Result<ExitCode, Fai
         scanned: args
             .scan
             .then(|| spending::of_sessions(&sessions(&surrounding, &config.workspace.root), now)),
-        rate_limit: state.rate_limit,
+        rate_limit: rate_limit::believed(&state.rate_limit, now, config.rate_limit.max_wait),
     };
     let mut out = terminal::stdout(global);
-    // A reader that is gone is not told.
-    drop(match global.output {
+    let written = match global.output {
         OutputFormat::Json => report::document(&used, &mut out),
         OutputFormat::Human => report::render(&used, now, &mut out),
-    });
+    };
+    printed(written, &mut out)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -6,6 +6,7 @@ use super::deferral;
 use super::intake::access::Seen;
 use super::intake::claim::{self, Bid, Taken};
 use super::intake::select::Selection;
+use super::ledger::RecordSlot;
 use super::outages;
 use super::run::Run;
 use super::stop::Stops;
@@ -14,7 +15,7 @@ use super::world::{CycleError, Request};
 use crate::model::cycle_event::CycleEventKind;
 use crate::model::report::{Dispatched, SkipReason, Skipped};
 use crate::model::{Fault, Issue, IssueId, Owner};
-use crate::policy::{faults, ongoing};
+use crate::policy::{faults, ongoing, rate_limit};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
@@ -25,9 +26,10 @@ use std::time::Duration;
 const LOOK: Duration = Duration::from_millis(100);
 
 /// What a ticket's thread tells the main one.
-enum FromWorker {
-    /// Its agents and checks are through; delivering and recording need no slot.
-    AgentsDone,
+enum FromWorker<'r, 'w> {
+    /// Its agents and checks are through; delivering and recording need no slot. What it writes
+    /// next waits a moment for the claim of the ticket that takes its slot.
+    AgentsDone(RecordSlot<'r, 'w>),
     Ended(Ended),
 }
 
@@ -59,7 +61,12 @@ struct Board {
 }
 
 /// Works through the selected tickets, so many at once; returns when the last thread is done.
-pub(super) fn dispatch(run: &Run<'_>, selection: &Selection, request: &Request, seen: &Seen) -> AllWorked {
+pub(super) fn dispatch<'w>(
+    run: &Run<'w>,
+    selection: &Selection,
+    request: &Request,
+    seen: &Seen,
+) -> AllWorked {
     let at_once = selection.at_once.max(1);
     let limit = run.settings.limits.deadline.map(|deadline| deadline.saturating_sub(run.elapsed()));
     let deadline = limit.map(|limit| run.world.clock.monotonic().saturating_add(limit));
@@ -76,8 +83,10 @@ pub(super) fn dispatch(run: &Run<'_>, selection: &Selection, request: &Request, 
     let (sender, receiver) = mpsc::channel();
     std::thread::scope(|scope| {
         let mut looked = run.world.clock.monotonic();
+        let mut claims: Vec<RecordSlot<'_, 'w>> = Vec::new();
         loop {
             let may_begin = hold_back(run, &mut board);
+            let mut begun = Vec::new();
             while may_begin
                 && board.slots.len() < at_once
                 && !stops.all()
@@ -85,21 +94,31 @@ pub(super) fn dispatch(run: &Run<'_>, selection: &Selection, request: &Request, 
             {
                 board.running.insert(next.id.clone(), next.clone());
                 board.slots.insert(next.id.clone());
+                let claim = claims.pop().unwrap_or_else(|| run.ledger.slot());
+                begun.push((next, claim, run.ledger.at_work()));
+            }
+            // Only now, so that the first of them writes the claims of all.
+            for (next, claim, at_work) in begun {
                 let (sender, stops) = (sender.clone(), &stops);
                 scope.spawn(move || {
+                    let _at_work = at_work;
                     let bid = Bid { issue: &next, selection, force: request.force, seen, deadline };
-                    work_on(run, &bid, stops, &sender);
+                    work_on(run, &bid, claim, stops, &sender);
                 });
             }
+            claims.clear();
             if board.running.is_empty() {
                 break;
             }
             if let Ok((id, news)) = receiver.recv_timeout(LOOK) {
                 board.slots.remove(&id);
-                if let FromWorker::Ended(ended) = news
-                    && let Some(issue) = board.running.remove(&id)
-                {
-                    board.add(&issue, ended);
+                match news {
+                    FromWorker::AgentsDone(claim) => claims.push(claim),
+                    FromWorker::Ended(ended) => {
+                        if let Some(issue) = board.running.remove(&id) {
+                            board.add(&issue, ended);
+                        }
+                    }
                 }
             }
             let now = run.world.clock.monotonic();
@@ -120,20 +139,32 @@ pub(super) fn dispatch(run: &Run<'_>, selection: &Selection, request: &Request, 
 }
 
 /// A ticket's thread, from its claim to its end; a panic in it ends no other.
-fn work_on(run: &Run<'_>, bid: &Bid<'_>, stops: &Stops<'_>, sender: &mpsc::Sender<(IssueId, FromWorker)>) {
+fn work_on<'r, 'w>(
+    run: &'r Run<'w>,
+    bid: &Bid<'_>,
+    claim: RecordSlot<'_, 'w>,
+    stops: &Stops<'_>,
+    sender: &mpsc::Sender<(IssueId, FromWorker<'r, 'w>)>,
+) {
     let id = &bid.issue.id;
     // The receiver outlives every thread of the scope.
     let tell = |message| drop(sender.send((id.clone(), message)));
     let free = || {
         run.through.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone());
-        tell(FromWorker::AgentsDone);
+        tell(FromWorker::AgentsDone(run.ledger.slot()));
     };
-    let ended = catch_unwind(AssertUnwindSafe(|| one(run, bid, stops, &free)));
+    let ended = catch_unwind(AssertUnwindSafe(|| one(run, bid, claim, stops, &free)));
     tell(FromWorker::Ended(ended.unwrap_or(Ended::Lost)));
 }
 
-fn one(run: &Run<'_>, bid: &Bid<'_>, stops: &Stops<'_>, free: &dyn Fn()) -> Ended {
-    match claim::take(run, bid) {
+fn one<'w>(
+    run: &Run<'w>,
+    bid: &Bid<'_>,
+    slot: RecordSlot<'_, 'w>,
+    stops: &Stops<'_>,
+    free: &dyn Fn(),
+) -> Ended {
+    match claim::take(run, bid, slot) {
         Ok(Taken::Claimed(claimed)) => {
             Ended::Worked(Box::new(ticket::run_ticket(run, &claimed, stops, free)))
         }
@@ -219,7 +250,7 @@ fn tell_start(run: &Run<'_>, queued: usize, slots: usize) {
     run.emit_for_all(CycleEventKind::DispatchStarted {
         queued,
         slots,
-        rate_limit: state.rate_limit.clone(),
+        rate_limit: rate_limit::believed(&state.rate_limit, run.now(), run.settings.rate_limit.max_wait),
         runs_with_claims: state.claims.values().map(|claim| claim.run_id.as_str().to_owned()).collect(),
     });
 }

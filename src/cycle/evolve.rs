@@ -16,6 +16,7 @@ use crate::model::text::visible;
 use crate::model::{Failure, Outcome, OutcomeRecord, State, StopReason, Time, Usage};
 use crate::policy::evolve::{FILE, Task, render};
 use crate::policy::outcome::{Facts, judge, last_words};
+use crate::policy::rate_limit;
 use crate::policy::template::check_successor;
 use crate::ports::{Agent, AgentError, Assignment};
 use std::io;
@@ -216,7 +217,9 @@ impl Evolution<'_> {
         }
         if judgement.failure == Some(Failure::RateLimited) {
             let why = self.world.guards.redact(why.trim());
-            return Err(EvolveError::Limited { until: run.limit_resets_at(), why });
+            let (now, longest) = (self.world.clock.now(), self.settings.rate_limit.max_wait);
+            let until = run.limit_resets_at().and_then(|told| rate_limit::believed_reset(told, now, longest));
+            return Err(EvolveError::Limited { until, why });
         }
         Err(self.refused(why, Some(effort.clone())))
     }

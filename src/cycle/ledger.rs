@@ -1,7 +1,7 @@
 //! The one compare-and-swap loop. Changes that come together are committed together; a lost race
 //! loads the fresh state and decides every change again.
 
-use super::group_commit::{GroupCommit, Slot};
+use super::group_commit::{AtWork, GroupCommit, Slot};
 use crate::model::{Capture, Refusal, RunId, Sha, State, state::Writer};
 use crate::ports::{Clock, Folder, KeptFile, Snapshot, StateStore, StoreError};
 use batch::{Batch, Written};
@@ -21,6 +21,8 @@ pub use round::WriteLimit;
 
 /// How long an outcome waits for those of the other issues at work, to go out with them.
 const PATIENCE: Duration = Duration::from_millis(200);
+/// How long a write waits for those of tickets that are at work beside it.
+const LINGER: Duration = Duration::from_millis(10);
 
 pub struct Ledger<'w> {
     store: &'w dyn StateStore,
@@ -34,6 +36,8 @@ pub struct Ledger<'w> {
 }
 
 pub(super) type RecordSlot<'l, 'w> = Slot<'l, Entry<'w>, Written>;
+/// A ticket at work, which will write.
+pub(super) type TicketAtWork<'l, 'w> = AtWork<'l, Entry<'w>, Written>;
 
 impl<'w> Ledger<'w> {
     /// Loads the newest state. Contacts the remote.
@@ -50,7 +54,7 @@ impl<'w> Ledger<'w> {
             clock,
             writer,
             limit,
-            group: GroupCommit::new(PATIENCE),
+            group: GroupCommit::new(PATIENCE).lingering(LINGER),
             was_rewound: AtomicBool::new(snapshot.rewound),
             snapshot: Mutex::new(snapshot),
         })
@@ -117,6 +121,17 @@ impl<'w> Ledger<'w> {
     pub fn commit(&self, slot: &RecordSlot<'_, 'w>, entry: Entry<'w>) -> Written {
         let written = slot.call(entry, |entries| self.commit_all(entries));
         written.unwrap_or(Err(LedgerError::Refused(Refusal::Nothing)))
+    }
+
+    /// Commits a change that no other step waits for, with the next of another ticket at work.
+    pub fn commit_deferred(&self, entry: Entry<'w>) -> Written {
+        let written = self.group.call_deferred(entry, |entries| self.commit_all(entries));
+        written.unwrap_or(Err(LedgerError::Refused(Refusal::Nothing)))
+    }
+
+    /// Tells of a ticket that is at work and will write.
+    pub fn at_work(&self) -> TicketAtWork<'_, 'w> {
+        self.group.at_work()
     }
 
     /// One at a time; an answer for each entry.

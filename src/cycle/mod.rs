@@ -43,11 +43,14 @@ pub use stop::Interrupt;
 pub use world::{CycleError, Fallback, Identity, Ran, Request, Settings, Surroundings, World};
 
 use crate::model::cycle_event::CycleEventKind;
-use crate::model::report::{Advanced, CycleStatus, Dispatched, Recovered, Requests, SkipReason, Skipped};
+use crate::model::report::{
+    Advanced, CycleStatus, Dispatched, KeptOut, Recovered, Requests, SkipReason, Skipped,
+};
+use crate::model::text::counted;
 use crate::model::{CycleReport, Fault, Outcome, Time};
 use crate::policy::faults::{self as table, Exit};
 use events::Events;
-use intake::{access, poll, select};
+use intake::{access, outside, poll, select};
 use ledger::{Ledger, WriteLimit};
 use run::Run;
 
@@ -86,6 +89,7 @@ pub fn run(
             turned => turned?,
         }
     }
+    told.answer_for_deferred(request);
     Ok(report(&run, started_at, told))
 }
 
@@ -96,6 +100,8 @@ struct Told {
     deferral: Option<Deferral>,
     dispatched: Vec<Dispatched>,
     skipped: Vec<Skipped>,
+    kept_out: Vec<KeptOut>,
+    kept_out_partial: bool,
     recovered: Vec<Recovered>,
     advanced: Vec<Advanced>,
     trouble: Option<CycleError>,
@@ -105,6 +111,22 @@ impl Told {
     fn defer(&mut self, deferral: Deferral) {
         self.status = Some(CycleStatus::Deferred);
         self.deferral = Some(deferral);
+    }
+
+    /// Of tickets somebody asked for it is said that everything waits.
+    fn answer_for_deferred(&mut self, request: &Request) {
+        let Some(deferral) = &self.deferral else { return };
+        let until = deferral.until.format("%F %T UTC");
+        let detail = format!("nothing is begun until {until}: {}", deferral.why);
+        for name in &request.issues {
+            let is = |issue: &str| issue.eq_ignore_ascii_case(name.trim());
+            let is_told = self.dispatched.iter().any(|one| is(&one.issue))
+                || self.skipped.iter().any(|one| is(&one.issue));
+            if !is_told {
+                let (issue, detail) = (name.trim().to_owned(), detail.clone());
+                self.skipped.push(Skipped { issue, reason: SkipReason::Backoff, detail });
+            }
+        }
     }
 
     /// The tracker's limit, met on the way to the first ticket, is a deferral like any other.
@@ -117,10 +139,20 @@ impl Told {
     }
 }
 
-/// Records nobody can read are named in every run until a person has seen to them.
+/// Damaged records that are named one by one in a run.
+const NAMED_DAMAGE: usize = 5;
+
+/// Records nobody can read are told in every run until a person has seen to them: the first few by
+/// name, the others by their number.
 fn name_damage(run: &Run<'_>) {
-    for damaged in &run.ledger.state().damaged {
+    let state = run.ledger.state();
+    for damaged in state.damaged.iter().take(NAMED_DAMAGE) {
         run.warn(None, format!("state: {}; see `conductor state verify`", run.redact(&damaged.sentence())));
+    }
+    let more = state.damaged.len().saturating_sub(NAMED_DAMAGE);
+    if more > 0 {
+        let more = counted(more, "more record");
+        run.warn(None, format!("state: {more} cannot be read; see `conductor state verify`"));
     }
 }
 
@@ -148,13 +180,18 @@ fn turn(run: &Run<'_>, request: &Request, told: &mut Told) -> Result<(), CycleEr
         return Ok(());
     }
     let mut selection = run.time("select", None, || select::select(run, &polled, request));
-    told.skipped.append(&mut selection.skipped);
     if request.dry_run {
+        let others = outside::explain(run, request, &polled, &selection);
+        told.skipped.append(&mut selection.skipped);
+        told.skipped.extend(others.running);
+        told.kept_out = others.kept_out;
+        told.kept_out_partial = others.is_partial;
         told.status = Some(CycleStatus::DryRun);
         told.dispatched =
             selection.issues.iter().map(|issue| select::would_dispatch(run, issue, &selection)).collect();
         return Ok(());
     }
+    told.skipped.append(&mut selection.skipped);
     if !selection.issues.is_empty() && run.interrupt.signal().is_none() {
         take_in(run, &selection, request, told);
     }
@@ -225,6 +262,8 @@ fn report(run: &Run<'_>, started_at: Time, told: Told) -> Ran {
         deferred_because: told.deferral.map(|deferral| run.redact(&deferral.why)),
         dispatched: told.dispatched,
         skipped: told.skipped,
+        kept_out: told.kept_out,
+        kept_out_partial: told.kept_out_partial,
         recovered: told.recovered,
         advanced: told.advanced,
         standing: standing(run),

@@ -2,6 +2,7 @@
 //! Changes nothing.
 
 use super::events::Events;
+use super::intake::outside;
 use super::intake::poll::{self, Polled};
 use super::intake::select::{self, Selection};
 use super::ledger::{Ledger, WriteLimit};
@@ -33,6 +34,8 @@ pub fn plan(world: &World, settings: &Settings, request: &Request) -> Result<Pla
             deferred_until: Some(deferral.until),
             deferred_because: Some(world.guards.redact(&deferral.why)),
             candidates: Vec::new(),
+            kept_out: Vec::new(),
+            kept_out_partial: false,
         }),
         None => planned_cycle(&run, &request),
     }
@@ -42,6 +45,7 @@ fn planned_cycle(run: &Run<'_>, request: &Request) -> Result<Plan, CycleError> {
     let mut polled = poll::poll(run, request)?;
     recover::foresee(run, &mut polled)?;
     let mut selection = select::select(run, &polled, request);
+    let others = outside::explain(run, request, &polled, &selection);
     read_the_rest(run, &polled, &mut selection);
     let state = run.ledger.state();
     let pool = polled.named.as_ref().unwrap_or(&polled.active);
@@ -50,8 +54,15 @@ fn planned_cycle(run: &Run<'_>, request: &Request) -> Result<Plan, CycleError> {
     // Stable: those without a rank stay as the tracker told them.
     candidates.sort_by_key(|planned| planned.rank.unwrap_or(usize::MAX));
     let known = |skipped: &&Skipped| !pool.iter().any(|issue| issue.identifier == skipped.issue);
-    candidates.extend(selection.skipped.iter().filter(known).map(unread));
-    Ok(Plan { schema: 1, deferred_until: None, deferred_because: None, candidates })
+    candidates.extend(selection.skipped.iter().filter(known).chain(&others.running).map(unread));
+    Ok(Plan {
+        schema: 1,
+        deferred_until: None,
+        deferred_because: None,
+        candidates,
+        kept_out: others.kept_out,
+        kept_out_partial: others.is_partial,
+    })
 }
 
 /// Details of candidates that are out already are read for the reader's sake.

@@ -117,6 +117,8 @@ pub struct Request {
     pub force: bool,
     /// Decide and report; change nothing.
     pub dry_run: bool,
+    /// Somebody asks why nothing happens: tickets that are no candidates are asked for, too.
+    pub explain: bool,
 }
 
 /// What became of a cycle that ran.

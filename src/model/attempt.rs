@@ -1,6 +1,6 @@
 //! One attempt at one issue: its outcome, its checks, its record.
 
-use super::{Failure, FaultKind, Phase, Usage};
+use super::{Failure, FaultKind, Phase, Session, Usage};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -74,4 +74,6 @@ pub struct Attempt {
     pub gates: Vec<GateResult>,
     /// The end of what went wrong, at most 500 characters, redacted.
     pub error_tail: Option<String>,
+    /// What a further attempt may go on with, where the agent has such a thing.
+    pub session: Option<Session>,
 }

@@ -26,6 +26,22 @@ pub struct Issue {
     pub created_at: Option<Time>,
     pub updated_at: Option<Time>,
     pub archived: bool,
+    /// Set when it is not where the configuration takes tickets from.
+    pub elsewhere: Option<Elsewhere>,
+}
+
+/// Where a ticket is, and where it would have to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Elsewhere {
+    /// `None`: it is in no project.
+    Project {
+        is: Option<String>,
+        wanted: String,
+    },
+    Team {
+        is: String,
+        wanted: String,
+    },
 }
 
 /// A workflow state: its name, as the tracker spells it, and what kind it is, where the tracker

@@ -1,7 +1,7 @@
 //! What the next cycle would do with every candidate, and why, as data. The shape is a contract
 //! (`plan --format json`).
 
-use super::skip::SkipReason;
+use super::skip::{KeptOut, SkipReason};
 use super::{Priority, Time};
 use serde::Serialize;
 
@@ -13,6 +13,10 @@ pub struct Plan {
     pub deferred_because: Option<String>,
     /// In the order in which they would be taken, then the others.
     pub candidates: Vec<PlannedIssue>,
+    /// Tickets that are no candidates.
+    pub kept_out: Vec<KeptOut>,
+    /// There are more of those than were asked for.
+    pub kept_out_partial: bool,
 }
 
 #[derive(Debug, Clone, Serialize)]

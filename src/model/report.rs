@@ -2,7 +2,7 @@
 //! nothing else writes to standard output.
 
 use super::plan::Complexity;
-pub use super::skip::{SkipReason, Skipped};
+pub use super::skip::{KeptOut, KeptOutIssue, SkipReason, Skipped};
 use super::{Failure, Fault, GateResult, Issue, Outcome, Phase, StageName, Time, Usage};
 use serde::Serialize;
 
@@ -19,6 +19,12 @@ pub struct CycleReport {
     pub deferred_because: Option<String>,
     pub dispatched: Vec<Dispatched>,
     pub skipped: Vec<Skipped>,
+    /// Tickets that are no candidates; only a dry run asks for them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub kept_out: Vec<KeptOut>,
+    /// There are more of those than were asked for.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub kept_out_partial: bool,
     pub recovered: Vec<Recovered>,
     /// Issues moved on without an agent.
     pub advanced: Vec<Advanced>,

@@ -9,6 +9,23 @@ pub struct Skipped {
     pub detail: String,
 }
 
+/// Tickets that are no candidates, by the rule that keeps them out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KeptOut {
+    pub reason: SkipReason,
+    pub count: usize,
+    /// How many of which state, label, person, project: `Backlog 7, Done 5`.
+    pub detail: String,
+    pub issues: Vec<KeptOutIssue>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KeptOutIssue {
+    pub issue: String,
+    pub title: String,
+    pub detail: String,
+}
+
 /// The rule that kept an issue out of this cycle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -17,6 +34,8 @@ pub enum SkipReason {
     LabelMissing,
     LabelExcluded,
     Assignee,
+    Project,
+    Team,
     BlockedBy,
     Claimed,
     InReview,
@@ -43,6 +62,8 @@ impl SkipReason {
             Self::LabelMissing => "label_missing",
             Self::LabelExcluded => "label_excluded",
             Self::Assignee => "assignee",
+            Self::Project => "project",
+            Self::Team => "team",
             Self::BlockedBy => "blocked_by",
             Self::Claimed => "claimed",
             Self::InReview => "in_review",

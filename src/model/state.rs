@@ -10,7 +10,8 @@ pub mod transitions;
 
 use super::damaged::Damaged;
 use super::{
-    Attempt, BranchName, Failure, GateResult, IssueId, IssueRecord, Outcome, Phase, RunId, Sha, Stage, Time,
+    Attempt, BranchName, Failure, GateResult, IssueId, IssueRecord, Outcome, Phase, RunId, Session, Sha,
+    Stage, Time,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -195,6 +196,9 @@ pub struct OutcomeRecord {
     pub gates: Vec<GateResult>,
     #[serde(default)]
     pub error_tail: Option<String>,
+    /// The agent's session, where a further attempt may go on with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<Session>,
     #[serde(flatten)]
     pub extra: Extra,
 }
@@ -223,6 +227,7 @@ impl OutcomeRecord {
             pull_request: None,
             gates: attempt.gates.clone(),
             error_tail: attempt.error_tail.clone(),
+            session: attempt.session.clone(),
             extra: Default::default(),
         }
     }

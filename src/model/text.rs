@@ -57,6 +57,22 @@ pub fn tail(text: &str, max: usize) -> &str {
     }
 }
 
+/// `1 ticket`, `2 tickets`.
+pub fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+/// `900ms`, `12s`, `3m 5s`, `2h 7m`.
+pub fn duration(ms: u64) -> String {
+    let seconds = ms / 1000;
+    match seconds {
+        0 => format!("{ms}ms"),
+        1..60 => format!("{seconds}s"),
+        60..3600 => format!("{}m {}s", seconds / 60, seconds % 60),
+        _ => format!("{}h {}m", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
 /// Whether a character shows nothing itself: a control character other than line feed and tab, or
 /// one that only joins, hides or reorders its neighbours.
 pub fn is_unseen(c: char) -> bool {

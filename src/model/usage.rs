@@ -55,6 +55,19 @@ impl Usage {
         }
     }
 
+    /// What this reading of a running total has more than an earlier one.
+    #[must_use]
+    pub fn minus(&self, earlier: &Usage) -> Usage {
+        let less = |now: u64, then: u64| now.saturating_sub(then);
+        Usage {
+            input_tokens: less(self.input_tokens, earlier.input_tokens),
+            output_tokens: less(self.output_tokens, earlier.output_tokens),
+            cache_creation_tokens: less(self.cache_creation_tokens, earlier.cache_creation_tokens),
+            cache_read_tokens: less(self.cache_read_tokens, earlier.cache_read_tokens),
+            usd: self.usd.map(|usd| (usd - earlier.usd.unwrap_or(0.0)).max(0.0)),
+        }
+    }
+
     /// The sum of two separate amounts (never of two readings of one running total), within bounds.
     pub fn plus(&self, other: &Usage) -> Usage {
         let (a, b) = (self.bounded(), other.bounded());

@@ -27,5 +27,6 @@ fn attempt_of(outcome: &OutcomeRecord) -> Attempt {
         model: outcome.model.clone(),
         gates: outcome.gates.clone(),
         error_tail: outcome.error_tail.clone(),
+        session: None,
     }
 }

@@ -78,6 +78,17 @@ pub fn times(state: &State, clocks: &Clocks) -> Vec<Finding> {
     found
 }
 
+/// What a server says of this machine's clock: what has to be added to it.
+pub fn own_clock(offset: TimeDelta) -> Option<Finding> {
+    let minutes = offset.num_minutes();
+    let side = if minutes > 0 { "behind" } else { "ahead of" };
+    (minutes != 0).then(|| Finding {
+        place: "this machine".to_owned(),
+        what: format!("its clock is {} minutes {side} the forge's", minutes.abs()),
+        remedy: "set this machine's clock; until then the forge's time is used".to_owned(),
+    })
+}
+
 fn days(state: &State, clocks: &Clocks) -> Option<Finding> {
     let last = state.usage.keys().next_back()?;
     let day: NaiveDate = last.parse().ok()?;

@@ -26,7 +26,7 @@ pub fn after_hit(
     now: Time,
 ) -> RateLimit {
     let latest = plus(now, rules.max_wait);
-    let resets_at = resets_at.filter(|reset| *reset > now).map(|reset| reset.min(latest));
+    let resets_at = resets_at.and_then(|told| believed_reset(told, now, rules.max_wait));
     let in_force = deferred_until(limit, now, rules.max_wait);
     let mut next = limit.clone();
     next.total_hits = limit.total_hits.saturating_add(1);
@@ -54,6 +54,16 @@ pub fn deferred_until(limit: &RateLimit, now: Time, max_wait: Duration) -> Optio
         None => Some(until).filter(|until| *until <= plus(now, max_wait))?,
     };
     (believed > now).then_some(believed)
+}
+
+/// The same with its end as far as it is believed: what is shown is what is waited for.
+pub fn believed(limit: &RateLimit, now: Time, max_wait: Duration) -> RateLimit {
+    RateLimit { backoff_until: deferred_until(limit, now, max_wait), ..limit.clone() }
+}
+
+/// A reset that was told just now, as far as it is believed.
+pub fn believed_reset(told: Time, now: Time, max_wait: Duration) -> Option<Time> {
+    Some(told.min(plus(now, max_wait))).filter(|until| *until > now)
 }
 
 fn plus(at: Time, wait: Duration) -> Time {

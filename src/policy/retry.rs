@@ -4,6 +4,7 @@
 use super::faults;
 use super::symptom;
 use crate::model::settings::{Backoff, Limits};
+use crate::model::text::counted;
 use crate::model::{Attempt, Failure, Fault, FaultKind, IssueRecord, Outcome, Stage, Time, stage};
 use chrono::TimeDelta;
 use std::time::Duration;
@@ -108,7 +109,7 @@ pub fn interrupted(record: &IssueRecord, limits: &Limits) -> IssueRecord {
     next.interruptions = record.interruptions.saturating_add(1);
     next.fault = None;
     next.stage = if next.interruptions > limits.max_interruptions {
-        Stage::blocked(format!("interrupted {} times", next.interruptions))
+        Stage::blocked(format!("interrupted {}", counted(next.interruptions as usize, "time")))
     } else {
         Stage::waiting(None, "it was interrupted")
     };
@@ -164,9 +165,10 @@ fn failed(
     let blocked = if fault.kind == FaultKind::Budget {
         Some("budget.usd_per_issue is used up".to_owned())
     } else if failures >= limits.max_failures {
-        Some(format!("failed {failures} times"))
+        Some(format!("failed {}", counted(failures as usize, "time")))
     } else if in_phase >= 2 && fault.kind != FaultKind::HookFailed && !is_on_its_way(attempt) {
-        Some(format!("failed {in_phase} times while {}, likely a structural problem", attempt.phase.word()))
+        let times = counted(in_phase as usize, "time");
+        Some(format!("failed {times} while {}, likely a structural problem", attempt.phase.word()))
     } else {
         None
     };

@@ -2,6 +2,7 @@
 
 use crate::model::settings::{AssigneeRule, Backoff, Limits, TrackerRules};
 use crate::model::*;
+use crate::policy::prompt::Brief;
 use chrono::TimeDelta;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -34,6 +35,27 @@ pub fn issue(identifier: &str) -> Issue {
         created_at: None,
         updated_at: Some(at(0)),
         archived: false,
+        elsewhere: None,
+    }
+}
+
+/// What marks text from outside in [`brief`].
+pub const BOUNDARY: &str = "7f3a9c";
+
+/// A first attempt on a clean base.
+pub fn brief(issue: &Issue) -> Brief<'_> {
+    Brief {
+        issue,
+        attempt: 1,
+        base_branch: "main",
+        branch: "conductor/ENG-1",
+        prior: &[],
+        captures: &[],
+        page: None,
+        adjustments: &[],
+        continues: &crate::model::continuation::CLEAN,
+        gates: &[],
+        boundary: BOUNDARY,
     }
 }
 
@@ -94,6 +116,7 @@ pub fn attempt(outcome: Outcome, failure: Option<Failure>, tail: &str) -> Attemp
         model: None,
         gates: Vec::new(),
         error_tail: Some(tail.to_owned()).filter(|tail| !tail.is_empty()),
+        session: None,
     }
 }
 
@@ -119,6 +142,7 @@ pub fn outcome(attempt: u32, outcome: Outcome, failure: Option<Failure>, tail: &
         pull_request: None,
         gates: Vec::new(),
         error_tail: Some(tail.to_owned()).filter(|tail| !tail.is_empty()),
+        session: None,
         extra: BTreeMap::new(),
     }
 }

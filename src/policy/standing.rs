@@ -21,6 +21,8 @@ pub struct View<'v> {
     pub host: &'v str,
     /// Whether the claim's process lives, as far as this machine can tell.
     pub is_alive: &'v dyn Fn(&Claim) -> bool,
+    /// Whether the CI run with that page is known to be over.
+    pub is_over: &'v dyn Fn(&str) -> bool,
     pub rate_limit: RateLimitSettings,
     pub budget: Budget,
 }
@@ -48,7 +50,7 @@ pub fn standing(state: &State, view: &View<'_>) -> Standing {
         updated_at: state.updated_at,
         updated_by: state.updated_by.clone(),
         deferred: deferred(state, view, now),
-        rate_limit: state.rate_limit.clone(),
+        rate_limit: rate_limit::believed(&state.rate_limit, now, view.rate_limit.max_wait),
         budget: used(state, &view.budget, now),
         ended: state.issues.len() - tickets.len(),
         tickets,
@@ -75,6 +77,7 @@ pub fn liveness(claim: &Claim, view: &View<'_>) -> Liveness {
     }
     let is_here = claim.host == view.host && claim.ci_run_url.is_none();
     match (&claim.ci_run_url, (view.is_alive)(claim)) {
+        (Some(page), _) if (view.is_over)(page) => dead(format!("its CI run is over: {page}")),
         (Some(page), _) => alive(format!("as far as is known here, until {end} at most: see {page}")),
         (None, false) => dead(format!("its process {} on this machine is gone", claim.pid)),
         (None, true) if is_here => alive(format!("its process {} runs on this machine", claim.pid)),
@@ -196,6 +199,7 @@ mod tests {
         let view = View {
             clocks,
             host: "runner-7",
+            is_over: &|_| false,
             is_alive: &|_| is_alive,
             rate_limit: rate_limit::DEFAULTS,
             budget: Budget { tokens_per_day: Some(1000), usd_per_day: None },

@@ -22,6 +22,12 @@ pub trait Tracker: Send + Sync {
     /// missing from the answer. One request per batch.
     fn refresh(&self, ids: &[IssueId]) -> Result<Vec<Issue>, TrackerError>;
 
+    /// Tickets that are no candidates, and may have been meant to be: for a person who asks why
+    /// nothing happens. Costs a few requests, however many tickets there are; may hold candidates too.
+    fn outside(&self) -> Result<Outside, TrackerError> {
+        Ok(Outside::default())
+    }
+
     /// The ticket people call that (`eng-42` finds `ENG-42`), with details.
     fn find(&self, identifier: &str) -> Result<Option<Issue>, TrackerError>;
 
@@ -61,6 +67,14 @@ pub struct Candidates {
     pub also: Vec<Issue>,
     /// Tickets that are there and cannot be understood; they do not stop the others.
     pub faults: Vec<TicketFault>,
+}
+
+/// What [`Tracker::outside`] found.
+#[derive(Debug, Clone, Default)]
+pub struct Outside {
+    pub issues: Vec<Issue>,
+    /// There are more than were asked for.
+    pub is_partial: bool,
 }
 
 /// A ticket nobody can work on until it is put right.

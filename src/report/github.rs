@@ -62,6 +62,7 @@ fn bounded(report: &CycleReport) -> io::Result<String> {
     }
     let mut short = report.clone();
     short.skipped.clear();
+    short.kept_out.clear();
     short.timings = None;
     for issue in &mut short.dispatched {
         issue.title = text::fit(&issue.title, TITLE);

@@ -3,7 +3,7 @@
 //!
 //! Takes text from tickets and agents, hence nothing of it is written but through [`text`].
 
-use super::text;
+use super::{explain, text};
 use crate::model::report::{CycleStatus, Dispatched, SkipReason, Skipped};
 use crate::model::{CycleReport, Failure, Outcome, Usage};
 use anstyle::{AnsiColor, Style};
@@ -24,8 +24,22 @@ const ERROR_LINES: usize = 3;
 const NAMED: usize = 6;
 const LABEL: Style = Style::new().dimmed();
 
+/// How tickets that were left out are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Skips {
+    /// A line per reason, and of an idle cycle one line in all.
+    Counted,
+    /// Each with its reason and what to do: somebody asked for it.
+    Each,
+}
+
 /// Writes the report, to fit a terminal of `width` columns where there is one.
-pub fn render(report: &CycleReport, width: Option<usize>, out: &mut dyn Write) -> io::Result<()> {
+pub fn render(
+    report: &CycleReport,
+    skips: Skips,
+    width: Option<usize>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     if !report.dispatched.is_empty() {
         table(report, width, out)?;
     }
@@ -40,7 +54,10 @@ pub fn render(report: &CycleReport, width: Option<usize>, out: &mut dyn Write) -
         let what = recovered.action.sentence();
         writeln!(out, "{LABEL}recovered{LABEL:#} {issue}: {what}")?;
     }
-    if !report.dispatched.is_empty() {
+    if skips == Skips::Each {
+        explain::skipped(&report.skipped, out)?;
+        explain::kept_out(&report.kept_out, report.kept_out_partial, false, out)?;
+    } else if !report.dispatched.is_empty() {
         for line in skipped(&report.skipped) {
             writeln!(out, "{LABEL}skipped{LABEL:#} {line}")?;
         }
@@ -227,7 +244,7 @@ fn closing(report: &CycleReport) -> String {
 
 fn idle(all: &[Skipped]) -> String {
     match all {
-        [] => "nothing to do: no ticket is waiting".to_owned(),
+        [] => "nothing to do: no ticket is waiting; `conductor plan` tells what keeps tickets out".to_owned(),
         [one] => format!("nothing to do: {}, {}", one.reason.word(), named(one)),
         _ => {
             let groups: Vec<String> = by_reason(all)

@@ -8,6 +8,7 @@
 pub mod columns;
 pub mod context;
 pub mod evolve;
+mod explain;
 pub mod github;
 pub mod human;
 pub mod json;

@@ -2,7 +2,7 @@
 //!
 //! Takes text from tickets, hence nothing of it is written for people but through [`text`].
 
-use super::text;
+use super::{explain, text};
 use crate::model::Priority;
 use crate::model::plan::{Plan, PlannedIssue, Term};
 use anstyle::{AnsiColor, Style};
@@ -17,11 +17,12 @@ const REMARK: usize = 200;
 const MAX_JOBS: usize = 256;
 const LABEL: Style = Style::new().dimmed();
 
-/// Writes the plan for people.
-pub fn render(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
+/// Writes the plan for people; with `all` every ticket that is no candidate has a line.
+pub fn render(plan: &Plan, all: bool, out: &mut dyn Write) -> io::Result<()> {
     for planned in &plan.candidates {
         candidate(planned, out)?;
     }
+    explain::kept_out(&plan.kept_out, plan.kept_out_partial, all, out)?;
     let chosen = plan.candidates.iter().filter(|planned| planned.chosen).count();
     match plan.deferred_until {
         Some(until) => {
@@ -77,6 +78,9 @@ fn candidate(planned: &PlannedIssue, out: &mut dyn Write) -> io::Result<()> {
     };
     if let Some(detail) = &planned.detail {
         line("why", detail)?;
+    }
+    if let Some(next) = planned.reason.and_then(|reason| explain::next_step(reason, &planned.issue)) {
+        line("next", &next)?;
     }
     if let Some(told) = priority_and_attempt(planned) {
         line("what", &told)?;

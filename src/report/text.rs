@@ -1,6 +1,7 @@
 //! Untrusted text for a terminal, a log and a page: one inert line, cut by display width; and
 //! numbers as people read them.
 
+pub use crate::model::text::{counted, duration};
 use unicode_width::UnicodeWidthChar;
 
 /// The text as one visible line that is inert in a log, too: GitHub's runner obeys `##[command]`
@@ -51,17 +52,6 @@ pub fn width(text: &str) -> usize {
     text.chars().map(|c| c.width().unwrap_or(0)).sum()
 }
 
-/// `900ms`, `12s`, `3m 5s`, `2h 7m`.
-pub fn duration(ms: u64) -> String {
-    let seconds = ms / 1000;
-    match seconds {
-        0 => format!("{ms}ms"),
-        1..60 => format!("{seconds}s"),
-        60..3600 => format!("{}m {}s", seconds / 60, seconds % 60),
-        _ => format!("{}h {}m", seconds / 3600, seconds % 3600 / 60),
-    }
-}
-
 /// `950`, `45.0k`, `1.2M`.
 pub fn tokens(count: u64) -> String {
     match count {
@@ -74,11 +64,6 @@ pub fn tokens(count: u64) -> String {
 /// `$0.42`.
 pub fn usd(amount: f64) -> String {
     format!("${amount:.2}")
-}
-
-/// `1 ticket`, `2 tickets`.
-pub fn counted(count: usize, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]

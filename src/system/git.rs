@@ -15,8 +15,10 @@ use std::time::Duration;
 mod call;
 mod create;
 mod error;
+mod group;
 mod history;
 mod lock;
+mod loose;
 mod objects;
 mod refs;
 mod remote;
@@ -25,6 +27,7 @@ mod stale;
 mod stale_locks;
 mod stop;
 mod trash;
+mod watcher;
 mod words;
 mod worktree;
 
@@ -35,17 +38,20 @@ pub use objects::{ChangedFile, CommitAuthor, CommitInfo, Entry, Object, Patches,
 pub use remote::{Credential, FetchSpec, RefPush, RefResult, Remote, remote_url};
 pub use stop::GitStop;
 pub use trash::{delete as delete_folder, place_for as trash_for, sweep as sweep_trash};
+pub use watcher::{WATCH, watch_main};
 pub use words::HostWords;
 pub use worktree::{Registered, Worktree, WorktreeStatus};
 
 use call::{Call, REMOTE_TIMEOUT};
 use error::protocol;
+use loose::ObjectFormat;
 
 /// A repository on this machine.
 #[derive(Debug, Clone)]
 pub struct Repository {
     dir: PathBuf,
     common_dir: PathBuf,
+    format: ObjectFormat,
     /// One that git is told of and does not look for: `safe.bareRepository` may forbid looking.
     is_bare: bool,
     contacts: Arc<AtomicU64>,
@@ -66,6 +72,7 @@ impl Repository {
         let mut repository = Self {
             dir: dir.to_owned(),
             common_dir: PathBuf::new(),
+            format: ObjectFormat::Sha1,
             is_bare,
             contacts: Arc::default(),
             stop: GitStop::default(),
@@ -73,7 +80,7 @@ impl Repository {
             swept: Arc::new(Once::new()),
         };
         let answer = repository
-            .git(["rev-parse", "--path-format=absolute", "--git-common-dir"])
+            .git(["rev-parse", "--path-format=absolute", "--git-common-dir", "--show-object-format"])
             .text()
             .map_err(|error| match error.kind {
                 GitErrorKind::Failed => GitError {
@@ -87,7 +94,11 @@ impl Repository {
                 },
                 _ => error,
             })?;
-        repository.common_dir = PathBuf::from(answer.trim_end_matches('\n'));
+        let answer = answer.trim_end_matches('\n');
+        // A path may hold line breaks of its own.
+        let (path, format) = answer.rsplit_once('\n').unwrap_or((answer, ""));
+        repository.common_dir = PathBuf::from(path);
+        repository.format = ObjectFormat::of(format);
         Ok(repository)
     }
 

@@ -48,6 +48,15 @@ fn process_started_elsewhere(pid: u32) -> Option<String> {
     (!started.is_empty()).then_some(started)
 }
 
+/// The name of this machine's time zone, `Europe/Berlin`, where it is set by name.
+pub fn time_zone() -> Option<String> {
+    let named = std::env::var("TZ").ok().map(|zone| zone.trim_start_matches(':').to_owned());
+    named.filter(|zone| !zone.is_empty()).or_else(|| {
+        let link = fs::read_link("/etc/localtime").ok()?.to_string_lossy().into_owned();
+        link.split_once("zoneinfo/").map(|(_, zone)| zone.to_owned())
+    })
+}
+
 #[cfg(unix)]
 fn node_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()

@@ -10,12 +10,14 @@ mod classify;
 mod error;
 mod options;
 mod request;
+mod server_time;
 
 pub use address::{encode_path, encode_query, is_loopback, same_host, same_origin};
 pub use answer::{Response, epoch_seconds};
 pub use error::HttpError;
 pub use options::HttpOptions;
 pub use request::{Method, Request};
+pub use server_time::ServerTime;
 
 use address::Target;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -136,7 +138,7 @@ impl HttpClient {
     }
 
     fn exchange(&self, request: &Request, target: &Target, generation: u64) -> Result<Response, HttpError> {
-        let started = Instant::now();
+        let (started, asked) = (Instant::now(), chrono::Utc::now());
         let result = match self.run(request, target, generation) {
             // Raised before the handshake: the system's certificates could not be loaded.
             Err(Trouble::Http(ureq::Error::Rustls(error))) if self.use_built_in_roots(generation) => {
@@ -155,6 +157,14 @@ impl HttpClient {
         });
         if !matches!(result, Err(HttpError::Connect(_) | HttpError::Address(_))) {
             self.sent.fetch_add(1, Ordering::Relaxed);
+        }
+        // What a cache kept says when it was kept.
+        if let Ok(response) = &result
+            && response.is_success()
+            && response.header("age").is_none()
+            && let Some(date) = response.header("date")
+        {
+            self.options.server_time.note(&target.shown(), date, asked, chrono::Utc::now());
         }
         let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         match &result {

@@ -41,6 +41,8 @@ fn inputs_and_outputs_are_those_of_the_contract() {
         deferred_because: None,
         dispatched: vec![],
         skipped: vec![],
+        kept_out: Vec::new(),
+        kept_out_partial: false,
         recovered: vec![],
         advanced: vec![],
         standing: vec![],

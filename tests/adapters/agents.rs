@@ -258,7 +258,7 @@ fn an_error_counts_whatever_the_subtype_says_and_the_last_result_wins() {
     );
     assert_eq!(
         fault(
-            r#""subtype":"success","is_error":false,"result":"You've hit your session limit · resets 3pm""#
+            r#""subtype":"success","is_error":false,"result":"You've hit your session limit · resets soon""#
         ),
         notice
     );
@@ -279,9 +279,9 @@ const NOTICES: &[&str] = &[
     "Overloaded",
     "API Error: 529 Overloaded. This is a server-side issue, usually temporary",
     "Weekly limit reached ∙ resets Mon 3pm",
-    "5-hour limit reached ∙ resets 3pm",
-    "Limit reached · resets 3pm (UTC)",
-    "You've hit your session limit · resets 3pm",
+    "5-hour limit reached ∙ resets soon",
+    "Limit reached · resets soon (UTC)",
+    "You've hit your session limit · resets soon",
     "Claude AI usage limit reached|1795345909",
     "You're out of usage credits",
     "Your org is out of usage",

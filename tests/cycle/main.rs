@@ -7,6 +7,7 @@ mod bad_input;
 mod claiming;
 mod contending;
 mod deciding;
+mod explaining;
 mod forge_limits;
 mod gating;
 mod publishing;

@@ -274,6 +274,7 @@ fn work_saved_on_a_base_that_was_rewritten_is_no_start_and_stops_no_other_ticket
     }
     let run = world.once(&[]).exits(0);
     both_begin_anew(&world, &run);
+    assert!(run.stderr.contains("the attempt starts from a clean base"), "{run}");
     for key in ["T-1", "T-2"] {
         let base = repo::git(&world.origin(), &["rev-parse", &format!("conductor/{key}^")]);
         assert_eq!(base, other);

@@ -7,7 +7,7 @@ use conductor::model::report::{CycleReport, CycleStatus, SkipReason};
 use conductor::report::human;
 
 fn plain(report: &CycleReport, width: Option<usize>) -> String {
-    strip_str(&rendered(|out| human::render(report, width, out))).to_string()
+    strip_str(&rendered(|out| human::render(report, human::Skips::Counted, width, out))).to_string()
 }
 
 #[test]
@@ -56,19 +56,27 @@ fn a_column_with_nothing_in_it_is_left_out() {
 #[test]
 fn outcomes_are_coloured_and_a_plain_sink_takes_the_colour_out() {
     let report = ordinary();
-    let coloured = rendered(|out| human::render(&report, None, out));
+    let coloured = rendered(|out| human::render(&report, human::Skips::Counted, None, out));
     assert!(coloured.contains("\u{1b}[32msuccess\u{1b}[0m  ENG-42"), "{coloured}");
     assert!(coloured.contains("\u{1b}[31mfailure\u{1b}[0m  ENG-43"), "{coloured}");
     let mut stripped = Vec::new();
-    human::render(&report, None, &mut anstream::StripStream::new(&mut stripped as &mut dyn std::io::Write))
-        .unwrap();
+    human::render(
+        &report,
+        human::Skips::Counted,
+        None,
+        &mut anstream::StripStream::new(&mut stripped as &mut dyn std::io::Write),
+    )
+    .unwrap();
     assert_eq!(String::from_utf8(stripped).unwrap(), plain(&report, None));
 }
 
 #[test]
 fn an_idle_cycle_is_one_line() {
     let mut idle = report(CycleStatus::Idle);
-    assert_eq!(plain(&idle, None), "nothing to do: no ticket is waiting\n");
+    assert_eq!(
+        plain(&idle, None),
+        "nothing to do: no ticket is waiting; `conductor plan` tells what keeps tickets out\n"
+    );
     idle.skipped = vec![skipped("ENG-43", SkipReason::BlockedBy, "ENG-40 is In Progress")];
     assert_eq!(plain(&idle, None), "nothing to do: blocked_by, ENG-43 (ENG-40 is In Progress)\n");
     idle.skipped.push(skipped("ENG-44", SkipReason::InReview, "pull request #17"));
@@ -121,7 +129,7 @@ fn a_title_is_cut_to_the_terminal_and_a_row_stays_one_line() {
 
 #[test]
 fn hostile_text_stays_on_its_line_and_commands_nothing() {
-    let text = rendered(|out| human::render(&hostile(), Some(120), out));
+    let text = rendered(|out| human::render(&hostile(), human::Skips::Counted, Some(120), out));
     let plain = strip_str(&text).to_string();
     assert!(HOSTILE.contains('\u{1b}') && plain.chars().all(|c| c == '\n' || !c.is_control()), "{plain}");
     assert!(!plain.contains(['\u{202e}', '\u{2066}']), "{plain}");
@@ -132,4 +140,25 @@ fn hostile_text_stays_on_its_line_and_commands_nothing() {
         "only styles of ours:\n{text}"
     );
     assert_eq!(plain.lines().count(), 15, "{plain}");
+}
+
+#[test]
+fn each_ticket_that_was_asked_for_has_its_reason_and_the_next_step() {
+    let mut report = report(CycleStatus::Idle);
+    report.skipped = vec![
+        skipped("ENG-1", SkipReason::Assignee, "it is assigned to Ann, not to nobody"),
+        skipped("ENG-2", SkipReason::Blocked, "failed 2 times while testing: change the ticket"),
+    ];
+    let each = |report: &CycleReport| {
+        strip_str(&rendered(|out| human::render(report, human::Skips::Each, None, out))).to_string()
+    };
+    assert_eq!(
+        each(&report),
+        "left out ENG-1, assignee: it is assigned to Ann, not to nobody\n  \
+         next assign it, or change tracker.assignee\n\
+         left out ENG-2, blocked: failed 2 times while testing: change the ticket\n\
+         nothing to do: 1 assignee, 1 blocked\n"
+    );
+    let hostile = each(&hostile());
+    assert_eq!(commands(&hostile), Vec::<&str>::new(), "{hostile}");
 }

@@ -4,7 +4,7 @@ use conductor::model::Priority;
 use conductor::model::plan::{
     Complexity, ComplexityClass, Difficulty, DifficultyLevel, Overlap, Plan, PlannedIssue, Relation, Term,
 };
-use conductor::model::report::SkipReason;
+use conductor::model::report::{KeptOut, KeptOutIssue, SkipReason};
 use conductor::report::plan;
 
 fn planned(issue: &str, title: &str) -> PlannedIssue {
@@ -40,11 +40,18 @@ fn planned(issue: &str, title: &str) -> PlannedIssue {
 }
 
 fn of(candidates: Vec<PlannedIssue>) -> Plan {
-    Plan { schema: 1, deferred_until: None, deferred_because: None, candidates }
+    Plan {
+        schema: 1,
+        deferred_until: None,
+        deferred_because: None,
+        candidates,
+        kept_out: Vec::new(),
+        kept_out_partial: false,
+    }
 }
 
 fn plain(plan: &Plan) -> String {
-    strip_str(&rendered(|out| plan::render(plan, out))).to_string()
+    strip_str(&rendered(|out| plan::render(plan, false, out))).to_string()
 }
 
 #[test]
@@ -75,6 +82,7 @@ fn a_plan_tells_of_each_candidate_what_and_why() {
        advice Run the tests as you go.
   2  overlap  ENG-2  Later
        why ENG-1, which goes first, probably changes a.rs too (confidence 0.9)
+       next nothing: it is taken after the other; at once with `conductor once --issue ENG-2 --force`
        what priority High, attempt 1
        overlap ENG-1, which goes first, confidence 0.9: a.rs, b.rs
 plan: 1 of 2 candidates would be worked on; nothing was changed
@@ -116,8 +124,16 @@ fn text_of_tickets_is_inert_in_a_plan() {
         advice: vec![HOSTILE.to_owned()],
         ..planned(HOSTILE, HOSTILE)
     };
-    let plan = of(vec![hostile]);
-    let text = plain(&plan);
+    let left =
+        PlannedIssue { chosen: false, reason: Some(SkipReason::State), ..planned("$(touch pwned)", "x") };
+    let one =
+        KeptOutIssue { issue: HOSTILE.to_owned(), title: HOSTILE.to_owned(), detail: HOSTILE.to_owned() };
+    let detail = HOSTILE.to_owned();
+    let kept_out = vec![KeptOut { reason: SkipReason::State, count: 1, detail, issues: vec![one] }];
+    let plan = Plan { kept_out, ..of(vec![hostile, left]) };
+    let text = strip_str(&rendered(|out| plan::render(&plan, true, out))).to_string();
+    assert!(text.contains("kept out 1 ticket not active"), "{text}");
+    assert!(text.contains("`conductor once --issue KEY --force`"), "nothing to paste: {text}");
     assert!(!text.contains('\u{1b}') && !text.contains("##[") && !text.contains('\u{202e}'), "{text}");
     assert!(text.lines().all(|line| !line.trim_start().starts_with("::")), "{text}");
     for json in

@@ -26,6 +26,8 @@ pub fn report(status: CycleStatus) -> CycleReport {
         deferred_because: None,
         dispatched: Vec::new(),
         skipped: Vec::new(),
+        kept_out: Vec::new(),
+        kept_out_partial: false,
         advanced: Vec::new(),
         standing: Vec::new(),
         sandbox: "none",

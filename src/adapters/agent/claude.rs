@@ -11,6 +11,7 @@ mod wire;
 pub use stream::ClaudeStream;
 
 use super::Events;
+use super::kept;
 use super::probe::{self, is_executable};
 use super::session::{self, Reader};
 use crate::ports::{Agent, AgentError, AgentSession, Assignment};
@@ -124,6 +125,12 @@ impl Agent for Claude {
 
     fn can_resume(&self) -> bool {
         true
+    }
+
+    /// Each session is one file, in a folder named after where it ran; any of them will do.
+    fn has_session(&self, session: &str, env: &[(String, String)]) -> bool {
+        kept::folder(env, "CLAUDE_CONFIG_DIR", ".claude")
+            .is_some_and(|dir| kept::has_file(&dir.join("projects"), 1, session, ".jsonl"))
     }
 
     fn probe(&self) -> Result<Option<String>, AgentError> {

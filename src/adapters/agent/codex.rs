@@ -12,6 +12,7 @@ pub use exec::CodexExecStream;
 pub use server::{CodexServer, Conversation};
 
 use super::Events;
+use super::kept;
 use super::probe;
 use super::session::{self, Reader};
 use crate::model::settings::{CodexMode, CodexSettings};
@@ -114,6 +115,12 @@ impl Agent for Codex {
 
     fn can_resume(&self) -> bool {
         true
+    }
+
+    /// Each thread is one file, in a folder of the day it began.
+    fn has_session(&self, session: &str, env: &[(String, String)]) -> bool {
+        kept::folder(env, "CODEX_HOME", ".codex")
+            .is_some_and(|dir| kept::has_file(&dir.join("sessions"), 3, session, ".jsonl"))
     }
 
     fn probe(&self) -> Result<Option<String>, AgentError> {

@@ -223,7 +223,7 @@ mod tests {
         let fault =
             |lines: &[&str], code, stderr: &str| finished(&read(lines, &exited(code, stderr))).fault.clone();
         let limit = Some(AgentFault::Limit { resets_at: None, evidence: Evidence::Words });
-        assert_eq!(fault(&["working", "You've hit your weekly limit \u{b7} resets 3pm"], 1, ""), limit);
+        assert_eq!(fault(&["working", "You've hit your weekly limit \u{b7} resets soon"], 1, ""), limit);
         assert_eq!(fault(&["Usage limit reached"], 0, ""), None, "its exit code decides");
         assert_eq!(fault(&["Not logged in \u{b7} Please run /login"], 1, ""), Some(AgentFault::Login));
         for text in [

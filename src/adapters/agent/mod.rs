@@ -5,6 +5,7 @@ pub mod claude;
 pub mod codex;
 pub mod command;
 mod json;
+mod kept;
 pub mod opencode;
 mod probe;
 mod refusal;

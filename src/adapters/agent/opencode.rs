@@ -8,8 +8,10 @@ mod stream;
 pub use stream::OpencodeStream;
 
 use super::Events;
+use super::kept;
 use super::probe;
 use super::session::{self, Reader};
+use crate::model::session::is_id;
 use crate::ports::{Agent, AgentError, AgentSession, Assignment};
 use crate::system::process::{Spec, Supervisor};
 use std::path::PathBuf;
@@ -82,6 +84,14 @@ impl Agent for Opencode {
 
     fn can_resume(&self) -> bool {
         true
+    }
+
+    /// A file each in a folder of its project; newer releases keep them all in one database.
+    fn has_session(&self, session: &str, env: &[(String, String)]) -> bool {
+        let Some(data) = kept::folder(env, "XDG_DATA_HOME", ".local/share") else { return false };
+        let data = data.join("opencode");
+        let in_database = is_id(session) && data.join("opencode.db").is_file();
+        in_database || kept::has_file(&data.join("storage/session"), 1, session, ".json")
     }
 
     fn probe(&self) -> Result<Option<String>, AgentError> {

@@ -5,6 +5,7 @@
 //! that is about limits proves nothing.
 
 mod notices;
+mod reset;
 
 use crate::model::{AgentFault, Evidence, Time};
 use chrono::DateTime;
@@ -56,10 +57,13 @@ pub(super) fn of_type(kind: &str) -> Option<AgentFault> {
     }
 }
 
-/// `Claude AI usage limit reached|1795345909`: when the limit ends.
+/// When the limit ends: `Claude AI usage limit reached|1795345909`, or in words.
 fn told_reset(text: &str) -> Option<Time> {
-    let (_, seconds) = text.trim().rsplit_once('|')?;
-    DateTime::from_timestamp(seconds.trim().parse().ok()?, 0)
+    let seconds = text.trim().rsplit_once('|').and_then(|(_, seconds)| seconds.trim().parse().ok());
+    match seconds {
+        Some(seconds) => DateTime::from_timestamp(seconds, 0),
+        None => reset::told(text),
+    }
 }
 
 fn by_words(text: &str) -> AgentFault {

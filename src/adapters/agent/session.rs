@@ -1,6 +1,7 @@
 //! A supervised child whose lines are read into events: the part every agent's session shares.
 
 use super::Events;
+use crate::model::session::is_id;
 use crate::model::{AgentEvent, Ending, StopReason};
 use crate::ports::{AgentError, AgentSession, Assignment, Resume, Step};
 use crate::system::process::{Child, Line, SpawnError, Spec, Stderr, Stdin, Supervisor};
@@ -50,7 +51,7 @@ pub(super) fn resumed<'a>(
     assignment: &'a Assignment,
 ) -> Result<Option<&'a str>, AgentError> {
     match &assignment.resume {
-        Some(Resume { session, .. }) if !is_session(session) => {
+        Some(Resume { session, .. }) if !is_id(session) => {
             Err(AgentError::Start(format!("{agent}: {session:?} is no {name} to resume")))
         }
         resume => Ok(resume.as_ref().map(|resume| resume.session.as_str())),
@@ -74,11 +75,6 @@ pub(super) trait Reader: Send {
 
     /// What the ending adds.
     fn ended(&mut self, _ending: &Ending, _events: &mut Events) {}
-}
-
-fn is_session(id: &str) -> bool {
-    id.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
 }
 
 struct Session<R> {

@@ -62,10 +62,11 @@ impl GitHub {
         warnings: &mut Vec<String>,
     ) -> Result<(WirePull, bool), ForgeError> {
         let what = format!("open a pull request for {}", draft.head);
-        let _turn = self.api.turn(!is_loopback(&self.api.options.api_url), &what)?;
         if let Some(pull) = self.open_one(draft)? {
             return Ok((pull, false));
         }
+        // Looks need no turn: only what is written is to come one by one.
+        let _turn = self.api.turn(!is_loopback(&self.api.options.api_url), &what)?;
         let mut as_draft = draft.draft;
         let mut second_try = true;
         loop {

@@ -1,5 +1,5 @@
-//! The state document on an orphan branch of the remote, written with git plumbing and a leased
-//! push. No checkout, index or working tree is touched.
+//! The state document on an orphan branch of the remote, written as objects of git and with a
+//! leased push. No checkout, index or working tree is touched.
 
 use super::clean::Cleaner;
 use super::commits::{CONTEXT, Commits, Document};
@@ -31,6 +31,16 @@ pub struct BranchStoreOptions {
     /// Fetched in the same contact as the state.
     pub base: BranchName,
     pub keep_outcomes: usize,
+}
+
+/// What of the branch makes a snapshot.
+struct Parts {
+    base: Option<Sha>,
+    commit: Option<Sha>,
+    tree: Option<Object>,
+    document: Option<Object>,
+    contexts: Option<Object>,
+    seen: Option<Sha>,
 }
 
 impl BranchStore {
@@ -68,8 +78,11 @@ impl BranchStore {
         self.repository.refs(&name).is_ok_and(|refs| refs.contains_key(&name))
     }
 
-    /// The document at that ref, and the commit this machine saw last.
+    /// The document at that ref or commit, and the commit this machine saw last.
     fn read(&self, name: &str) -> Result<(Snapshot, Option<Sha>), StoreError> {
+        if let Some(parts) = self.loose_parts(name) {
+            return self.snapshot(parts);
+        }
         let wanted = [
             self.remote.tracking_ref(&self.options.base),
             name.to_owned(),
@@ -81,7 +94,57 @@ impl BranchStore {
         let objects = self.repository.objects(&wanted).map_err(store_error)?;
         let [base, commit, tree, document, contexts, seen] = <[Option<Object>; 6]>::try_from(objects)
             .map_err(|_| StoreError::Machine("git answered for another number of objects".to_owned()))?;
-        let (base, seen) = (base.map(|base| base.id), seen.map(|seen| seen.id));
+        let id = |object: Option<Object>| object.map(|object| object.id);
+        let (base, seen) = (id(base), id(seen));
+        self.snapshot(Parts { base, commit: id(commit), tree, document, contexts, seen })
+    }
+
+    /// Most cycles find the state as it was: while git asks, what is known of it is read.
+    fn fetch_and_read(&self, name: &str) -> Result<(Snapshot, Option<Sha>), StoreError> {
+        let (fetched, known) = std::thread::scope(|scope| {
+            let known = self.repository.loose_ref(name);
+            let known = known.map(|commit| scope.spawn(move || self.read(commit.as_str())));
+            (self.fetch(), known.and_then(|known| known.join().ok()))
+        });
+        fetched?;
+        let is_still = |snapshot: &Snapshot| {
+            let there = self.repository.loose_ref(name);
+            there.is_some_and(|there| snapshot.version.as_deref() == Some(there.as_str()))
+        };
+        if let Some(Ok((snapshot, seen))) = known
+            && is_still(&snapshot)
+            && let Some(base) = self.repository.loose_ref(&self.remote.tracking_ref(&self.options.base))
+        {
+            return Ok((Snapshot { base: Some(base), ..snapshot }, seen));
+        }
+        self.read(name)
+    }
+
+    /// The same without a call, where everything lies as git puts down what is new.
+    fn loose_parts(&self, name: &str) -> Option<Parts> {
+        let base = self.repository.loose_ref(&self.remote.tracking_ref(&self.options.base))?;
+        let seen = self.repository.loose_ref(&self.remote.seen_ref(&self.options.branch))?;
+        let commit = match name.starts_with("refs/") {
+            true => self.repository.loose_ref(name)?,
+            false => Sha::new(name),
+        };
+        let root = self.repository.loose_object(&commit)?;
+        let root = String::from_utf8_lossy(&root.data).strip_prefix("tree ")?.lines().next().map(Sha::new)?;
+        let tree = self.repository.loose_object(&root).filter(|tree| tree.kind == "tree")?;
+        let entries = parse_tree(&tree).ok()?;
+        let find = |name: &str| entries.iter().find(|entry| entry.name == name);
+        // A document in a folder is git's to find.
+        let document = self.repository.loose_object(&find(&self.options.file)?.id)?;
+        let contexts = match find(CONTEXT) {
+            Some(entry) => Some(self.repository.loose_object(&entry.id)?),
+            None => None,
+        };
+        let (base, commit, seen) = (Some(base), Some(commit), Some(seen));
+        Some(Parts { base, commit, tree: Some(tree), document: Some(document), contexts, seen })
+    }
+
+    fn snapshot(&self, parts: Parts) -> Result<(Snapshot, Option<Sha>), StoreError> {
+        let Parts { base, commit, tree, document, contexts, seen } = parts;
         let Some((commit, tree)) = commit.zip(tree) else {
             let state = Arc::new(State::empty());
             return Ok((Snapshot { state, version: None, base, rewound: false }, seen));
@@ -91,12 +154,12 @@ impl BranchStore {
                 "{} on branch {} ({}): {detail}; mend or restore it with git, it is never taken for empty",
                 self.options.file,
                 self.options.branch,
-                commit.id.short()
+                commit.short()
             ))
         };
         let document = document.ok_or_else(|| described("the file is missing".to_owned()))?;
         let state = Arc::new(State::parse(&document.data).map_err(|error| described(error.to_string()))?);
-        let version = commit.id.to_string();
+        let version = commit.to_string();
         self.commits.remember(&version, parse_tree(&tree).map_err(store_error)?);
         if let Some(contexts) = contexts.filter(|object| object.kind == "tree") {
             self.commits.remember_contexts(&contexts.id, parse_tree(&contexts).map_err(store_error)?);
@@ -119,7 +182,7 @@ impl BranchStore {
     /// remembered stops nobody.
     fn note_seen(&self, version: &str) {
         let seen = self.remote.seen_ref(&self.options.branch);
-        if let Err(error) = self.repository.update_ref(&seen, Some(&Sha::new(version))) {
+        if let Err(error) = self.repository.move_own_ref(&seen, &Sha::new(version)) {
             tracing::warn!("the state last seen cannot be noted: {error}");
         }
     }
@@ -154,8 +217,7 @@ impl StateStore for BranchStore {
         self.queue.note_look();
         let name = self.remote.tracking_ref(&self.options.branch);
         let before = self.repository.loose_ref(&self.remote.seen_ref(&self.options.branch));
-        self.fetch()?;
-        let (mut snapshot, now) = self.read(&name)?;
+        let (mut snapshot, now) = self.fetch_and_read(&name)?;
         let is_known_before = before.is_some();
         let seen = before.or(now);
         if !self.follows(&snapshot, seen.as_ref())? {

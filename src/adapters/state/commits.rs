@@ -1,4 +1,4 @@
-//! The commits of the state branch, made of git objects: the document at its path, the history of
+//! The commits of the state branch, made of objects written in place: the document at its path, the history of
 //! months and the folder of contexts beside it, and whatever else is there, untouched.
 
 use super::clean::Cleaner;
@@ -58,18 +58,13 @@ impl Commits {
     }
 
     /// Adds files to the folder of contexts; the oldest beyond the bound go.
-    fn add_contexts(
-        &self,
-        root: &mut Vec<Entry>,
-        files: &[KeptFile],
-        blobs: Vec<Sha>,
-    ) -> Result<(), GitError> {
+    fn add_contexts(&self, root: &mut Vec<Entry>, files: &[KeptFile]) -> Result<(), GitError> {
         if files.is_empty() {
             return Ok(());
         }
         let mut entries = self.entries_of(root, CONTEXT)?;
-        for (file, blob) in files.iter().zip(blobs) {
-            put(&mut entries, "100644", &file.name, blob);
+        for file in files {
+            put(&mut entries, "100644", &file.name, self.repository.write_blob(&file.content)?);
         }
         entries.sort_by(|a, b| a.name.cmp(&b.name));
         let surplus = entries.len().saturating_sub(KEPT);
@@ -105,13 +100,8 @@ impl Commits {
         for (month, lines) in monthly_lines(surplus) {
             self.append_history(&mut root, &format!("{month}.jsonl"), &lines)?;
         }
-        let mut contents = vec![document.as_bytes()];
-        contents.extend(contexts.iter().map(|file| file.content.as_slice()));
-        let mut blobs = self.repository.write_blobs(&contents)?.into_iter();
-        if let Some(blob) = blobs.next() {
-            self.put_document(&mut root, &self.file, blob)?;
-        }
-        self.add_contexts(&mut root, contexts, blobs.collect())?;
+        self.put_document(&mut root, &self.file, self.repository.write_blob(document.as_bytes())?)?;
+        self.add_contexts(&mut root, contexts)?;
         let tree = self.repository.write_tree(&root)?;
         let parents: Vec<Sha> = base.map(Sha::new).into_iter().collect();
         let commit = self.repository.write_commit(&tree, &parents, message, &author())?;

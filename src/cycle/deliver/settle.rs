@@ -110,10 +110,15 @@ pub(in crate::cycle) fn write(
         }
     };
     let step = if keeps_claim { "push" } else { "record" };
-    let slot = run.ledger.slot();
     let entry = Entry { change: Change { what, refs, decide }, contexts };
     let key = record.identifier.clone();
-    let written = run.time(step, Some(&key), || run.ledger.commit(&slot, entry));
+    let written = run.time(step, Some(&key), || {
+        if keeps_claim {
+            run.ledger.commit(&run.ledger.slot(), entry)
+        } else {
+            run.ledger.commit_deferred(entry)
+        }
+    });
     match written {
         Ok(()) => Written::Yes,
         Err(LedgerError::Ref { detail, .. }) => {

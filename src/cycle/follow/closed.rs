@@ -41,9 +41,10 @@ pub(in crate::cycle) fn end_closed(run: &Run<'_>, polled: &Polled) -> Result<(),
 
 /// The changes nobody holds whose tickets are over.
 pub(in crate::cycle) fn over(run: &Run<'_>, polled: &Polled, state: &State) -> Vec<IssueId> {
-    let open = state.issues.iter().filter(|(id, record)| {
-        !record.stage.is_final() && record.blocked_reason().is_none() && !state.claims.contains_key(*id)
-    });
+    let open = state
+        .issues
+        .iter()
+        .filter(|(id, record)| !record.stage.is_final() && !state.claims.contains_key(*id));
     open.filter(|(id, _)| polled.recorded.get(*id).is_some_and(|issue| tickets::is_over(run, issue)))
         .map(|(id, _)| id.clone())
         .collect()

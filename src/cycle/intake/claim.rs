@@ -2,7 +2,7 @@
 //! is now. A ticket that changed is given back.
 
 use super::super::claims::{CI_ATTEMPT, Living};
-use super::super::ledger::{Change, Entry, LedgerError};
+use super::super::ledger::{Change, Entry, LedgerError, RecordSlot};
 use super::super::run::Run;
 use super::super::tickets;
 use super::super::work::job::ClaimedIssue;
@@ -42,11 +42,15 @@ pub(in crate::cycle) struct Bid<'b> {
 /// What the last pass of the decision came to.
 type Decided = Arc<Mutex<Result<bool, Skip>>>;
 
-/// Claims a candidate, or says why not.
-pub(in crate::cycle) fn take(run: &Run<'_>, bid: &Bid<'_>) -> Result<Taken, CycleError> {
+/// Claims a candidate, or says why not. Other tickets' writes may wait for it, by its slot.
+pub(in crate::cycle) fn take<'w>(
+    run: &Run<'w>,
+    bid: &Bid<'_>,
+    slot: RecordSlot<'_, 'w>,
+) -> Result<Taken, CycleError> {
     let issue = bid.issue;
     let name = Some(issue.identifier.as_str());
-    let decided = match run.time("claim", name, || swap(run, bid))? {
+    let decided = match run.time("claim", name, || swap(run, bid, slot))? {
         Ok(anew) => anew,
         Err(skip) => return Ok(Taken::Skipped(skipped_by(issue, skip))),
     };
@@ -78,7 +82,11 @@ pub(in crate::cycle) fn take(run: &Run<'_>, bid: &Bid<'_>) -> Result<Taken, Cycl
 }
 
 /// The compare-and-swap. Decided again, eligibility and slots included, for every fresher state.
-fn swap(run: &Run<'_>, bid: &Bid<'_>) -> Result<Result<bool, Skip>, CycleError> {
+fn swap<'w>(
+    run: &Run<'w>,
+    bid: &Bid<'_>,
+    slot: RecordSlot<'_, 'w>,
+) -> Result<Result<bool, Skip>, CycleError> {
     let base = match run.ledger.base() {
         Some(base) => base,
         None => run.world.workspaces.base()?,
@@ -110,7 +118,6 @@ fn swap(run: &Run<'_>, bid: &Bid<'_>) -> Result<Result<bool, Skip>, CycleError> 
         next.access.extend(seen.clone());
         Ok(next)
     };
-    let slot = run.ledger.slot();
     let change = Change { what, refs: Vec::new(), decide: Box::new(decide) };
     match run.ledger.commit(&slot, Entry { change, contexts: Vec::new() }) {
         Ok(()) | Err(LedgerError::Refused(_)) => {

@@ -4,5 +4,6 @@ pub(super) mod access;
 pub(super) mod branch;
 pub(super) mod claim;
 pub(super) mod conflicts;
+pub(super) mod outside;
 pub(super) mod poll;
 pub(super) mod select;

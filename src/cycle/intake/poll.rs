@@ -3,12 +3,18 @@
 use super::super::run::Run;
 use super::super::world::{CycleError, Request};
 use crate::model::report::{SkipReason, Skipped};
-use crate::model::{Claim, Issue, IssueId, State};
+use crate::model::{Claim, Issue, IssueId, IssueRecord, Stage, State, Time};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 /// Recorded tickets asked about beside the candidates, at most.
 const MAX_WATCHED: usize = 200;
+
+/// Blocked tickets among them; more would cost a further request in every idle cycle.
+const MAX_BLOCKED: usize = 20;
+
+/// How urgent a look at a blocked ticket is: nothing comes after it.
+const BLOCKED: u8 = 2;
 
 /// CI runs asked about, at most.
 const MAX_RUNS: usize = 20;
@@ -33,21 +39,29 @@ pub(in crate::cycle) fn poll(run: &Run<'_>, request: &Request) -> Result<Polled,
     ask_after_runs(run, &state);
     let dead = run.living().dead(&state);
     let mut also: Vec<IssueId> = dead.iter().map(|(id, _)| id.clone()).collect();
-    // What is to be delivered comes first: its tickets must be seen.
-    let mut watched: Vec<(&IssueId, bool)> = state
-        .issues
-        .iter()
-        .filter(|(id, record)| !state.claims.contains_key(*id) && !record.stage.is_final())
-        .filter(|(_, record)| record.blocked_reason().is_none())
-        .map(|(id, record)| (id, record.stage.delivery().is_none()))
-        .collect();
-    watched.sort_by_key(|(_, is_later)| *is_later);
+    // What is to be delivered comes first: its tickets must be seen. Blocked tickets come last: all
+    // there is to see is that somebody closed them.
+    let urgency = |record: &IssueRecord| match record.stage {
+        _ if record.stage.delivery().is_some() => 0,
+        Stage::Blocked(_) => BLOCKED,
+        _ => 1,
+    };
+    let open =
+        |(id, record): &(&IssueId, &IssueRecord)| !state.claims.contains_key(*id) && !record.stage.is_final();
+    let mut watched: Vec<(&IssueId, u8)> =
+        state.issues.iter().filter(open).map(|(id, record)| (id, urgency(record))).collect();
+    watched.sort_by_key(|(_, urgency)| *urgency);
+    let blocked = watched.split_off(watched.partition_point(|(_, urgency)| *urgency < BLOCKED));
+    watched.extend(in_turn(&blocked, run.now()));
     also.extend(watched.into_iter().map(|(id, _)| id.clone()).take(MAX_WATCHED));
     // What other runs work on is compared with.
     let live = state.claims.keys().filter(|id| !dead.iter().any(|(dead, _)| dead == *id));
     also.extend(live.take(MAX_WATCHED).cloned());
     let at = run.elapsed();
     let candidates = run.world.tracker.candidates(&also)?;
+    // The tracker may have told that this machine's clock is wrong, and which leases are over.
+    let living = run.living();
+    let dead: Vec<(IssueId, Claim)> = dead.into_iter().filter(|(_, claim)| living.is_dead(claim)).collect();
     let named = match request.issues.is_empty() {
         true => None,
         false => Some(named(run, &request.issues, &candidates.active)?),
@@ -55,10 +69,19 @@ pub(in crate::cycle) fn poll(run: &Run<'_>, request: &Request) -> Result<Polled,
     let faults = candidates
         .faults
         .into_iter()
+        // Nobody asked for the others.
+        .filter(|_| named.is_none())
         .map(|fault| Skipped { issue: fault.identifier, reason: SkipReason::Blocked, detail: fault.detail })
         .collect();
     let recorded = candidates.also.into_iter().map(|issue| (issue.id.clone(), issue)).collect();
     Ok(Polled { active: candidates.active, recorded, named, dead, faults, at })
+}
+
+/// So many of them, beginning elsewhere each minute, so that every one has its turn.
+fn in_turn<T: Copy>(all: &[T], now: Time) -> impl Iterator<Item = T> {
+    let minute = usize::try_from(now.timestamp() / 60).unwrap_or(0);
+    let first = minute.wrapping_mul(MAX_BLOCKED) % all.len().max(1);
+    all.iter().cycle().skip(first).take(all.len().min(MAX_BLOCKED)).copied()
 }
 
 impl Polled {
@@ -103,17 +126,24 @@ pub(in crate::cycle) fn ask_after_runs(run: &Run<'_>, state: &State) {
 
 fn named(run: &Run<'_>, names: &[String], active: &[Issue]) -> Result<Vec<Issue>, CycleError> {
     let mut found: Vec<Issue> = Vec::new();
+    let mut unknown = Vec::new();
     for name in names {
         let known = active.iter().find(|issue| issue.identifier.eq_ignore_ascii_case(name.trim())).cloned();
-        let issue = match known {
-            Some(issue) => issue,
-            None => run.world.tracker.find(name.trim())?.ok_or_else(|| {
-                CycleError::Config(format!("--issue {name}: the tracker knows no such issue"))
-            })?,
+        let Some(issue) =
+            known.map_or_else(|| run.world.tracker.find(name.trim()), |issue| Ok(Some(issue)))?
+        else {
+            unknown.push(name.trim());
+            continue;
         };
         if !found.iter().any(|other| other.id == issue.id) {
             found.push(issue);
         }
     }
-    Ok(found)
+    match unknown.as_slice() {
+        [] => Ok(found),
+        unknown => Err(CycleError::Config(format!(
+            "--issue {}: the tracker knows no such issue; `conductor plan --all` lists those it knows",
+            unknown.join(", ")
+        ))),
+    }
 }

@@ -34,7 +34,7 @@ pub(in crate::cycle) struct Selection {
 pub(in crate::cycle) fn select(run: &Run<'_>, polled: &Polled, request: &Request) -> Selection {
     let (state, living) = (run.ledger.state(), run.living());
     let pool = polled.named.as_ref().unwrap_or(&polled.active);
-    let mut skipped = if polled.named.is_none() { polled.faults.clone() } else { Vec::new() };
+    let mut skipped = polled.faults.clone();
     let mut eligible = Vec::new();
     let mut anew = HashSet::new();
     for issue in pool {

@@ -69,6 +69,7 @@ fn life_of<'w>(run: &Run<'w>) -> impl Fn(&Claim) -> Liveness + Send + use<'w> {
             clocks,
             host: &settings.identity.host,
             is_alive: &*world.is_alive,
+            is_over: &|_| false,
             rate_limit: settings.rate_limit,
             budget: settings.budget,
         };

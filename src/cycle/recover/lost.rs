@@ -4,6 +4,7 @@
 
 use super::super::run::Run;
 use super::super::status_files::STATUS;
+use super::super::work::resume;
 use crate::model::live::LiveIssue;
 use crate::model::{Attempt, Claim, Outcome, Phase, Sha, Usage, safe_key};
 use crate::workspace::{Work, WorkspaceError};
@@ -33,6 +34,7 @@ impl Lost {
             model: None,
             gates: Vec::new(),
             error_tail: None,
+            session: None,
         };
         Self { attempt, work: Work::default() }
     }
@@ -57,6 +59,7 @@ pub(in crate::cycle) fn lost_halfway(run: &Run<'_>, claim: &Claim) -> Lost {
     let mut lost = lost(run, claim, Outcome::Interrupted, notes.as_ref(), found);
     let told = format!("run {} on {} was lost: how far it got is not fully known", claim.run_id, claim.host);
     lost.attempt.error_tail = Some(told);
+    lost.attempt.session = dir_of(run, claim).as_deref().and_then(resume::noted);
     lost
 }
 

@@ -192,6 +192,13 @@ pub(super) fn foresee(run: &Run<'_>, polled: &mut Polled) -> Result<(), CycleErr
             None => polled.activate(run, &one.id),
             Some(detail) => {
                 polled.active.retain(|issue| issue.id != one.id);
+                if let Some(named) = &mut polled.named {
+                    let before = named.len();
+                    named.retain(|issue| issue.id != one.id);
+                    if named.len() == before {
+                        continue;
+                    }
+                }
                 let (issue, detail) = (one.claim.identifier, detail.to_owned());
                 polled.faults.push(Skipped { issue, reason: SkipReason::Claimed, detail });
             }

@@ -4,6 +4,7 @@ use super::super::run::Run;
 use super::super::stop::Stops;
 use super::agent_run::AgentRun;
 use super::job::Job;
+use super::resume;
 use crate::guards::Guards;
 use crate::model::cycle_event::CycleEventKind;
 use crate::model::settings::AgentLimits;
@@ -54,7 +55,7 @@ pub(in crate::cycle) fn run_agent(
     stops: &Stops<'_>,
 ) -> Result<AgentRun, AgentError> {
     let mut session = turn.agent.start(turn.assignment)?;
-    let before = turn.before.map_or_else(|| AgentRun::new(turn.agent.name()), AgentRun::going_on);
+    let before = turn.before.map_or_else(|| begun(turn), AgentRun::going_on);
     run.emit(job.issue(), CycleEventKind::AgentStarted { attempt: turn.number, pid: session.pid() });
     let bounds = Bounds {
         clock: run.world.clock.as_ref(),
@@ -63,11 +64,23 @@ pub(in crate::cycle) fn run_agent(
         stop: &|| stops.reason(&job.issue().id),
     };
     let mut ended = attend(session.as_mut(), before, &bounds, &mut |event, so_far| {
+        if let AgentEvent::Session { id: Some(id), .. } = &event
+            && turn.agent.can_resume()
+            && resume::may_be_kept(run, id)
+        {
+            run.folder().try_to(|| resume::note(&job.dir, turn.agent.name(), id));
+        }
         run.emit(job.issue(), CycleEventKind::AgentActivity { event, totals: so_far.totals() });
     });
     ended.model = ended.model.map(|told| model_name(&told, &run.world.guards));
     run.emit(job.issue(), ended.end(turn.number));
     Ok(ended)
+}
+
+/// The counters of an attempt's first turn. A session of an earlier attempt tells its whole total.
+fn begun(turn: &Turn<'_>) -> AgentRun {
+    let before = turn.assignment.resume.as_ref().map(|resume| resume.usage).unwrap_or_default();
+    AgentRun { usage: before, before, ..AgentRun::new(turn.agent.name()) }
 }
 
 /// A model's name is the agent's word like any other, and is recorded and published.

@@ -24,7 +24,10 @@ pub(in crate::cycle) struct AgentRun {
     /// What became of them.
     pub tools: ToolTally,
     pub files: BTreeSet<String>,
+    /// Of the whole session.
     pub usage: Usage,
+    /// What the session had used before this attempt.
+    pub before: Usage,
     pub turns: u64,
     /// What it said last.
     pub words: String,
@@ -46,6 +49,7 @@ impl AgentRun {
             tools: ToolTally::default(),
             files: BTreeSet::new(),
             usage: Usage::default(),
+            before: Usage::default(),
             turns: 0,
             words: String::new(),
             duration: Duration::ZERO,
@@ -57,6 +61,11 @@ impl AgentRun {
         Self { ending: Ending::default(), result: None, limit: None, ..before.clone() }
     }
 
+    /// What this attempt used.
+    pub fn spent(&self) -> Usage {
+        self.usage.minus(&self.before)
+    }
+
     /// When the provider's limit is lifted, where it was told.
     pub fn limit_resets_at(&self) -> Option<Time> {
         let named = self.result.as_ref().and_then(|result| match result.fault {
@@ -66,13 +75,14 @@ impl AgentRun {
         named.or(self.limit.flatten())
     }
 
+    /// Where it is; of its session, what this attempt used.
     pub fn totals(&self) -> AgentTotals {
         AgentTotals {
             phase: self.phase,
             turns: self.turns,
             tool_calls: self.tool_calls,
             files_modified: self.files.len() as u64,
-            usage: self.usage,
+            usage: self.spent(),
         }
     }
 

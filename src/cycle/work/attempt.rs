@@ -2,17 +2,20 @@
 
 use super::super::run::Run;
 use super::super::stop::Stops;
+use super::agent_run::AgentRun;
 use super::attempted::{Attempted, ERROR_TAIL};
 use super::context;
 use super::environment::{self, Worker};
 use super::files::{boundary, create_private};
 use super::hooks;
 use super::job::Job;
+use super::resume;
 use super::turns::{self, Turned};
 use super::verify::Checked;
 use crate::gates::hooks::Hook;
 use crate::model::{
-    AgentFault, Attempt, Capture, Continuation, Evidence, Failure, FaultKind, OutcomeRecord, text,
+    AgentFault, Attempt, Capture, Continuation, Evidence, Failure, FaultKind, Outcome, OutcomeRecord,
+    Session, text,
 };
 use crate::policy::budget;
 use crate::policy::outcome::last_words;
@@ -20,6 +23,7 @@ use crate::policy::prompt::{self, Brief};
 use crate::policy::retry;
 use crate::policy::template;
 use crate::ports::{AgentError, Assignment};
+use std::path::Path;
 
 /// Earlier attempts a prompt tells of.
 const PRIOR: usize = 5;
@@ -33,6 +37,8 @@ pub(in crate::cycle) struct Plan<'p> {
     pub worker: Worker<'p>,
     /// The work it goes on from.
     pub continues: &'p Continuation,
+    /// It starts from a clean base although there was work: nothing is gone on with.
+    pub is_anew: bool,
 }
 
 /// One attempt.
@@ -55,7 +61,18 @@ pub(in crate::cycle) fn attempt(
         Ok(assignment) => assignment,
         Err(error) => return Attempted::without_agent(number, Failure::Workspace, None, error),
     };
-    let turned = match turns::turns(run, job, number, &assignment, &plan.worker, stops) {
+    let turned = turns::turns(run, job, number, &assignment, &plan.worker, stops);
+    let (turned, assignment) = match turned {
+        Ok(turned) if resume_failed(&assignment, &turned) => {
+            let message = "the session of the attempt before could not be gone on with: a new one begins";
+            run.warn(Some(&job.issue().identifier), message);
+            forget_session(run, job, &assignment.prompt_file);
+            let anew = Assignment { resume: None, max_usd, ..assignment };
+            (turns::turns(run, job, number, &anew, &plan.worker, stops), anew)
+        }
+        turned => (turned, assignment),
+    };
+    let turned = match turned {
         Ok(turned) => turned,
         Err(error) => {
             let kind = match error {
@@ -68,7 +85,41 @@ pub(in crate::cycle) fn attempt(
     };
     let _ = hooks::run(run, Hook::AfterRun, job, number, stops);
     let elapsed = run.elapsed().saturating_sub(begun);
-    concluded(run, number, turned, u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX), assignment)
+    let took = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+    let can_resume = plan.worker.agent.can_resume();
+    let mut attempted = concluded(run, number, turned, took, assignment);
+    let keeps = |session: &Session| can_resume && resume::may_be_kept(run, &session.id);
+    attempted.attempt.session = attempted.attempt.session.take().filter(keeps);
+    attempted
+}
+
+/// Whether the agent ended by itself without a word of its model: it could not go on with its session.
+fn resume_failed(assignment: &Assignment, turned: &Turned) -> bool {
+    let (agent, judgement) = (&turned.agent, &turned.checked.judgement);
+    let is_silent = agent.turns == 0 && agent.tool_calls == 0 && agent.ending.stopped.is_none();
+    let is_its_own = judgement.failure == Some(Failure::AgentExit)
+        && !matches!(judgement.cause, Some(AgentFault::Login | AgentFault::Limit { .. }));
+    assignment.resume.is_some() && is_silent && is_its_own
+}
+
+/// A new session is not told of one it does not know.
+fn forget_session(run: &Run<'_>, job: &Job<'_>, prompt: &Path) {
+    let forgotten =
+        std::fs::read_to_string(prompt).and_then(|text| match text.strip_prefix(prompt::RESUMED) {
+            Some(rest) => std::fs::write(prompt, rest),
+            None => Ok(()),
+        });
+    if let Err(error) = forgotten {
+        run.warn(Some(&job.issue().identifier), format!("{}: {error}", prompt.display()));
+    }
+}
+
+/// What a further attempt may go on with: a session in which something was done.
+fn session_of(agent: &AgentRun, outcome: Outcome) -> Option<Session> {
+    let is_over = matches!(outcome, Outcome::Success | Outcome::NoChanges);
+    let did_something = agent.turns > 0 || agent.tool_calls > 0;
+    let id = agent.session.as_ref().filter(|_| !is_over && did_something)?;
+    Some(Session { usage: agent.usage.into(), ..Session::new(&agent.agent, id) })
 }
 
 fn concluded(
@@ -100,12 +151,13 @@ fn concluded(
         phase: agent.phase,
         tool_calls: agent.tool_calls,
         files_modified: if work.files.is_empty() { agent.files.len() } else { work.files.len() } as u64,
-        usage: agent.usage,
+        usage: agent.spent(),
         duration_ms,
         has_commits: !work.commits.is_empty(),
-        model: agent.model.or(assignment.model),
+        model: agent.model.clone().or(assignment.model),
         gates,
         error_tail: (!tail.is_empty()).then(|| tail.to_owned()),
+        session: session_of(&agent, judgement.outcome),
     };
     attempt.failure = retry::class_of(&attempt);
     Attempted {
@@ -139,19 +191,27 @@ fn assignment(
     if run.settings.surroundings.isolated_home {
         create_private(&job.home()).map_err(failed)?;
     }
+    let env = environment::agent_environment(run, job, plan.number, plan.worker.login);
+    let resume = match plan.is_anew {
+        true => None,
+        false => resume::session(run, job, plan.worker.agent, plan.earlier, &env),
+    };
+    let spent = resume.as_ref().and_then(|resume| resume.usage.usd).unwrap_or(0.0);
+    let known = if resume.is_some() { prompt::RESUMED } else { "" };
     let prompt_file = job.dir.join("prompt.md");
-    std::fs::write(&prompt_file, prompt).map_err(failed)?;
+    std::fs::write(&prompt_file, format!("{known}{prompt}")).map_err(failed)?;
     Ok(Assignment {
         issue: job.issue().identifier.clone(),
         workspace: job.workspace.path().to_owned(),
         prompt_file,
         model: plan.worker.model.clone(),
-        env: environment::agent_environment(run, job, plan.number, plan.worker.login),
+        env,
         log: job.dir.join("output.log"),
         grace: run.settings.agent.grace_period,
         max_turns: run.settings.agent.max_turns,
-        max_usd,
-        resume: None,
+        // The session tells its whole total.
+        max_usd: max_usd.map(|left| left + spent),
+        resume,
     })
 }
 

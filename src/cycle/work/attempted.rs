@@ -44,6 +44,7 @@ impl Attempted {
             model: None,
             gates: Vec::new(),
             error_tail: Some(text::tail(&error, ERROR_TAIL).to_owned()),
+            session: None,
         };
         Self {
             attempt,

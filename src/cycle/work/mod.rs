@@ -11,6 +11,7 @@ pub(super) mod files;
 pub(super) mod hooks;
 pub(super) mod job;
 pub(super) mod result;
+pub(super) mod resume;
 pub(super) mod saved;
 pub(super) mod turns;
 pub(super) mod verify;
@@ -72,6 +73,7 @@ fn attempts(run: &Run<'_>, job: &Job<'_>, stops: &Stops<'_>) -> Vec<Attempted> {
     let mut record = job.claimed.record.clone();
     let mut adjustments = advice(&job.issue().id, &run.ledger.state());
     let mut continues = continuation(run, job, job.workspace.continued());
+    let mut is_anew = job.workspace.continued().lost.is_some();
     let mut on_fallback = false;
     loop {
         // A limit of the provider spends no attempt.
@@ -80,7 +82,8 @@ fn attempts(run: &Run<'_>, job: &Job<'_>, stops: &Stops<'_>) -> Vec<Attempted> {
         let number = first.saturating_add(count - 1);
         run.emit(job.issue(), CycleEventKind::AttemptStarted { attempt: number });
         let worker = environment::worker(run, job.issue(), number, on_fallback);
-        let plan = Plan { number, adjustments: &adjustments, earlier: &all, worker, continues: &continues };
+        let plan =
+            Plan { number, adjustments: &adjustments, earlier: &all, worker, continues: &continues, is_anew };
         let mut attempted = attempt::attempt(run, job, &plan, stops);
         if attempted.attempt.outcome == Outcome::Interrupted
             && let Some(change) = stops.change(&job.issue().id)
@@ -97,7 +100,7 @@ fn attempts(run: &Run<'_>, job: &Job<'_>, stops: &Stops<'_>) -> Vec<Attempted> {
         run.emit(job.issue(), failed);
         record = after(run, &record, &ended);
         let is_limited = ended.failure == Some(Failure::RateLimited);
-        let next = if is_limited && !on_fallback && run.world.fallback.is_some() {
+        let next = if is_limited && !on_fallback && fallback_is_there(run) {
             on_fallback = true;
             Next::Retry { after: Duration::ZERO, adjustments: Vec::new() }
         } else {
@@ -107,15 +110,31 @@ fn attempts(run: &Run<'_>, job: &Job<'_>, stops: &Stops<'_>) -> Vec<Attempted> {
             return all;
         };
         match prepare_next(run, job, &all) {
-            Ok(there) if wait(run, job, after, stops) => continues = there,
+            Ok(there) if wait(run, job, after, stops) => {
+                is_anew = there.lost.is_some();
+                continues = continuation(run, job, &there);
+            }
             _ => return all,
         }
         adjustments = advice;
     }
 }
 
+/// Whether there is a second agent, and it starts. What it could not do spends nobody's attempt.
+fn fallback_is_there(run: &Run<'_>) -> bool {
+    let Some(fallback) = &run.world.fallback else { return false };
+    match fallback.agent.probe() {
+        Ok(_) => true,
+        Err(error) => {
+            let error = run.redact(&error.to_string());
+            run.warn(None, format!("agent.fallback cannot step in: {error}; next: `agent.fallback.command`"));
+            false
+        }
+    }
+}
+
 /// The workspace for a further attempt: with the work so far, or clean where that was refused.
-fn prepare_next(run: &Run<'_>, job: &Job<'_>, all: &[Attempted]) -> Result<Continuation, WorkspaceError> {
+fn prepare_next(run: &Run<'_>, job: &Job<'_>, all: &[Attempted]) -> Result<Continued, WorkspaceError> {
     let refused = all.last().is_some_and(Attempted::is_refused);
     if refused {
         run.world.workspaces.refuse(&job.workspace)?;
@@ -124,9 +143,9 @@ fn prepare_next(run: &Run<'_>, job: &Job<'_>, all: &[Attempted]) -> Result<Conti
     }
     if refused || run.settings.agent.fresh_retry {
         job.workspace.reset()?;
-        return Ok(Continuation::default());
+        return Ok(Continued::default());
     }
-    Ok(continuation(run, job, &job.workspace.prepare_next()?))
+    job.workspace.prepare_next()
 }
 
 fn continuation(run: &Run<'_>, job: &Job<'_>, continued: &Continued) -> Continuation {

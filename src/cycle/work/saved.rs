@@ -9,7 +9,7 @@ use super::job::{ClaimedIssue, Job};
 use crate::gates::hooks::Hook;
 use crate::guards::Verdict;
 use crate::model::settings::KeepWorkspace;
-use crate::model::{Claim, Failure, Outcome, OutcomeRecord, Sha};
+use crate::model::{Claim, Failure, Outcome, Sha};
 use crate::workspace::{Workspace, WorkspaceError};
 
 /// A workspace at the base, or where the attempt before it stopped.
@@ -24,7 +24,7 @@ pub(in crate::cycle) fn open(run: &Run<'_>, claimed: &ClaimedIssue) -> Result<Wo
 fn start_of(run: &Run<'_>, claimed: &ClaimedIssue) -> Option<Sha> {
     let state = run.ledger.state();
     let last = state.outcomes.iter().rev().find(|outcome| outcome.issue_id == claimed.issue.id)?;
-    if run.settings.agent.fresh_retry || !goes_on(last) {
+    if run.settings.agent.fresh_retry || !goes_on(last.outcome, last.failure) {
         return None;
     }
     run.world.workspaces.saved(&claimed.issue.identifier).unwrap_or_else(|error| {
@@ -37,10 +37,10 @@ fn start_of(run: &Run<'_>, claimed: &ClaimedIssue) -> Option<Sha> {
 }
 
 /// The rule per outcome, as the README's table has it.
-fn goes_on(last: &OutcomeRecord) -> bool {
-    match last.outcome {
+pub(super) fn goes_on(outcome: Outcome, failure: Option<Failure>) -> bool {
+    match outcome {
         Outcome::Interrupted => true,
-        Outcome::Failure | Outcome::Partial => last.failure != Some(Failure::GuardRefused),
+        Outcome::Failure | Outcome::Partial => failure != Some(Failure::GuardRefused),
         Outcome::Success | Outcome::NoChanges => false,
     }
 }

@@ -117,6 +117,13 @@ fn read_map<K: Ord, T: DeserializeOwned>(
     key_of: fn(String) -> Result<K, String>,
     damaged: &mut Vec<Damaged>,
 ) -> Result<BTreeMap<K, T>, DocumentError> {
+    // A document that is whole, as nearly all are, is read in one pass.
+    if let Some(all) = plain::<BTreeMap<String, T>>(raw)
+        && let Ok(known) =
+            all.into_iter().map(|(key, value)| Ok((key_of(key)?, value))).collect::<Result<_, String>>()
+    {
+        return Ok(known);
+    }
     let entries: BTreeMap<String, Raw<'_>> =
         serde_json::from_str(raw.get()).map_err(|error| DocumentError::Part(place.word(), error))?;
     let mut known = BTreeMap::new();

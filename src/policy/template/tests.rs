@@ -2,7 +2,7 @@ use super::*;
 use crate::model::Issue;
 use crate::model::settings::GateSpec;
 use crate::model::{Failure, Outcome, Priority};
-use crate::policy::samples::{issue, outcome};
+use crate::policy::samples::{brief, issue, outcome};
 use std::time::Duration;
 
 fn template(source: &str, dialect: Dialect) -> Template {
@@ -11,22 +11,6 @@ fn template(source: &str, dialect: Dialect) -> Template {
 
 fn faults(source: &str, dialect: Dialect) -> Vec<String> {
     check(&template(source, dialect)).iter().map(TemplateFault::to_string).collect()
-}
-
-fn brief(issue: &Issue) -> Brief<'_> {
-    Brief {
-        issue,
-        attempt: 1,
-        base_branch: "main",
-        branch: "conductor/ENG-1",
-        prior: &[],
-        captures: &[],
-        page: None,
-        adjustments: &[],
-        continues: &crate::model::continuation::CLEAN,
-        gates: &[],
-        boundary: "7f3a9c",
-    }
 }
 
 /// What the template made of it, without the rule in front.

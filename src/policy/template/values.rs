@@ -263,6 +263,7 @@ fn sample_issue(is_rich: bool) -> Issue {
         created_at: is_rich.then_some(Time::UNIX_EPOCH),
         updated_at: is_rich.then_some(Time::UNIX_EPOCH),
         archived: false,
+        elsewhere: None,
     }
 }
 
@@ -288,6 +289,7 @@ fn sample_outcome(is_rich: bool) -> OutcomeRecord {
         pull_request: None,
         gates: vec![GateResult::new("test", false, 1)],
         error_tail: Some(SAMPLE_TEXTS[1].to_owned()),
+        session: None,
         extra: BTreeMap::new(),
     }
 }

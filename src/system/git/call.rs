@@ -2,6 +2,9 @@
 //! its time limit and until the run is told to stop, and ended with its whole group.
 
 use super::error::{GitError, GitErrorKind};
+#[cfg(unix)]
+use super::group::signal_group;
+use super::group::{Ending, GRACE, own_group};
 use super::stop::GitStop;
 use super::words::all_words;
 use crate::model::secret::is_sensitive;
@@ -19,8 +22,6 @@ pub(super) const REMOTE_TIMEOUT: Duration = Duration::from_secs(600);
 const SHOWN: usize = 400;
 /// Between two looks at whether a call in flight must end.
 const LOOK: Duration = Duration::from_millis(40);
-/// Between SIGTERM, on which git removes its lock files, and SIGKILL.
-const GRACE: Duration = Duration::from_secs(1);
 
 /// Variables that would point our own calls somewhere else, or make them ask.
 const CLEARED: &[&str] = &[
@@ -179,6 +180,7 @@ impl Call {
             .expression(stdout, input)
             .start()
             .map_err(|error| self.fails(GitErrorKind::NoGit, error.to_string()))?;
+        let _watched = self.stop.watched(running.pids());
         let failed = |error: std::io::Error| self.fails(GitErrorKind::Failed, error.to_string());
         let kind = loop {
             let left = limit.saturating_sub(begun.elapsed());
@@ -307,36 +309,9 @@ fn in_path(name: &str) -> Option<PathBuf> {
     found.filter(|place| place.is_absolute())
 }
 
-#[derive(Clone, Copy)]
-enum Ending {
-    Ask,
-    Kill,
-}
-
-#[cfg(unix)]
-fn own_group(command: &mut std::process::Command) {
-    use std::os::unix::process::CommandExt;
-    // A Ctrl-C at the terminal must not end a push half-way: Conductor decides that.
-    command.process_group(0);
-}
-
-#[cfg(not(unix))]
-fn own_group(_: &mut std::process::Command) {}
-
 #[cfg(unix)]
 fn signal_groups(running: &duct::Handle, ending: Ending) {
-    use rustix::process::{Pid, Signal, kill_process, kill_process_group};
-    let signal = match ending {
-        Ending::Ask => Signal::TERM,
-        Ending::Kill => Signal::KILL,
-    };
-    for pid in running.pids() {
-        let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { continue };
-        // Gone already is as good; what has no group of its own yet is alone, and was only asked.
-        if kill_process_group(pid, signal).is_err() && matches!(ending, Ending::Ask) {
-            let _ = kill_process(pid, signal);
-        }
-    }
+    running.pids().into_iter().for_each(|pid| signal_group(pid, ending));
 }
 
 #[cfg(not(unix))]

@@ -1,5 +1,4 @@
-//! Objects: reading several in one call, writing files, trees and commits without an index or a
-//! working tree, and what changed between two commits.
+//! Objects: reading several in one call, and what changed between two commits.
 
 use super::{GitError, Repository, protocol};
 use crate::model::{Sha, Time};
@@ -93,69 +92,6 @@ impl Repository {
     pub fn objects(&self, names: &[String]) -> Result<Vec<Option<Object>>, GitError> {
         let output = self.git(["cat-file", "--batch"]).stdin(names.join("\n") + "\n").success()?;
         parse_batch(&output.stdout, names.len())
-    }
-
-    pub fn write_blob(&self, content: &[u8]) -> Result<Sha, GitError> {
-        self.git(["hash-object", "-w", "--stdin"]).stdin(content).text().map(sha)
-    }
-
-    /// Several blobs in one call. One goes in on standard input; more are handed over as files,
-    /// byte for byte.
-    pub fn write_blobs(&self, contents: &[&[u8]]) -> Result<Vec<Sha>, GitError> {
-        if let [content] = contents {
-            return Ok(vec![self.write_blob(content)?]);
-        }
-        let io = |error: std::io::Error| protocol("hash-object", error.to_string());
-        let folder = tempfile::tempdir().map_err(io)?;
-        let mut names = String::new();
-        for (number, content) in contents.iter().enumerate() {
-            let path = folder.path().join(number.to_string());
-            std::fs::write(&path, content).map_err(io)?;
-            let _ = writeln!(names, "{}", path.display());
-        }
-        let text = self.git(["hash-object", "-w", "--no-filters", "--stdin-paths"]).stdin(names).text()?;
-        let ids: Vec<Sha> = text.lines().map(Sha::new).collect();
-        if ids.len() != contents.len() {
-            return Err(protocol("hash-object", "git answered for another number of files"));
-        }
-        Ok(ids)
-    }
-
-    pub fn write_tree(&self, entries: &[Entry]) -> Result<Sha, GitError> {
-        let mut lines = String::new();
-        for Entry { mode, name, id } in entries {
-            let kind = match mode.as_str() {
-                "40000" | "040000" => "tree",
-                "160000" => "commit",
-                _ => "blob",
-            };
-            // Writing to a string cannot fail.
-            let _ = write!(lines, "{mode:0>6} {kind} {id}\t{name}\0");
-        }
-        self.git(["mktree", "-z"]).stdin(lines).text().map(sha)
-    }
-
-    /// The message goes in on standard input: it may hold text from tickets.
-    pub fn write_commit(
-        &self,
-        tree: &Sha,
-        parents: &[Sha],
-        message: &str,
-        author: &CommitAuthor,
-    ) -> Result<Sha, GitError> {
-        let mut args = vec!["commit-tree", "--no-gpg-sign"];
-        for parent in parents {
-            args.extend(["-p", parent.as_str()]);
-        }
-        args.extend(["-F", "-", tree.as_str()]);
-        self.git(args)
-            .env("GIT_AUTHOR_NAME", &author.name)
-            .env("GIT_AUTHOR_EMAIL", &author.email)
-            .env("GIT_COMMITTER_NAME", &author.name)
-            .env("GIT_COMMITTER_EMAIL", &author.email)
-            .stdin(message)
-            .text()
-            .map(sha)
     }
 
     /// A commit and what it builds on, newest first; at most the newest 2,000.

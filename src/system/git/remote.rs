@@ -204,9 +204,16 @@ impl Remote {
     /// Fetches one ref of any name, if it is there, and tells what it is.
     pub fn fetch_ref(&self, name: &str) -> Result<Option<Sha>, GitError> {
         let local = format!("refs/conductor/fetched/{name}");
-        // A pattern that matches nothing is no failure; a name that is not there would be one.
-        self.fetch_into(vec![format!("+{name}*:{local}*")])?;
-        Ok(self.repository.refs(&local)?.remove(&local))
+        // No pattern: it would bring along every longer name, of other tickets too.
+        match self.fetch_into(vec![format!("+{name}:{local}")]) {
+            Ok(()) => Ok(self.repository.refs(&local)?.remove(&local)),
+            // A name that is not there fails as the whole contact does; asking tells them apart.
+            Err(error) if error.kind == GitErrorKind::Unreachable => match self.lookup(name) {
+                Ok(None) => Ok(None),
+                _ => Err(error),
+            },
+            Err(error) => Err(error),
+        }
     }
 
     /// What the remote has under that name now.

@@ -4,6 +4,8 @@
 //! to give claims back and to record what was done, gets a short time, and nothing at all once
 //! the remote has shown that it hangs.
 
+use super::watcher::Watcher;
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -27,9 +29,35 @@ pub struct GitStop(Arc<Inner>);
 struct Inner {
     since: OnceLock<Instant>,
     hangs: AtomicU32,
+    watcher: Watcher,
+}
+
+/// Calls in flight that a watcher knows of, until dropped.
+pub(super) struct Watched<'s> {
+    watcher: &'s Watcher,
+    groups: Vec<u32>,
+}
+
+impl Drop for Watched<'_> {
+    fn drop(&mut self) {
+        self.groups.iter().for_each(|group| self.watcher.ended(*group));
+    }
 }
 
 impl GitStop {
+    /// Has what is in flight ended when this process is gone without a word.
+    pub fn outlive(&self, exe: &Path) {
+        if let Err(error) = self.0.watcher.start(exe) {
+            tracing::debug!("nothing ends git calls should this run be killed: {error}");
+        }
+    }
+
+    /// Lets the watcher know of a call's processes, each the leader of its group.
+    pub(super) fn watched(&self, groups: Vec<u32>) -> Watched<'_> {
+        groups.iter().for_each(|group| self.0.watcher.began(*group));
+        Watched { watcher: &self.0.watcher, groups }
+    }
+
     /// Ends what is in flight and hurries what is to come. Once is enough.
     pub fn stop(&self) {
         // Losing this race means the stop is older.

@@ -38,8 +38,9 @@ pub struct WorktreeStatus {
 }
 
 impl Repository {
-    /// Registers a worktree and checks `base` out in it, on a new branch (or, with `reset`, on one
-    /// that is moved there). Only the registration is under the lock.
+    /// Registers a worktree on a new branch at `base` (or, with `reset`, on one that is moved
+    /// there) and writes its files. Only the registration is under the lock: what comes after it
+    /// reads no other worktree's registration, which a killed run may have left half written.
     pub fn add_worktree(
         &self,
         path: &Path,
@@ -49,23 +50,17 @@ impl Repository {
     ) -> Result<Worktree, GitError> {
         {
             let _lock = self.lock()?;
-            self.git(["worktree", "add", "--quiet", "--detach", "--no-checkout", "--"])
+            self.drop_half_registrations(path.parent().unwrap_or(path))?;
+            let flag = if reset { "-B" } else { "-b" };
+            self.git(["worktree", "add", "--quiet", "--no-checkout", "--no-track", flag])
+                .arg(branch.as_str())
+                .arg("--")
                 .arg(path)
                 .arg(base.as_str())
                 .done()?;
         }
         let worktree = Worktree::at(path)?;
-        let flag = if reset { "-B" } else { "-b" };
-        let checkout = worktree.git([
-            "checkout",
-            "--quiet",
-            "--force",
-            "--no-track",
-            flag,
-            branch.as_str(),
-            base.as_str(),
-        ]);
-        match checkout.done() {
+        match worktree.git(["reset", "--hard", "--quiet"]).done() {
             Ok(()) => Ok(worktree),
             Err(error) => {
                 // Half a worktree would read as "every file removed".
@@ -73,6 +68,19 @@ impl Repository {
                 Err(error)
             }
         }
+    }
+
+    /// Deletes the registrations of worktrees in `root` that do not say whose they are: `git
+    /// worktree add` was killed in the middle, and git refuses to list worktrees while they are
+    /// there. The caller holds the lock, so none of them is being made.
+    fn drop_half_registrations(&self, root: &Path) -> Result<(), GitError> {
+        for worktree in self.registrations().filter(|worktree| worktree.path.starts_with(root)) {
+            let common = worktree.admin.join("commondir");
+            if common.symlink_metadata().map_or(0, |file| file.len()) == 0 {
+                trash::delete(&worktree.admin).map_err(|error| failed(&worktree.admin, &error))?;
+            }
+        }
+        Ok(())
     }
 
     /// The worktrees the repository knows of, the main one first.
@@ -316,8 +324,8 @@ impl Worktree {
 
     /// Back to `branch` at `base`, with nothing left over but ignored files.
     pub fn reset(&self, branch: &BranchName, base: &Sha) -> Result<(), GitError> {
-        self.git(["checkout", "--quiet", "--force", "--no-track", "-B", branch.as_str(), base.as_str()])
-            .done()?;
+        self.git(["symbolic-ref", "HEAD", &branch.full_ref()]).done()?;
+        self.git(["reset", "--hard", "--quiet", base.as_str()]).done()?;
         self.git(["clean", "--quiet", "-ffd"]).done()
     }
 }

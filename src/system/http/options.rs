@@ -1,5 +1,7 @@
 //! The bounds of a client.
 
+use super::server_time::ServerTime;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Bounds of a client. The defaults suit an API on the internet.
@@ -20,6 +22,8 @@ pub struct HttpOptions {
     pub retry_base: Duration,
     /// The longest `Retry-After` of a 5xx that is waited for.
     pub max_retry_after: Duration,
+    /// Where it is noted what servers say of this machine's clock.
+    pub server_time: Arc<ServerTime>,
 }
 
 impl Default for HttpOptions {
@@ -33,6 +37,7 @@ impl Default for HttpOptions {
             tries: 3,
             retry_base: Duration::from_millis(250),
             max_retry_after: Duration::from_secs(5),
+            server_time: Arc::default(),
         }
     }
 }

@@ -60,6 +60,26 @@ fn registrations_that_were_stopped_half_way_are_mended() {
 }
 
 #[test]
+fn another_tickets_registration_that_was_stopped_half_way_stops_nobody() {
+    let world = World::new();
+    let workspace = world.create(None);
+    let other = world.checkout().join(".git/worktrees/T-2");
+    let half_made = || {
+        fs::create_dir_all(&other).unwrap();
+        fs::write(other.join("gitdir"), format!("{}/.git\n", world.place().with_file_name("T-2").display()))
+            .unwrap();
+        fs::write(other.join("commondir"), "").unwrap();
+    };
+    half_made();
+    write(&workspace, "half.txt", "half");
+    workspace.reset().unwrap();
+    is_clean_start(&workspace);
+    world.all.remove(&workspace).unwrap();
+    is_clean_start(&world.create(None));
+    assert!(!other.exists());
+}
+
+#[test]
 fn foreign_and_locked_folders_are_left_alone() {
     let world = World::new();
     let place = world.place();

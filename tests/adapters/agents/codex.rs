@@ -196,7 +196,11 @@ fn recorded_codex_exec_streams_give_their_outcome() {
     let usage = last.usage.unwrap();
     assert_eq!((usage.input_tokens, usage.cache_read_tokens, usage.output_tokens), (306, 3000, 518));
     let limited = read("codex-exec-usage-limit").last.unwrap();
-    assert_eq!(limited.fault, Some(AgentFault::Limit { resets_at: None, evidence: Evidence::Words }));
+    // `try again at 11:32 AM`, on this machine's clock.
+    let Some(AgentFault::Limit { resets_at: Some(at), evidence: Evidence::Words }) = limited.fault else {
+        panic!("{:?}", limited.fault)
+    };
+    assert_eq!(at.with_timezone(&chrono::Local).format("%R").to_string(), "11:32");
 }
 
 #[test]

@@ -55,6 +55,8 @@ pub struct Rules {
     /// A failed field is null beside the data of the others, which are carried out: not as Linear's
     /// schema has it now, and as GraphQL may.
     pub keeps_data: bool,
+    /// How far its clock is from this machine's; it tells its time with each answer.
+    pub ahead: Option<chrono::TimeDelta>,
 }
 
 /// A mutation's field that is refused.
@@ -127,9 +129,13 @@ impl FakeLinear {
             move |request| {
                 // What the fake cannot do is an answer of its own, not a connection that hangs.
                 let answer = std::panic::AssertUnwindSafe(|| lock(&inner).answer(request));
-                std::panic::catch_unwind(answer).unwrap_or_else(|_| {
+                let reply = std::panic::catch_unwind(answer).unwrap_or_else(|_| {
                     Fault::new(400, "FAKE", "the fake Linear panicked, see above").reply()
-                })
+                });
+                match lock(&inner).rules.ahead {
+                    Some(ahead) => reply.with_header("date", (chrono::Utc::now() + ahead).to_rfc2822()),
+                    None => reply,
+                }
             }
         });
         Self { server, inner }

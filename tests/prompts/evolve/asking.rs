@@ -55,7 +55,8 @@ fn an_agent_at_its_limit_defers_unless_another_steps_in() {
     let world = failed(CONFIGURED, limited);
     let before = tree(&world);
     let told = evolve(&world, &["--write"]).exits(4).err();
-    assert!(told.contains("deferred until 2999-01-01"), "{told}");
+    // Nor is it here.
+    assert!(told.contains("deferred until 20") && !told.contains("2999"), "{told}");
     unchanged(&world, &before);
 
     let other = world.path().join("other.sh");

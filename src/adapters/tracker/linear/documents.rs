@@ -20,6 +20,7 @@ pub fn documents() -> &'static [Document] {
     &[
         CANDIDATES,
         ISSUES,
+        OUTSIDE,
         SOME_ISSUES,
         REFRESH,
         FIND,
@@ -43,7 +44,8 @@ macro_rules! light_issue {
         "fragment LightIssue on Issue {
   id identifier title url priority estimate createdAt updatedAt archivedAt trashed
   state { name type }
-  team { id }
+  team { id key }
+  project { id name slugId }
   assignee { id name email isMe }
   creator { id name email isMe }
   labels(first: 15) { nodes { name } pageInfo { hasNextPage endCursor } }
@@ -59,7 +61,8 @@ macro_rules! whole_issue {
         "fragment WholeIssue on Issue {
   id identifier title description url priority estimate createdAt updatedAt archivedAt trashed
   state { name type }
-  team { id }
+  team { id key }
+  project { id name slugId }
   assignee { id name email isMe }
   creator { id name email isMe }
   labels(first: 30) { nodes { name } pageInfo { hasNextPage endCursor } }
@@ -97,6 +100,22 @@ pub const ISSUES: Document = Document {
     text: concat!(
         "query Issues($issues: IssueFilter, $after: String) {
   issues(filter: $issues, first: 100, after: $after) { nodes { ...LightIssue } pageInfo { hasNextPage endCursor } }
+}
+",
+        light_issue!()
+    ),
+};
+
+/// Open tickets whatever keeps them from being candidates, and some that are closed. Further pages of
+/// the open ones come by [`ISSUES`].
+pub const OUTSIDE: Document = Document {
+    name: "Outside",
+    text: concat!(
+        "query Outside($open: IssueFilter, $closed: IssueFilter) {
+  issues(filter: $open, first: 70) { nodes { ...LightIssue } pageInfo { hasNextPage endCursor } }
+  closed: issues(filter: $closed, first: 40, orderBy: updatedAt) {
+    nodes { ...LightIssue } pageInfo { hasNextPage endCursor }
+  }
 }
 ",
         light_issue!()

@@ -44,6 +44,19 @@ pub fn issues(rules: &TrackerRules, team_filter: Option<&Value>, project_filter:
     Value::Object(filter)
 }
 
+/// Linear's words for what is over.
+const CLOSED: [&str; 3] = ["completed", "canceled", "duplicate"];
+
+/// Every open ticket of the team.
+pub fn open(team: Option<&Value>) -> Value {
+    json!({"team": team, "state": {"type": {"nin": CLOSED}}})
+}
+
+/// The closed ones of the team and the project.
+pub fn closed(team: Option<&Value>, project: Option<&Value>) -> Value {
+    json!({"team": team, "project": project, "state": {"type": {"in": CLOSED}}})
+}
+
 fn named(name: &str) -> Value {
     json!({"name": {"eqIgnoreCase": name.trim()}})
 }

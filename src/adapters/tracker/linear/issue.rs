@@ -1,6 +1,7 @@
 //! A ticket as Linear tells it, and how it becomes ours.
 
-use super::list::{Id, Named, Page};
+use super::list::{Named, Page};
+use super::scope::{Scope, WireProject, WireTeam};
 use crate::adapters::tracker::one_line;
 use crate::model::{Blocker, Issue, IssueId, Person, Priority, StateKind, TicketState, Time};
 use crate::ports::TicketFault;
@@ -54,7 +55,8 @@ pub struct WireIssue {
     archived_at: Option<Time>,
     trashed: Option<bool>,
     state: WireState,
-    team: Id,
+    team: WireTeam,
+    project: Option<WireProject>,
     assignee: Option<WireUser>,
     creator: Option<WireUser>,
     labels: Page<Named>,
@@ -104,7 +106,8 @@ impl WireIssue {
     }
 
     /// The ticket as far as it was read, and its two lists with what follows them.
-    pub fn into_parts(self) -> (Issue, Page<Named>, Page<Relation>) {
+    pub fn into_parts(self, scope: &Scope) -> (Issue, Page<Named>, Page<Relation>) {
+        let elsewhere = scope.elsewhere(&self.team, self.project.as_ref());
         let issue = Issue {
             id: IssueId::new(self.id),
             identifier: self.identifier,
@@ -123,6 +126,7 @@ impl WireIssue {
             created_at: Some(self.created_at),
             updated_at: Some(self.updated_at),
             archived: self.archived_at.is_some() || self.trashed == Some(true),
+            elsewhere,
         };
         (issue, self.labels, self.inverse_relations)
     }

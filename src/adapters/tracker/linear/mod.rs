@@ -9,7 +9,9 @@ pub mod documents;
 mod filters;
 mod issue;
 mod list;
+mod outside;
 mod pages;
+mod scope;
 mod transport;
 mod update;
 mod wire;
@@ -17,11 +19,12 @@ mod wire;
 use crate::model::issue::same_name;
 use crate::model::settings::TrackerRules;
 use crate::model::{Issue, IssueId, Secret, Time};
-use crate::ports::{Candidates, Link, TicketUpdate, TicketUpdated, Tracker, TrackerError};
+use crate::ports::{Candidates, Link, Outside, TicketUpdate, TicketUpdated, Tracker, TrackerError};
 use crate::system::http::HttpClient;
 use documents::{BATCH, BATCH_BESIDE};
 use issue::{Listed, WireIssue};
 use list::{Few, Page};
+use scope::Scope;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -44,8 +47,7 @@ pub struct LinearOptions {
 
 pub struct Linear {
     transport: Transport,
-    team: Option<String>,
-    project: Option<String>,
+    scope: Scope,
     rules: TrackerRules,
     /// Team id → its states, as far as they were asked for.
     states: Mutex<HashMap<String, Vec<State>>>,
@@ -55,8 +57,7 @@ impl Linear {
     pub fn new(options: LinearOptions) -> Self {
         Self {
             transport: Transport::new(options.http, options.endpoint, &options.api_key),
-            team: options.team,
-            project: options.project,
+            scope: Scope { team: options.team, project: options.project },
             rules: options.rules,
             states: Mutex::default(),
         }
@@ -65,8 +66,8 @@ impl Linear {
     /// Everything the configuration names is there, or the cycle ends here, with nothing claimed.
     fn check(&self, data: &mut CandidatesData, states_filter: &Value) -> Result<(), TrackerError> {
         let teams = std::mem::take(&mut data.teams.nodes);
-        let team = checks::team(&self.transport, self.team.as_deref(), teams)?;
-        if let (Some(configured), Some(found)) = (&self.project, &data.projects) {
+        let team = checks::team(&self.transport, self.scope.team.as_deref(), teams)?;
+        if let (Some(configured), Some(found)) = (&self.scope.project, &data.projects) {
             checks::project(&self.transport, configured, &found.nodes)?;
         }
         if let Some(found) = data.labels.take() {
@@ -119,8 +120,8 @@ impl Linear {
 
 impl Tracker for Linear {
     fn candidates(&self, also: &[IssueId]) -> Result<Candidates, TrackerError> {
-        let team = self.team.as_deref().map(filters::team);
-        let project = self.project.as_deref().map(filters::project);
+        let team = self.scope.team.as_deref().map(filters::team);
+        let project = self.scope.project.as_deref().map(filters::project);
         let states = team.as_ref().map_or(Value::Null, |team| json!({ "team": team }));
         let issues = filters::issues(&self.rules, team.as_ref(), project.as_ref());
         let also = filters::own_ids(also);
@@ -146,8 +147,8 @@ impl Tracker for Linear {
                 self.transport.run(&documents::SOME_ISSUES, &json!({ "ids": ids }))?;
             also.extend(data.issues.nodes);
         }
-        let active = pages::issues(&self.transport, active)?;
-        let also = pages::issues(&self.transport, also)?;
+        let active = pages::issues(&self.transport, &self.scope, active)?;
+        let also = pages::issues(&self.transport, &self.scope, also)?;
         let mut faults = active.faults;
         // A ticket may stand in both lists.
         faults.extend(also.faults);
@@ -156,12 +157,16 @@ impl Tracker for Linear {
         Ok(Candidates { active: active.issues, also: also.issues, faults })
     }
 
+    fn outside(&self) -> Result<Outside, TrackerError> {
+        outside::ask(&self.transport, &self.scope)
+    }
+
     fn refresh(&self, ids: &[IssueId]) -> Result<Vec<Issue>, TrackerError> {
         let mut issues = Vec::new();
         for ids in filters::own_ids(ids).chunks(BATCH) {
             let data: IssuesData<Few<Listed>> =
                 self.transport.run(&documents::REFRESH, &json!({ "ids": ids }))?;
-            let tickets = pages::issues(&self.transport, data.issues.nodes)?;
+            let tickets = pages::issues(&self.transport, &self.scope, data.issues.nodes)?;
             for fault in tickets.faults {
                 tracing::warn!(issue = %fault.identifier, "{}", fault.detail);
             }
@@ -173,7 +178,7 @@ impl Tracker for Linear {
     fn find(&self, identifier: &str) -> Result<Option<Issue>, TrackerError> {
         let variables = json!({ "id": identifier.trim() });
         match self.transport.run::<IssueData<WireIssue>>(&documents::FIND, &variables) {
-            Ok(data) => pages::issue(&self.transport, data.issue).map(Some),
+            Ok(data) => pages::issue(&self.transport, &self.scope, data.issue).map(Some),
             Err(TrackerError::NotFound(_)) => Ok(None),
             Err(error) => Err(error),
         }
@@ -203,7 +208,7 @@ impl Tracker for Linear {
     }
 
     fn credential(&self) -> Option<String> {
-        Some(self.transport.fingerprint(self.team.as_deref().unwrap_or_default()))
+        Some(self.transport.fingerprint(self.scope.team.as_deref().unwrap_or_default()))
     }
 
     fn move_to(&self, issue: &Issue, state: &str) -> Result<Option<Time>, TrackerError> {

@@ -3,6 +3,7 @@
 use super::documents;
 use super::issue::{Listed, Lists, Relation, WireIssue};
 use super::list::{Named, Page};
+use super::scope::Scope;
 use super::transport::Transport;
 use super::wire::IssueData;
 use crate::model::Issue;
@@ -35,7 +36,7 @@ pub struct Tickets {
 }
 
 /// A ticket that cannot be read, or that went away meanwhile, does not stop the others.
-pub fn issues(transport: &Transport, found: Vec<Listed>) -> Result<Tickets, TrackerError> {
+pub fn issues(transport: &Transport, scope: &Scope, found: Vec<Listed>) -> Result<Tickets, TrackerError> {
     let mut tickets = Tickets::default();
     for Listed(read) in found {
         let wire = match read {
@@ -46,7 +47,7 @@ pub fn issues(transport: &Transport, found: Vec<Listed>) -> Result<Tickets, Trac
             }
         };
         let identifier = wire.identifier().to_owned();
-        match issue(transport, wire) {
+        match issue(transport, scope, wire) {
             Ok(issue) => tickets.issues.push(issue),
             Err(TrackerError::NotFound(_)) => {}
             Err(TrackerError::Protocol(detail)) => tickets.faults.push(TicketFault { identifier, detail }),
@@ -57,8 +58,8 @@ pub fn issues(transport: &Transport, found: Vec<Listed>) -> Result<Tickets, Trac
 }
 
 /// The ticket with all its labels and blockers; costs a request only when they did not fit.
-pub fn issue(transport: &Transport, wire: WireIssue) -> Result<Issue, TrackerError> {
-    let (mut issue, labels, relations) = wire.into_parts();
+pub fn issue(transport: &Transport, scope: &Scope, wire: WireIssue) -> Result<Issue, TrackerError> {
+    let (mut issue, labels, relations) = wire.into_parts(scope);
     let id = issue.id.as_str();
     let gone = || TrackerError::Protocol(format!("{id}: a list inside the ticket was left out"));
     let more = |labels: Option<&str>, relations: Option<&str>| -> Result<Lists, TrackerError> {

@@ -23,6 +23,12 @@ pub struct IssuesData<L> {
 }
 
 #[derive(Deserialize)]
+pub struct OutsideData {
+    pub issues: Page<Listed>,
+    pub closed: Page<Listed>,
+}
+
+#[derive(Deserialize)]
 pub struct IssueData<T> {
     pub issue: T,
 }

@@ -11,7 +11,9 @@ mod ticket;
 use crate::model::issue::same_name;
 use crate::model::settings::TrackerRules;
 use crate::model::{Blocker, Issue, IssueId, StateKind, TicketState, Time};
-use crate::ports::{Candidates, Link, TicketFault, TicketUpdate, TicketUpdated, Tracker, TrackerError};
+use crate::ports::{
+    Candidates, Link, Outside, TicketFault, TicketUpdate, TicketUpdated, Tracker, TrackerError,
+};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
@@ -177,6 +179,19 @@ impl Tracker for LocalTracker {
             }
         }
         Ok(found)
+    }
+
+    fn outside(&self) -> Result<Outside, TrackerError> {
+        let mut shelf = Shelf::new(self);
+        let mut issues = Vec::new();
+        for key in self.keys()? {
+            if let Ok(Some(ticket)) = shelf.read(&key)
+                && !self.rules.active_states.iter().any(|state| same_name(state, &ticket.state))
+            {
+                issues.push(shelf.issue(&ticket, false));
+            }
+        }
+        Ok(Outside { issues, is_partial: false })
     }
 
     fn refresh(&self, ids: &[IssueId]) -> Result<Vec<Issue>, TrackerError> {

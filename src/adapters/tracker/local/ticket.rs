@@ -180,6 +180,7 @@ impl Ticket {
             created_at: None,
             updated_at: self.changed_at,
             archived: false,
+            elsewhere: None,
         }
     }
 }

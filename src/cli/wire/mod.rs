@@ -1,0 +1,168 @@
+//! The one place where configured kinds become adapters, and a configuration becomes a world to
+//! run a cycle in.
+
+mod agents;
+mod repository;
+mod services;
+mod surrounding;
+
+pub(super) use repository::of_git;
+pub(super) use surrounding::{Surrounding, directory, lives};
+
+use super::failure::Failure;
+use crate::adapters::clock::SystemClock;
+use crate::adapters::forge::github::parse_remote;
+use crate::config::Config;
+use crate::cycle::{Fallback, Identity, Settings, Surroundings, World};
+use crate::gates::commands::Commands;
+use crate::guards::Guards;
+use crate::model::settings::{ModelRules, StateStoreKind};
+use crate::model::{Observer, Secret};
+use crate::policy::environment::credentials;
+use crate::ports::{Clock, Forge, StateStore};
+use crate::system::git::{GitStop, Remote};
+use crate::system::http::{HttpClient, ServerTime};
+use crate::system::process::Supervisor;
+use crate::system::redact::Redactor;
+use crate::workspace::Workspaces;
+use agents::{agent, login, sandbox};
+use repository::{extraheader_keys, open, without_credential, workspace_root};
+use services::{Clients, forge, store, tracker};
+use std::path::PathBuf;
+use std::sync::Arc;
+use surrounding::identity;
+
+/// A world, the rules of the run in it, and what a signal has to interrupt.
+pub(super) struct Wired {
+    pub world: World,
+    pub settings: Settings,
+    pub clients: Vec<Arc<HttpClient>>,
+    pub git: GitStop,
+}
+
+/// Opens the repository and the remote, and puts the configured adapters together. Contacts
+/// nobody.
+pub(super) fn wire(
+    config: &Config,
+    surrounding: &Surrounding,
+    observers: Vec<Arc<dyn Observer>>,
+) -> Result<Wired, Failure> {
+    let mut clients = Clients::default();
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::corrected_by(Arc::clone(&clients.time)));
+    let (repository, remote) = open(config)?;
+    repository.stop().outlive(&surrounding.exe);
+    let sandbox = sandbox(config, surrounding, &repository)?;
+    let is_walled = sandbox.is_some();
+    let tracker = tracker(config, &mut clients);
+    let forge = forge(config, &remote, &clock, &mut clients)?;
+    let workspaces = Workspaces::new(
+        repository.clone(),
+        remote.clone(),
+        &config.repository.base_branch,
+        workspace_root(config, surrounding, &repository),
+    );
+    let redactor = Arc::new(Redactor::new(&secrets(config, surrounding)));
+    let supervisor = Supervisor::new(surrounding.exe.clone()).hiding(Arc::clone(&redactor));
+    let identity = identity(surrounding, clock.as_ref());
+    let settings = settings(config, surrounding, identity, &remote, workspaces.files(), config.secrets());
+    let host = settings.identity.host.clone();
+    let world = World {
+        tracker,
+        forge,
+        agent: agent(&config.agent.kind, &config.agent.args, surrounding, &supervisor, sandbox.as_ref()),
+        fallback: config.agent.fallback.as_ref().map(|fallback| Fallback {
+            agent: agent(&fallback.kind, &fallback.args, surrounding, &supervisor, sandbox.as_ref()),
+            model: fallback.model.clone(),
+            login: login(&fallback.kind),
+        }),
+        store: store(config, &repository, &remote),
+        clock,
+        workspaces,
+        commands: Commands {
+            supervisor,
+            redactor: Arc::clone(&redactor),
+            gates: config.gates.clone(),
+            hooks: config.hooks.clone(),
+            checkout: config.repository.path.clone(),
+            grace: config.agent.limits.grace_period,
+        },
+        guards: Guards { rules: config.guards.clone(), redactor },
+        is_alive: Box::new(move |claim| lives(claim, &host)),
+        observers,
+        sandbox: if is_walled { "bubblewrap" } else { "none" },
+        remote_name: parse_remote(remote.url()).map(|found| format!("{}/{}", found.owner, found.name)),
+    };
+    Ok(Wired { world, settings, clients: clients.all, git: repository.stop().clone() })
+}
+
+/// Everything that must not be shown: what Conductor holds itself, and what the environment holds
+/// under a credential's name.
+pub(super) fn secrets(config: &Config, surrounding: &Surrounding) -> Vec<Secret> {
+    let mut secrets = config.secrets();
+    secrets.extend(credentials(&surrounding.env));
+    secrets
+}
+
+/// No ticket waits longer than that by the configuration.
+pub(super) fn longest_wait(config: &Config) -> chrono::TimeDelta {
+    let told = config.rate_limit.max_wait.max(config.retry.max);
+    chrono::TimeDelta::from_std(told).unwrap_or(chrono::TimeDelta::MAX)
+}
+
+/// The forge by itself, for commands that only read, and what it says of this machine's clock.
+pub(super) fn open_forge(config: &Config) -> Result<(Box<dyn Forge>, Arc<ServerTime>), Failure> {
+    let (_, remote) = open(config)?;
+    let mut clients = Clients::default();
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    Ok((forge(config, &remote, &clock, &mut clients)?, clients.time))
+}
+
+/// The state's store by itself, for commands that only read.
+pub(super) fn open_store(config: &Config) -> Result<Box<dyn StateStore>, Failure> {
+    let (repository, remote) = open(config)?;
+    Ok(store(config, &repository, &remote))
+}
+
+fn settings(
+    config: &Config,
+    surrounding: &Surrounding,
+    identity: Identity,
+    remote: &Remote,
+    files: PathBuf,
+    secrets: Vec<Secret>,
+) -> Settings {
+    let run_dir = files.join("runs").join(identity.run_id.as_str());
+    Settings {
+        identity,
+        tracker: config.tracker.rules.clone(),
+        limits: config.limits.clone(),
+        retry: config.retry,
+        rate_limit: config.rate_limit,
+        agent: config.agent.limits.clone(),
+        budget: config.budget,
+        model: ModelRules {
+            fixed: config.agent.model.clone(),
+            by_class: config.agent.models.clone(),
+            weights: config.weights.clone(),
+        },
+        preflight: config.preflight,
+        comments: config.tracker.comments,
+        base_branch: config.repository.base_branch.clone(),
+        state_branch: (config.state.store == StateStoreKind::Branch).then(|| config.state.branch.clone()),
+        remote_id: without_credential(remote.url()),
+        branch_prefix: config.repository.branch_prefix.clone(),
+        lease_skew: config.state.lease_skew,
+        pull_request: config.pull_request.clone(),
+        prompt: config.prompt.clone(),
+        keep: config.workspace.keep,
+        surroundings: Surroundings {
+            base: surrounding.env.clone(),
+            pass_env: config.agent.pass_env.clone(),
+            login: login(&config.agent.kind),
+            isolated_home: config.agent.isolated_home,
+            secrets,
+            extraheader_keys: extraheader_keys(remote),
+        },
+        run_dir,
+    }
+}
