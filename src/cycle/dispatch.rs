@@ -71,14 +71,7 @@ pub(super) fn dispatch<'w>(
     let limit = run.settings.limits.deadline.map(|deadline| deadline.saturating_sub(run.elapsed()));
     let deadline = limit.map(|limit| run.world.clock.monotonic().saturating_add(limit));
     let stops = Stops::new(run.interrupt, run.world.clock.as_ref(), deadline.unwrap_or(Duration::MAX));
-    let order: HashMap<&str, usize> =
-        selection.issues.iter().enumerate().map(|(rank, issue)| (issue.identifier.as_str(), rank)).collect();
-    let mut board = Board {
-        queue: selection.issues.iter().cloned().collect(),
-        running: HashMap::new(),
-        slots: HashSet::new(),
-        all: AllWorked::default(),
-    };
+    let mut board = Board::of(selection);
     tell_start(run, board.queue.len(), at_once);
     let (sender, receiver) = mpsc::channel();
     std::thread::scope(|scope| {
@@ -90,10 +83,8 @@ pub(super) fn dispatch<'w>(
             while may_begin
                 && board.slots.len() < at_once
                 && !stops.all()
-                && let Some(next) = board.queue.pop_front()
+                && let Some(next) = board.begin_next()
             {
-                board.running.insert(next.id.clone(), next.clone());
-                board.slots.insert(next.id.clone());
                 let claim = claims.pop().unwrap_or_else(|| run.ledger.slot());
                 begun.push((next, claim, run.ledger.at_work()));
             }
@@ -110,16 +101,8 @@ pub(super) fn dispatch<'w>(
             if board.running.is_empty() {
                 break;
             }
-            if let Ok((id, news)) = receiver.recv_timeout(LOOK) {
-                board.slots.remove(&id);
-                match news {
-                    FromWorker::AgentsDone(claim) => claims.push(claim),
-                    FromWorker::Ended(ended) => {
-                        if let Some(issue) = board.running.remove(&id) {
-                            board.add(&issue, ended);
-                        }
-                    }
-                }
+            if let Ok((id, message)) = receiver.recv_timeout(LOOK) {
+                claims.extend(board.take(&id, message));
             }
             let now = run.world.clock.monotonic();
             if now.saturating_sub(looked) >= run.settings.limits.reconcile_interval {
@@ -132,10 +115,7 @@ pub(super) fn dispatch<'w>(
             run.emit_for_all(CycleEventKind::Heartbeat);
         }
     });
-    board.leave(SkipReason::NoSlot, "the run ended before its turn");
-    let mut all = board.all;
-    all.dispatched.sort_by_key(|done| order.get(done.issue.as_str()).copied());
-    all
+    board.close(selection)
 }
 
 /// A ticket's thread, from its claim to its end; a panic in it ends no other.
@@ -206,6 +186,51 @@ fn hold_back(run: &Run<'_>, board: &mut Board) -> bool {
 }
 
 impl Board {
+    fn of(selection: &Selection) -> Self {
+        Self {
+            queue: selection.issues.iter().cloned().collect(),
+            running: HashMap::new(),
+            slots: HashSet::new(),
+            all: AllWorked::default(),
+        }
+    }
+
+    /// What became of all tickets, in the order in which they were selected.
+    fn close(mut self, selection: &Selection) -> AllWorked {
+        self.leave(SkipReason::NoSlot, "the run ended before its turn");
+        let order: HashMap<&str, usize> = selection
+            .issues
+            .iter()
+            .enumerate()
+            .map(|(rank, issue)| (issue.identifier.as_str(), rank))
+            .collect();
+        self.all.dispatched.sort_by_key(|done| order.get(done.issue.as_str()).copied());
+        self.all
+    }
+
+    /// The next ticket, which takes a slot.
+    fn begin_next(&mut self) -> Option<Issue> {
+        let next = self.queue.pop_front()?;
+        self.running.insert(next.id.clone(), next.clone());
+        self.slots.insert(next.id.clone());
+        Some(next)
+    }
+
+    /// Takes in what a ticket's thread told: its slot is free. With the place for the next claim,
+    /// where the thread left one.
+    fn take<'r, 'w>(&mut self, id: &IssueId, message: FromWorker<'r, 'w>) -> Option<RecordSlot<'r, 'w>> {
+        self.slots.remove(id);
+        match message {
+            FromWorker::AgentsDone(claim) => Some(claim),
+            FromWorker::Ended(ended) => {
+                if let Some(issue) = self.running.remove(id) {
+                    self.add(&issue, ended);
+                }
+                None
+            }
+        }
+    }
+
     fn leave_for(&mut self, fault: &Fault) {
         let reason = faults::held_reason(fault.owner).unwrap_or(SkipReason::Service);
         self.leave(reason, &fault.message);

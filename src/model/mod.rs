@@ -49,11 +49,11 @@ pub use record::{IssueRecord, RecordedPullRequest};
 pub use report::CycleReport;
 pub use secret::Secret;
 pub use session::Session;
-pub use stage::{Cost, Delivery, IssueStatus, RecordedUsage, Review, Stage, StageName};
+pub use stage::{Cost, Delivery, IssueStatus, Review, Stage, StageName};
 pub use state::transitions::Conclusion;
 pub use state::{Claim, OutcomeRecord, Purpose, Refusal, State};
 pub use state::{document, transitions};
-pub use usage::Usage;
+pub use usage::{RecordedUsage, Usage};
 
 /// The time type used everywhere: UTC, cut to milliseconds by the clock.
 pub type Time = chrono::DateTime<chrono::Utc>;

@@ -1,7 +1,7 @@
 //! The stages of a change: what is done, and everything the next step needs. Values only; which
 //! step follows a stage is the cycle's, what a fault means is `policy::faults`'.
 
-use super::{GateResult, Sha, Time, Usage};
+use super::{GateResult, RecordedUsage, Sha, Time, Usage};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -101,21 +101,6 @@ impl Delivery {
     /// Whether nobody wrote what its pull request says.
     pub fn lacks_words(&self) -> bool {
         self.title.is_empty()
-    }
-}
-
-/// What an agent used, as a record has it.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct RecordedUsage {
-    #[serde(flatten)]
-    pub known: Usage,
-    #[serde(flatten)]
-    pub extra: Extra,
-}
-
-impl From<Usage> for RecordedUsage {
-    fn from(known: Usage) -> Self {
-        Self { known, extra: Extra::new() }
     }
 }
 

@@ -15,6 +15,7 @@ use std::time::Duration;
 mod call;
 mod create;
 mod error;
+mod format;
 mod group;
 mod history;
 mod lock;
@@ -44,7 +45,7 @@ pub use worktree::{Registered, Worktree, WorktreeStatus};
 
 use call::{Call, REMOTE_TIMEOUT};
 use error::protocol;
-use loose::ObjectFormat;
+use format::ObjectFormat;
 
 /// A repository on this machine.
 #[derive(Debug, Clone)]

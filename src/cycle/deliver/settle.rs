@@ -79,36 +79,8 @@ pub(in crate::cycle) fn write(
     keeps_claim: bool,
 ) -> Written {
     let unwritten = parcel.unwritten.take();
-    let claim = parcel.claim.clone();
-    let id = parcel.issue.id.clone();
-    let own = run.settings.identity.run_id.clone();
     let contexts = unwritten.as_ref().map(|unwritten| unwritten.contexts.clone()).unwrap_or_default();
-    let decide: Decide<'static> = match &unwritten {
-        Some(unwritten) => {
-            let conclusion = Conclusion {
-                issue_id: id,
-                claimed_by: own.clone(),
-                run_id: own,
-                at: run.now(),
-                record: record.clone(),
-                attempts: unwritten.attempts.clone(),
-                labels: parcel.issue.labels.clone(),
-                keeps_claim,
-            };
-            let (limit_hit, rules, at) = (unwritten.limit_hit, run.settings.rate_limit, run.now());
-            Box::new(move |state| {
-                let mut next = remembering(state, &conclusion.issue_id, &claim).conclude(&conclusion)?;
-                if let Some(resets_at) = limit_hit {
-                    next.rate_limit = rate_limit::after_hit(&next.rate_limit, resets_at, &rules, at);
-                }
-                Ok(next)
-            })
-        }
-        None => {
-            let record = record.clone();
-            Box::new(move |state| remembering(state, &id, &claim).advance(&id, &own, &record, keeps_claim))
-        }
-    };
+    let decide = decision(run, parcel, record, unwritten.as_ref(), keeps_claim);
     let step = if keeps_claim { "push" } else { "record" };
     let entry = Entry { change: Change { what, refs, decide }, contexts };
     let key = record.identifier.clone();
@@ -132,6 +104,45 @@ pub(in crate::cycle) fn write(
                 words(&error)
             )));
             Written::No
+        }
+    }
+}
+
+/// How the state takes the record in, and with it the run's outcomes that are not written yet.
+fn decision(
+    run: &Run<'_>,
+    parcel: &Parcel,
+    record: &IssueRecord,
+    unwritten: Option<&Unwritten>,
+    keeps_claim: bool,
+) -> Decide<'static> {
+    let claim = parcel.claim.clone();
+    let id = parcel.issue.id.clone();
+    let own = run.settings.identity.run_id.clone();
+    match unwritten {
+        Some(unwritten) => {
+            let conclusion = Conclusion {
+                issue_id: id,
+                claimed_by: own.clone(),
+                run_id: own,
+                at: run.now(),
+                record: record.clone(),
+                attempts: unwritten.attempts.clone(),
+                labels: parcel.issue.labels.clone(),
+                keeps_claim,
+            };
+            let (limit_hit, rules, at) = (unwritten.limit_hit, run.settings.rate_limit, run.now());
+            Box::new(move |state| {
+                let mut next = remembering(state, &conclusion.issue_id, &claim).conclude(&conclusion)?;
+                if let Some(resets_at) = limit_hit {
+                    next.rate_limit = rate_limit::after_hit(&next.rate_limit, resets_at, &rules, at);
+                }
+                Ok(next)
+            })
+        }
+        None => {
+            let record = record.clone();
+            Box::new(move |state| remembering(state, &id, &claim).advance(&id, &own, &record, keeps_claim))
         }
     }
 }
