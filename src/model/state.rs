@@ -204,6 +204,12 @@ pub struct OutcomeRecord {
 }
 
 impl OutcomeRecord {
+    /// Whether both tell of one attempt of one run.
+    pub fn is_of_the_same_attempt(&self, other: &Self) -> bool {
+        let of = |outcome: &Self| (outcome.attempt, outcome.timestamp);
+        of(self) == of(other) && self.issue_id == other.issue_id && self.run_id == other.run_id
+    }
+
     /// An attempt as a line of the history.
     pub fn of(attempt: &Attempt, issue: &str, issue_id: &IssueId, run_id: &RunId, at: Time) -> Self {
         Self {

@@ -61,15 +61,21 @@ impl State {
         next
     }
 
+    /// Written once, however often it is asked for: the answer to an earlier write may have been lost.
     fn write_outcomes(&mut self, done: &Conclusion) {
         let before = self.issues.get(&done.issue_id).map(|record| record.cost.clone()).unwrap_or_default();
         let mut record = done.record.clone();
-        record.cost = done.attempts.iter().fold(before, |cost, attempt| cost.plus(&attempt.usage));
-        self.issues.insert(done.issue_id.clone(), record);
+        record.cost = before;
         for attempt in &done.attempts {
+            let outcome = done.outcome_of(attempt);
+            if self.outcomes.iter().any(|known| outcome.is_of_the_same_attempt(known)) {
+                continue;
+            }
+            record.cost = record.cost.plus(&attempt.usage);
             self.add_usage(done.at, &attempt.usage);
-            self.outcomes.push(done.outcome_of(attempt));
+            self.outcomes.push(outcome);
         }
+        self.issues.insert(done.issue_id.clone(), record);
     }
 
     /// Brings the record of a claimed issue to a further stage; the claim ends unless it goes on.
@@ -146,5 +152,55 @@ impl Conclusion {
             pull_request: pull_request.map(|pull| pull.url.clone()),
             ..OutcomeRecord::of(attempt, &self.record.identifier, &self.issue_id, &self.run_id, self.at)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::{Phase, Stage};
+    use super::*;
+
+    fn attempt(number: u32) -> Attempt {
+        Attempt {
+            number,
+            outcome: Outcome::Success,
+            failure: None,
+            fault: None,
+            limit_by_words: false,
+            phase: Phase::Implementing,
+            tool_calls: 0,
+            files_modified: 1,
+            usage: Usage { usd: Some(2.0), ..Usage::default() },
+            duration_ms: 1000,
+            has_commits: true,
+            model: None,
+            gates: Vec::new(),
+            error_tail: None,
+            session: None,
+        }
+    }
+
+    #[test]
+    fn an_outcome_that_is_written_again_is_there_and_paid_once() {
+        let at = Time::UNIX_EPOCH;
+        let id = IssueId::new("1");
+        let mut done = Conclusion {
+            issue_id: id.clone(),
+            claimed_by: RunId::new("run"),
+            run_id: RunId::new("run"),
+            at,
+            record: IssueRecord::new("ENG-1", Stage::Claimed),
+            attempts: vec![attempt(1), attempt(2)],
+            labels: Vec::new(),
+            keeps_claim: true,
+        };
+        let once = State::empty().conclude_unclaimed(&done);
+        let twice = once.conclude_unclaimed(&done);
+        assert_eq!(twice, once);
+        done.attempts.push(attempt(3));
+        let more = once.conclude_unclaimed(&done);
+        assert_eq!(more.outcomes.len(), 3);
+        assert_eq!(more.issues[&id].cost.usd, 6.0);
+        assert_eq!(more.usage.values().map(|day| day.usd).sum::<f64>(), 6.0);
     }
 }
