@@ -14,7 +14,6 @@ pub use tracker::{
 };
 
 use crate::model::{AgentEvent, Ending, Sha, State, StopReason, Time, Usage};
-use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -98,23 +97,15 @@ pub enum Step {
     Ended(Ending),
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AgentError {
     /// The program is not there or cannot be executed; names it and the remedy.
+    #[error("{0}")]
     NotFound(String),
     /// It could not be started.
+    #[error("{0}")]
     Start(String),
 }
-
-impl fmt::Display for AgentError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotFound(text) | Self::Start(text) => f.write_str(text),
-        }
-    }
-}
-
-impl std::error::Error for AgentError {}
 
 /// Where the state document lives.
 pub trait StateStore: Send + Sync {
@@ -245,30 +236,21 @@ pub struct RefUpdate {
     pub expect: Option<Sha>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// The remote or the file cannot be reached.
+    #[error("git remote or state out of reach: {0}")]
     Unreachable(String),
     /// There is a document and it cannot be read: truncated, conflicted, of a newer version.
+    #[error("state unreadable, nothing was dispatched: {0}")]
     Unreadable(String),
     /// The configuration names something the remote does not have.
+    #[error("{0}")]
     Config(String),
     /// This machine cannot do its part: git is missing or fails, the disk is full.
+    #[error("the state cannot be read or written on this machine: {0}")]
     Machine(String),
 }
-
-impl fmt::Display for StoreError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Machine(text) => write!(f, "the state cannot be read or written on this machine: {text}"),
-            Self::Unreachable(text) => write!(f, "git remote or state out of reach: {text}"),
-            Self::Unreadable(text) => write!(f, "state unreadable, nothing was dispatched: {text}"),
-            Self::Config(text) => f.write_str(text),
-        }
-    }
-}
-
-impl std::error::Error for StoreError {}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SwapError {

@@ -11,12 +11,12 @@ use crate::system::git::{
     CommitAuthor, FetchSpec, GitError, NewClone, Patches, RefPush, Remote, Repository, Worktree, sweep_trash,
 };
 use marker::Marker;
-use next::Start;
+use start::Start;
 use std::ffi::OsString;
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 
+mod error;
 mod found;
 mod inside;
 mod leftover;
@@ -26,14 +26,17 @@ mod migrate;
 mod next;
 mod prefix;
 mod saved;
+mod start;
 mod survey;
+mod sync;
 #[cfg(test)]
 mod tests;
 
 pub use crate::system::git::{ChangedFile, CommitInfo, RefResult as Pushed};
+pub use error::WorkspaceError;
 pub use found::Found;
-pub use next::Continued;
 pub use saved::SavedRef;
+pub use start::Continued;
 
 /// What stands in front of a program that may write to that folder only, as the beginning of its
 /// command line.
@@ -76,39 +79,6 @@ pub struct Work {
     pub patches: Patches,
     /// Commits of the base the head no longer has.
     pub missing_base_commits: u64,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum WorkspaceError {
-    /// Something that is not ours is in the way.
-    Foreign(String),
-    /// The workspace was deleted or rewired under us.
-    Damaged(String),
-    /// The remote refused a ref, in its own words.
-    Refused {
-        name: String,
-        words: String,
-    },
-    Io(String),
-    Git(GitError),
-}
-
-impl fmt::Display for WorkspaceError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Foreign(text) | Self::Damaged(text) | Self::Io(text) => f.write_str(text),
-            Self::Refused { name, words } => write!(f, "the remote refused {name}: {words}"),
-            Self::Git(error) => write!(f, "{error}"),
-        }
-    }
-}
-
-impl std::error::Error for WorkspaceError {}
-
-impl From<GitError> for WorkspaceError {
-    fn from(error: GitError) -> Self {
-        Self::Git(error)
-    }
 }
 
 impl Workspaces {
@@ -227,7 +197,7 @@ impl Workspaces {
         }
         let marker = Marker::new(key, branch, &start.base, &start.head, &start.tip);
         marker.write(worktree.admin())?;
-        inside::sync_later(&worktree, &marker);
+        sync::sync_later(&worktree, &marker);
         let workspace = Workspace::new(&self.repository, worktree, marker);
         Ok(Workspace { continued: self.continued(start)?, ..workspace })
     }

@@ -5,6 +5,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot read the source should fail there")]
 
+#[path = "architecture/graph.rs"]
+mod graph;
+#[path = "architecture/size.rs"]
+mod size;
 #[path = "architecture/source.rs"]
 mod source;
 
@@ -58,8 +62,12 @@ const STREAMS: &[&str] = &["cli/", "report/", "system/"];
 
 #[test]
 fn the_source_keeps_the_house_rules() {
-    let found = house_violations(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")));
+    let found = house_violations(&src());
     assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+fn src() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src"))
 }
 
 #[test]
@@ -68,7 +76,55 @@ fn the_map_in_lib_names_every_room() {
     assert_eq!(rooms_missing_from(&lib), Vec::<&str>::new());
 }
 
+#[test]
+fn no_file_and_no_module_uses_itself_in_a_circle() {
+    let found = graph::circles(&modules(&src()));
+    assert!(found.is_empty(), "{} circles\n{}", found.len(), found.join("\n"));
+}
+
+#[test]
+fn no_function_is_longer_than_sixty_lines() {
+    let found = size::long_functions(&modules(&src()));
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn a_file_of_more_than_four_hundred_lines_tells_why() {
+    let files = files_of(&src());
+    let found: Vec<String> = files
+        .iter()
+        .filter_map(|(file, _)| {
+            let source = fs::read_to_string(src().join(file)).unwrap();
+            size::long_file(&file.display().to_string(), &source)
+        })
+        .collect();
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn the_methods_of_a_type_stand_where_it_is_defined() {
+    let found = size::strayed_methods(&modules(&src()));
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+/// Every file of `src` that is no test, and its code without tests.
+fn modules(src: &Path) -> Vec<graph::Module> {
+    files_of(src)
+        .iter()
+        .map(|(file, tokens)| graph::Module {
+            path: module_path(file),
+            file: file.display().to_string(),
+            code: without_tests(tokens).kept,
+        })
+        .collect()
+}
+
 fn house_violations(src: &Path) -> Vec<String> {
+    files_of(src).iter().flat_map(|(path, tokens)| violations(path, tokens)).collect()
+}
+
+/// The files of `src` that are no tests.
+fn files_of(src: &Path) -> Vec<(PathBuf, Vec<Token>)> {
     let files: Vec<(PathBuf, Vec<Token>)> = rust_files(src)
         .into_iter()
         .map(|path| {
@@ -83,11 +139,7 @@ fn house_violations(src: &Path) -> Vec<String> {
         test_files.extend(without_tests(tokens).test_modules.iter().map(|name| folder.join(name)));
     }
     let is_test = |path: &Path| test_files.iter().any(|test| path.with_extension("").starts_with(test));
-    files
-        .iter()
-        .filter(|(path, _)| !is_test(path))
-        .flat_map(|(path, tokens)| violations(path, tokens))
-        .collect()
+    files.iter().filter(|(path, _)| !is_test(path)).cloned().collect()
 }
 
 fn rust_files(folder: &Path) -> Vec<PathBuf> {
@@ -346,4 +398,96 @@ fn only_files_declared_as_test_modules_are_left_out() {
     assert_eq!(code.test_modules, ["tests"]);
     let kept: Vec<&str> = code.kept.iter().map(|token| token.text.as_str()).collect();
     assert_eq!(kept, ["mod", "other", ";", "fn", "f", "(", ")", "{", "}"]);
+}
+
+/// A crate of these files, each a path and its code.
+fn crate_of(files: &[(&str, &str)]) -> Vec<graph::Module> {
+    let module = |(file, code): &(&str, &str)| graph::Module {
+        path: module_path(Path::new(file)),
+        file: (*file).to_owned(),
+        code: without_tests(&tokenize(code)).kept,
+    };
+    files.iter().map(module).collect()
+}
+
+#[test]
+fn a_circle_is_found_however_it_is_written_and_shown_step_by_step() {
+    let circles: &[&[(&str, &str)]] = &[
+        &[("a/x.rs", "use super::y::Y;"), ("a/y.rs", "fn f() { crate::a::x::go() }")],
+        // A parent that calls its child, which takes something of the parent's.
+        &[("a/mod.rs", "mod x; pub struct A; fn f() { x::go() }"), ("a/x.rs", "use super::A;")],
+        // Through a re-export, and under another name.
+        &[
+            ("a/mod.rs", "mod x; mod y; pub use y::Y as Z;"),
+            ("a/x.rs", "use super::Z;"),
+            ("a/y.rs", "use super::x; fn f() { x::go() }"),
+        ],
+        &[("a/mod.rs", "mod x; pub use x::X; struct A(X);"), ("a/x.rs", "fn f() { super::help() }")],
+    ];
+    for files in circles {
+        let found = graph::circles(&crate_of(files));
+        assert!(found.iter().any(|circle| circle.starts_with("files in a circle")), "{files:?}: {found:?}");
+    }
+    let found = graph::circles(&crate_of(circles[0]));
+    assert_eq!(
+        found[0],
+        "files in a circle:\n  a/x.rs uses a/y.rs (line 1: super::y::Y)\n  \
+         a/y.rs uses a/x.rs (line 1: crate::a::x::go)"
+    );
+}
+
+#[test]
+fn modules_whose_files_use_each_other_are_a_circle_although_no_file_is_in_one() {
+    let found = graph::circles(&crate_of(&[
+        ("a/mod.rs", "mod p; mod q;"),
+        ("a/p/mod.rs", "mod one; mod two;"),
+        ("a/p/one.rs", "use super::super::q::one::Q;"),
+        ("a/p/two.rs", ""),
+        ("a/q/mod.rs", "mod one; mod two;"),
+        ("a/q/one.rs", ""),
+        ("a/q/two.rs", "use crate::a::p::two::P;"),
+    ]));
+    let [circle] = &found[..] else { panic!("{found:?}") };
+    assert!(
+        circle.starts_with(
+            "modules in a circle:\n  p uses q (line 1: super::super::q::one::Q in src/a/p/one.rs)"
+        )
+    );
+}
+
+#[test]
+fn what_is_only_declared_re_exported_or_tested_makes_no_circle() {
+    let found = graph::circles(&crate_of(&[
+        ("a/mod.rs", "mod x; pub mod y; pub use x::X; pub struct A;"),
+        (
+            "a/x.rs",
+            "use super::A; pub(in crate::a) struct X; #[cfg(test)] mod tests { use super::super::y::Y; }",
+        ),
+        ("a/y.rs", "use super::X; use std::fmt; fn f(x: fmt::Error) { x.a() }"),
+    ]));
+    assert_eq!(found, Vec::<String>::new());
+}
+
+#[test]
+fn long_functions_long_files_and_strayed_methods_are_found() {
+    let lines = "    work();\n";
+    let function =
+        |count: usize| format!("fn f<T>(a: [u8; 2]) -> T\nwhere T: Fn() {{\n{}}}\n", lines.repeat(count));
+    let found = |code: &str| size::long_functions(&crate_of(&[("a.rs", code)]));
+    assert_eq!(found(&function(57)), Vec::<String>::new());
+    assert_eq!(found(&format!("trait X {{ fn a(); }}\n{}", function(58))), ["src/a.rs:2: `f` has 61 lines"]);
+
+    let file =
+        |comment: &str, count: usize| size::long_file("a.rs", &format!("{comment}\n{}", "x\n".repeat(count)));
+    assert_eq!(file("//! A.", 399), None);
+    assert!(file("//! A.", 400).is_some_and(|found| found.starts_with("src/a.rs: 401 lines")));
+    assert_eq!(file("//! A.\n//! Long because it is a table.", 500), None);
+
+    let found = size::strayed_methods(&crate_of(&[
+        ("a/mod.rs", "pub struct A<T>(T); impl<T: Into<u8>> A<T> { fn f() {} }"),
+        ("a/x.rs", "impl super::A<u8> { fn g(&self) -> impl Fn() {} }"),
+        ("a/y.rs", "struct Y; impl Y {} impl From<A> for Y {}"),
+        ("a/z.rs", "impl Y { fn h() {} }"),
+    ]));
+    assert_eq!(found, ["src/a/z.rs:1: methods of `Y`, which another file defines"]);
 }

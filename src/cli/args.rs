@@ -72,7 +72,7 @@ pub struct GlobalArgs {
     /// What log lines on stderr look like
     #[arg(long, global = true, value_name = "FORMAT", env = "CONDUCTOR_LOG_FORMAT", default_value = "text")]
     pub log_format: LogFormat,
-    /// Say more on stderr; twice for everything
+    /// Log to stderr: -v info, -vv debug with every git call and request, -vvv trace
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
     /// Say only what went wrong on stderr

@@ -9,6 +9,7 @@ mod world;
 
 use super::args::{DemoArgs, GlobalArgs, OnceArgs, OutputFormat};
 use super::failure::{FAULT, Failure};
+use super::log::LogObserver;
 use super::once;
 use super::show::printed;
 use super::wire::{Surrounding, Wired, directory, wire};
@@ -125,7 +126,7 @@ impl Stage<'_> {
         let global = GlobalArgs { config: None, directory: project, ..self.global.clone() };
         let config = once::load(&global, &OnceArgs::default(), &self.surrounding)?;
         let display = Arc::clone(&self.display);
-        wire(&config, &self.surrounding, Box::new(move |progress| display.show(&progress)))
+        wire(&config, &self.surrounding, vec![display, Arc::new(LogObserver)])
     }
 
     fn heading(&self, text: &str) {

@@ -4,6 +4,7 @@
 use super::args::{GlobalArgs, LearnArgs};
 use super::failure::{ATTEMPT_FAILED, DEFERRED, FAULT, Failure, USAGE};
 use super::kept::Kept;
+use super::log::LogObserver;
 use super::outcomes::{outcomes, scope};
 use super::wire::{Surrounding, secrets, wire};
 use super::{look, signals, terminal};
@@ -80,7 +81,7 @@ fn ask(
     let display = Arc::new(terminal::progress(global));
     terminal::log(global, Arc::clone(&display), Redactor::new(&secrets(config, surrounding)));
     let shown = Arc::clone(&display);
-    let wired = wire(config, surrounding, Box::new(move |progress| shown.show(&progress)))?;
+    let wired = wire(config, surrounding, vec![shown, Arc::new(LogObserver)])?;
     let interrupt = Arc::new(Interrupt::default());
     signals::watch(Arc::clone(&interrupt), wired.clients, wired.git)
         .map_err(|error| Failure::new(FAULT, format!("signals cannot be watched: {error}")))?;

@@ -10,6 +10,7 @@ mod failure;
 mod json_lines;
 mod kept;
 mod learn;
+mod log;
 mod logs;
 mod look;
 mod once;

@@ -2,6 +2,7 @@
 
 use super::args::{GlobalArgs, OnceArgs, OutputFormat};
 use super::failure::{FAULT, Failure, USAGE};
+use super::log::LogObserver;
 use super::wire::{Surrounding, directory, secrets, wire};
 use super::{signals, terminal};
 use crate::config::{self, Config, LoadOptions, Overrides};
@@ -41,7 +42,7 @@ fn run_cycle(
         tracing::warn!("{note}");
     }
     let shown = Arc::clone(&display);
-    let wired = wire(&config, surrounding, Box::new(move |progress| shown.show(&progress)))?;
+    let wired = wire(&config, surrounding, vec![shown, Arc::new(LogObserver)])?;
     let interrupt = Arc::new(Interrupt::default());
     signals::watch(Arc::clone(&interrupt), wired.clients, wired.git)
         .map_err(|error| Failure::new(FAULT, format!("signals cannot be watched: {error}")))?;

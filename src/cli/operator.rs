@@ -2,6 +2,7 @@
 
 use super::args::GlobalArgs;
 use super::failure::{FAULT, Failure, USAGE};
+use super::log::LogObserver;
 use super::wire::{Surrounding, Wired, secrets, wire};
 use super::{look, signals, terminal};
 use crate::config::Config;
@@ -25,7 +26,7 @@ pub(super) fn open(global: &GlobalArgs) -> Result<Desk, Failure> {
     let secrets = secrets(&config, &surrounding);
     let display = Arc::new(terminal::progress(global));
     terminal::log(global, Arc::clone(&display), Redactor::new(&secrets));
-    let mut wired = wire(&config, &surrounding, Box::new(move |progress| display.show(&progress)))?;
+    let mut wired = wire(&config, &surrounding, vec![display, Arc::new(LogObserver)])?;
     let interrupt = Arc::new(Interrupt::default());
     let clients = std::mem::take(&mut wired.clients);
     signals::watch(Arc::clone(&interrupt), clients, wired.git.clone())

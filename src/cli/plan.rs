@@ -2,6 +2,7 @@
 
 use super::args::{GlobalArgs, OnceArgs, OutputFormat, PlanArgs, PlanFormat};
 use super::failure::Failure;
+use super::log::LogObserver;
 use super::once::load;
 use super::show::printed;
 use super::terminal;
@@ -17,7 +18,7 @@ pub(super) fn run(global: &GlobalArgs, args: &PlanArgs) -> Result<ExitCode, Fail
     let as_once = OnceArgs { max_concurrent: args.max_concurrent, ..OnceArgs::default() };
     let config = load(global, &as_once, &surrounding)?;
     terminal::log(global, Arc::new(terminal::progress(global)), Redactor::new(&config.secrets()));
-    let wired = wire(&config, &surrounding, Box::new(|_| {}))?;
+    let wired = wire(&config, &surrounding, vec![Arc::new(LogObserver)])?;
     let format = args.format.unwrap_or(match global.output {
         OutputFormat::Json => PlanFormat::Json,
         OutputFormat::Human => PlanFormat::Human,

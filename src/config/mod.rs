@@ -10,192 +10,22 @@ mod faults;
 mod file;
 mod formats;
 mod later;
+mod options;
 mod resolve;
+mod resolved;
 mod section;
 mod values;
 mod workflow;
 
 pub use faults::{ConfigFaults, Fault};
 pub use formats::parse_duration;
-
-use crate::model::Secret;
-use crate::model::settings::{
-    AgentLimits, Backoff, Budget, CodexSettings, GateSpec, GuardRules, Hooks, Limits, ModelsByClass,
-    PreflightSettings, PullRequestSettings, RateLimitSettings, RepositorySettings, StateSettings,
-    StatusComments, Template, TrackerRules, Weights, WorkspaceSettings,
+pub use options::{LoadOptions, Overrides};
+pub use resolved::{
+    AgentConfig, AgentKind, AgentPlaces, AgentSandbox, Config, FallbackConfig, ForgeKind, TrackerConfig,
+    TrackerKind,
 };
-use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-/// Everything a run is told, checked and complete.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// The file all of this came from, absolute.
-    pub file: PathBuf,
-    pub tracker: TrackerConfig,
-    pub repository: RepositorySettings,
-    pub forge: ForgeKind,
-    pub agent: AgentConfig,
-    pub budget: Budget,
-    pub limits: Limits,
-    /// Between the attempts of one issue.
-    pub retry: Backoff,
-    /// After an agent ran into its usage limit.
-    pub rate_limit: RateLimitSettings,
-    pub preflight: PreflightSettings,
-    pub weights: Weights,
-    pub gates: Vec<GateSpec>,
-    pub guards: GuardRules,
-    pub hooks: Hooks,
-    pub workspace: WorkspaceSettings,
-    pub state: StateSettings,
-    pub pull_request: PullRequestSettings,
-    /// Instead of the built-in prompt.
-    pub prompt: Option<Template>,
-    /// The file it is in, absolute; none where it is a part of a `WORKFLOW.md`.
-    pub prompt_file: Option<PathBuf>,
-    /// What of the file has no effect, each with its place; only a `WORKFLOW.md` may have such.
-    pub notes: Vec<String>,
-}
-
-#[derive(Debug, Clone)]
-pub struct TrackerConfig {
-    pub kind: TrackerKind,
-    pub rules: TrackerRules,
-    pub comments: StatusComments,
-}
-
-#[derive(Debug, Clone)]
-pub enum TrackerKind {
-    Linear {
-        /// Key or id; the only team when left out.
-        team: Option<String>,
-        /// Slug, name or id.
-        project: Option<String>,
-        api_key: Secret,
-        endpoint: String,
-    },
-    /// A folder of `KEY.md` files, absolute.
-    Local { path: PathBuf },
-}
-
-#[derive(Debug, Clone)]
-pub enum ForgeKind {
-    Github {
-        /// `owner/name`; from the remote's URL when left out.
-        repository: Option<String>,
-        /// Without a slash at its end.
-        api_url: String,
-        token: Secret,
-    },
-    /// A folder of `N.md` files, absolute.
-    Local { path: PathBuf },
-}
-
-#[derive(Debug, Clone)]
-pub struct AgentConfig {
-    pub kind: AgentKind,
-    /// Added to the adapter's own arguments.
-    pub args: Vec<String>,
-    /// `None`: by the ticket's complexity.
-    pub model: Option<String>,
-    /// `None`: the agent chooses.
-    pub models: Option<ModelsByClass>,
-    pub limits: AgentLimits,
-    /// Names of environment variables the agent is given whatever they are called.
-    pub pass_env: Vec<String>,
-    pub sandbox: AgentSandbox,
-    pub places: AgentPlaces,
-    /// The agent gets a home of its own instead of the user's.
-    pub isolated_home: bool,
-    /// Used when the first reports a limit.
-    pub fallback: Option<FallbackConfig>,
-}
-
-/// A second agent, of another kind.
-#[derive(Debug, Clone, PartialEq)]
-pub struct FallbackConfig {
-    pub kind: AgentKind,
-    pub args: Vec<String>,
-    /// `None`: the agent chooses.
-    pub model: Option<String>,
-}
-
-/// What stands around the agent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AgentSandbox {
-    /// The strongest that works where the run is.
-    Auto,
-    Landlock,
-    Bubblewrap,
-    None,
-}
-
-/// What the walls leave open besides what they always do, and what they hide; absolute.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct AgentPlaces {
-    pub writable: Vec<PathBuf>,
-    /// Taken from what is hidden.
-    pub readable: Vec<PathBuf>,
-    pub hidden: Vec<PathBuf>,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub enum AgentKind {
-    Claude {
-        /// The program: a bare name is looked for on PATH. `None`: the adapter finds it.
-        program: Option<PathBuf>,
-    },
-    Codex {
-        /// The program: a bare name is looked for on the agent's PATH. `None`: `codex`.
-        program: Option<PathBuf>,
-        settings: CodexSettings,
-    },
-    Opencode {
-        /// The program: a bare name is looked for on the agent's PATH. `None`: `opencode`.
-        program: Option<PathBuf>,
-    },
-    Command {
-        /// Never empty.
-        argv: Vec<String>,
-    },
-}
-
-impl Config {
-    /// Every credential in it, so that it can be kept out of logs, reports and diffs.
-    pub fn secrets(&self) -> Vec<Secret> {
-        let mut secrets = Vec::new();
-        if let TrackerKind::Linear { api_key, .. } = &self.tracker.kind {
-            secrets.push(api_key.clone());
-        }
-        if let ForgeKind::Github { token, .. } = &self.forge {
-            secrets.push(token.clone());
-        }
-        secrets
-    }
-}
-
-/// What [`load`] works from.
-pub struct LoadOptions<'a> {
-    /// `--config`; relative to `directory`.
-    pub explicit: Option<PathBuf>,
-    /// Where to look for a file when none is named; absolute.
-    pub directory: PathBuf,
-    /// The environment: a variable's value, when it is set.
-    pub env: &'a dyn Fn(&str) -> Option<String>,
-    pub overrides: Overrides,
-    /// What `~` stands for.
-    pub home: Option<PathBuf>,
-    /// The system's folder for temporary files.
-    pub temp_dir: PathBuf,
-}
-
-/// What the command line says instead of the file.
-#[derive(Debug, Clone, Default)]
-pub struct Overrides {
-    pub max_concurrent: Option<usize>,
-    pub deadline: Option<Duration>,
-}
+use std::path::Path;
 
 /// The configuration that holds here, or all that is wrong with it.
 pub fn load(options: &LoadOptions<'_>) -> Result<Config, ConfigFaults> {

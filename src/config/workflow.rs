@@ -5,9 +5,10 @@
 //! Positions are kept, so that faults name the lines of the file itself.
 
 mod keys;
+mod mapped;
 
-use super::faults::{ConfigFaults, Fault, Position};
-use super::file::{Document, Key, Node, Value, parse, read_text};
+use super::faults::{ConfigFaults, Fault};
+use super::file::{Document, parse, read_text};
 use super::resolve::{prompt, resolve};
 use super::{Config, LoadOptions};
 use crate::model::settings::{Dialect, Template};
@@ -68,49 +69,4 @@ fn split(source: &str) -> Option<(String, Option<Template>)> {
         front.push_str(line);
     }
     None
-}
-
-/// What a front matter became.
-struct Mapped {
-    entries: Vec<(Key, Node)>,
-    /// What has no effect, and why.
-    notes: Vec<(Position, String)>,
-}
-
-impl Mapped {
-    /// Sets `section.key`; what was said before is replaced.
-    fn put(&mut self, section: &str, key: &str, node: Node) {
-        let at = node.at;
-        let found = self.entries.iter().position(|(known, _)| known.name == section);
-        let index = found.unwrap_or_else(|| {
-            let key = Key { name: section.to_owned(), at };
-            self.entries.push((key, Node { value: Value::Map(Vec::new()), at }));
-            self.entries.len() - 1
-        });
-        if let Some((_, Node { value: Value::Map(entries), .. })) = self.entries.get_mut(index) {
-            entries.retain(|(known, _)| known.name != key);
-            entries.push((Key { name: key.to_owned(), at }, node));
-        }
-    }
-
-    fn note(&mut self, at: Position, text: impl Into<String>) {
-        self.notes.push((at, text.into()));
-    }
-
-    /// The words of `conductor:` over everything else.
-    fn overlay(&mut self, entries: &[(Key, Node)]) {
-        for (key, node) in entries {
-            match &node.value {
-                Value::Map(inner) if !inner.is_empty() => {
-                    for (inner_key, inner_node) in inner {
-                        self.put(&key.name, &inner_key.name, inner_node.clone());
-                    }
-                }
-                _ => {
-                    self.entries.retain(|(known, _)| known.name != key.name);
-                    self.entries.push((key.clone(), node.clone()));
-                }
-            }
-        }
-    }
 }

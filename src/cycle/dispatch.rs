@@ -12,6 +12,7 @@ use super::run::Run;
 use super::stop::Stops;
 use super::ticket::{self, Worked};
 use super::world::{CycleError, Request};
+use crate::model::cycle_event::CycleEventKind;
 use crate::model::report::{Dispatched, SkipReason, Skipped};
 use crate::model::{Fault, Issue, IssueId, Owner};
 use crate::policy::{faults, ongoing, rate_limit};
@@ -67,18 +68,11 @@ pub(super) fn dispatch<'w>(
     seen: &Seen,
 ) -> AllWorked {
     let at_once = selection.at_once.max(1);
-    let limit = run.settings.limits.deadline.map(|deadline| deadline.saturating_sub(run.watch.elapsed()));
+    let limit = run.settings.limits.deadline.map(|deadline| deadline.saturating_sub(run.elapsed()));
     let deadline = limit.map(|limit| run.world.clock.monotonic().saturating_add(limit));
     let stops = Stops::new(run.interrupt, run.world.clock.as_ref(), deadline.unwrap_or(Duration::MAX));
-    let order: HashMap<&str, usize> =
-        selection.issues.iter().enumerate().map(|(rank, issue)| (issue.identifier.as_str(), rank)).collect();
-    let mut board = Board {
-        queue: selection.issues.iter().cloned().collect(),
-        running: HashMap::new(),
-        slots: HashSet::new(),
-        all: AllWorked::default(),
-    };
-    open_status(run, board.queue.len(), at_once);
+    let mut board = Board::of(selection);
+    tell_start(run, board.queue.len(), at_once);
     let (sender, receiver) = mpsc::channel();
     std::thread::scope(|scope| {
         let mut looked = run.world.clock.monotonic();
@@ -89,44 +83,26 @@ pub(super) fn dispatch<'w>(
             while may_begin
                 && board.slots.len() < at_once
                 && !stops.all()
-                && let Some(next) = board.queue.pop_front()
+                && let Some(next) = board.begin_next()
             {
-                board.running.insert(next.id.clone(), next.clone());
-                board.slots.insert(next.id.clone());
                 let claim = claims.pop().unwrap_or_else(|| run.ledger.slot());
                 begun.push((next, claim, run.ledger.at_work()));
             }
             // Only now, so that the first of them writes the claims of all.
             for (next, claim, at_work) in begun {
                 let (sender, stops) = (sender.clone(), &stops);
-                // The receiver outlives every thread of the scope.
                 scope.spawn(move || {
                     let _at_work = at_work;
-                    let id = next.id.clone();
-                    let tell = |news| drop(sender.send((id.clone(), news)));
                     let bid = Bid { issue: &next, selection, force: request.force, seen, deadline };
-                    let free = || {
-                        run.through.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone());
-                        tell(FromWorker::AgentsDone(run.ledger.slot()));
-                    };
-                    let ended = catch_unwind(AssertUnwindSafe(|| one(run, &bid, claim, stops, &free)));
-                    tell(FromWorker::Ended(ended.unwrap_or(Ended::Lost)));
+                    work_on(run, &bid, claim, stops, &sender);
                 });
             }
             claims.clear();
             if board.running.is_empty() {
                 break;
             }
-            if let Ok((id, news)) = receiver.recv_timeout(LOOK) {
-                board.slots.remove(&id);
-                match news {
-                    FromWorker::AgentsDone(claim) => claims.push(claim),
-                    FromWorker::Ended(ended) => {
-                        if let Some(issue) = board.running.remove(&id) {
-                            board.add(&issue, ended);
-                        }
-                    }
-                }
+            if let Ok((id, message)) = receiver.recv_timeout(LOOK) {
+                claims.extend(board.take(&id, message));
             }
             let now = run.world.clock.monotonic();
             if now.saturating_sub(looked) >= run.settings.limits.reconcile_interval {
@@ -134,15 +110,31 @@ pub(super) fn dispatch<'w>(
                 look_at_tickets(run, &board.running, &stops);
             }
             if stops.all() {
-                run.status.stopping();
+                run.emit_for_all(CycleEventKind::Stopping);
             }
-            run.status.catch_up();
+            run.emit_for_all(CycleEventKind::Heartbeat);
         }
     });
-    board.leave(SkipReason::NoSlot, "the run ended before its turn");
-    let mut all = board.all;
-    all.dispatched.sort_by_key(|done| order.get(done.issue.as_str()).copied());
-    all
+    board.close(selection)
+}
+
+/// A ticket's thread, from its claim to its end; a panic in it ends no other.
+fn work_on<'r, 'w>(
+    run: &'r Run<'w>,
+    bid: &Bid<'_>,
+    claim: RecordSlot<'_, 'w>,
+    stops: &Stops<'_>,
+    sender: &mpsc::Sender<(IssueId, FromWorker<'r, 'w>)>,
+) {
+    let id = &bid.issue.id;
+    // The receiver outlives every thread of the scope.
+    let tell = |message| drop(sender.send((id.clone(), message)));
+    let free = || {
+        run.through.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone());
+        tell(FromWorker::AgentsDone(run.ledger.slot()));
+    };
+    let ended = catch_unwind(AssertUnwindSafe(|| one(run, bid, claim, stops, &free)));
+    tell(FromWorker::Ended(ended.unwrap_or(Ended::Lost)));
 }
 
 fn one<'w>(
@@ -194,6 +186,51 @@ fn hold_back(run: &Run<'_>, board: &mut Board) -> bool {
 }
 
 impl Board {
+    fn of(selection: &Selection) -> Self {
+        Self {
+            queue: selection.issues.iter().cloned().collect(),
+            running: HashMap::new(),
+            slots: HashSet::new(),
+            all: AllWorked::default(),
+        }
+    }
+
+    /// What became of all tickets, in the order in which they were selected.
+    fn close(mut self, selection: &Selection) -> AllWorked {
+        self.leave(SkipReason::NoSlot, "the run ended before its turn");
+        let order: HashMap<&str, usize> = selection
+            .issues
+            .iter()
+            .enumerate()
+            .map(|(rank, issue)| (issue.identifier.as_str(), rank))
+            .collect();
+        self.all.dispatched.sort_by_key(|done| order.get(done.issue.as_str()).copied());
+        self.all
+    }
+
+    /// The next ticket, which takes a slot.
+    fn begin_next(&mut self) -> Option<Issue> {
+        let next = self.queue.pop_front()?;
+        self.running.insert(next.id.clone(), next.clone());
+        self.slots.insert(next.id.clone());
+        Some(next)
+    }
+
+    /// Takes in what a ticket's thread told: its slot is free. With the place for the next claim,
+    /// where the thread left one.
+    fn take<'r, 'w>(&mut self, id: &IssueId, message: FromWorker<'r, 'w>) -> Option<RecordSlot<'r, 'w>> {
+        self.slots.remove(id);
+        match message {
+            FromWorker::AgentsDone(claim) => Some(claim),
+            FromWorker::Ended(ended) => {
+                if let Some(issue) = self.running.remove(id) {
+                    self.add(&issue, ended);
+                }
+                None
+            }
+        }
+    }
+
     fn leave_for(&mut self, fault: &Fault) {
         let reason = faults::held_reason(fault.owner).unwrap_or(SkipReason::Service);
         self.leave(reason, &fault.message);
@@ -233,12 +270,14 @@ impl Board {
     }
 }
 
-/// The work begins: makes the run's folder, removes old ones.
-fn open_status(run: &Run<'_>, queued: usize, at_once: usize) {
+fn tell_start(run: &Run<'_>, queued: usize, slots: usize) {
     let state = run.ledger.state();
-    let live = state.claims.values().map(|claim| claim.run_id.as_str().to_owned()).collect();
-    let limit = rate_limit::believed(&state.rate_limit, run.now(), run.settings.rate_limit.max_wait);
-    run.status.open(queued, at_once, limit, &live);
+    run.emit_for_all(CycleEventKind::DispatchStarted {
+        queued,
+        slots,
+        rate_limit: rate_limit::believed(&state.rate_limit, run.now(), run.settings.rate_limit.max_wait),
+        runs_with_claims: state.claims.values().map(|claim| claim.run_id.as_str().to_owned()).collect(),
+    });
 }
 
 /// One query for all running tickets. That it fails is no reason to stop anybody.
@@ -247,7 +286,7 @@ fn look_at_tickets(run: &Run<'_>, running: &HashMap<IssueId, Issue>, stops: &Sto
     let fresh = match run.world.tracker.refresh(&ids) {
         Ok(fresh) => fresh,
         Err(error) => {
-            tracing::warn!("the running tickets could not be refreshed: {error}");
+            run.warn(None, format!("the running tickets could not be refreshed: {error}"));
             return;
         }
     };

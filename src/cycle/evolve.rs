@@ -9,8 +9,8 @@ use super::work::agent_run::AgentRun;
 use super::work::environment::{Place, of_child};
 use super::work::files::{boundary, create_private};
 use super::world::{Settings, World};
+use crate::model::cycle_event::{CycleEvent, CycleEventKind};
 use crate::model::lessons::Lessons;
-use crate::model::progress::{News, Progress};
 use crate::model::settings::{Dialect, Template};
 use crate::model::text::visible;
 use crate::model::{Failure, Outcome, OutcomeRecord, State, StopReason, Time, Usage};
@@ -19,7 +19,6 @@ use crate::policy::outcome::{Facts, judge, last_words};
 use crate::policy::rate_limit;
 use crate::policy::template::check_successor;
 use crate::ports::{Agent, AgentError, Assignment};
-use std::fmt;
 use std::io;
 use std::path::Path;
 use std::time::Duration;
@@ -59,38 +58,31 @@ pub struct Effort {
 }
 
 /// Why there is no proposal.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum EvolveError {
     /// A limit, or a budget that is used up: no agent was started.
+    #[error("{}", deferred(Some(.0.until), &.0.why))]
     Held(Deferral),
     /// The provider's limit ended the agent.
+    #[error("{}", deferred(*.until, .why))]
     Limited { until: Option<Time>, why: String },
     /// A signal ended it.
+    #[error("interrupted")]
     Interrupted,
     /// The agent's program is not there.
+    #[error("{0}")]
     NoAgent(String),
     /// It failed, or proposed what cannot be used.
+    #[error("{why}")]
     Refused { why: String, effort: Option<Box<Effort>> },
 }
 
-impl fmt::Display for EvolveError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Held(deferral) => {
-                write!(f, "deferred until {}: {}", deferral.until.format("%F %T UTC"), deferral.why)
-            }
-            Self::Limited { until: Some(until), why } => {
-                write!(f, "deferred until {}: {why}", until.format("%F %T UTC"))
-            }
-            Self::Limited { until: None, why } | Self::NoAgent(why) | Self::Refused { why, .. } => {
-                f.write_str(why)
-            }
-            Self::Interrupted => f.write_str("interrupted"),
-        }
+fn deferred(until: Option<Time>, why: &str) -> String {
+    match until {
+        Some(until) => format!("deferred until {}: {why}", until.format("%F %T UTC")),
+        None => why.to_owned(),
     }
 }
-
-impl std::error::Error for EvolveError {}
 
 /// Asks the configured agent; the one that steps in for it where it is at its limit.
 pub fn evolve(
@@ -112,7 +104,8 @@ pub fn evolve(
     let asked = attempt.ask(world.agent.as_ref(), model, settings.surroundings.login);
     match (&asked, &world.fallback) {
         (Err(EvolveError::Limited { why, .. }), Some(fallback)) => {
-            tracing::warn!("{why}; {} is asked instead", fallback.agent.name());
+            let message = format!("{why}; {} is asked instead", fallback.agent.name());
+            attempt.tell(CycleEventKind::Warning { message });
             attempt.ask(fallback.agent.as_ref(), fallback.model.clone(), fallback.login)
         }
         _ => asked,
@@ -143,7 +136,7 @@ impl Evolution<'_> {
         let judged = self.judge(&run, &effort);
         let proposed = judged.and_then(|()| self.proposed(&assignment.workspace.join(FILE), effort));
         let outcome = if proposed.is_ok() { Outcome::Success } else { Outcome::Failure };
-        self.tell(News::Finished { outcome, failure: None, error: None });
+        self.tell(CycleEventKind::Finished { outcome, failure: None, error: None });
         proposed
     }
 
@@ -186,7 +179,7 @@ impl Evolution<'_> {
             AgentError::NotFound(why) => EvolveError::NoAgent(self.world.guards.redact(&why)),
             AgentError::Start(why) => self.refused(why, None),
         })?;
-        self.tell(News::Started { attempt: 1 });
+        self.tell(CycleEventKind::AttemptStarted { attempt: 1 });
         let bounds = Bounds {
             clock: self.world.clock.as_ref(),
             limits: &self.settings.agent,
@@ -194,7 +187,9 @@ impl Evolution<'_> {
             stop: &|| self.stops.for_all(),
         };
         let run = AgentRun::new(agent.name());
-        let mut run = attend(session.as_mut(), run, &bounds, &mut |_, run| self.tell(run.news()));
+        let mut run = attend(session.as_mut(), run, &bounds, &mut |event, run| {
+            self.tell(CycleEventKind::AgentActivity { event, totals: run.totals() });
+        });
         run.model = run.model.map(|told| model_name(&told, &self.world.guards));
         Ok(run)
     }
@@ -258,9 +253,9 @@ impl Evolution<'_> {
         EvolveError::Refused { why: self.world.guards.redact(why.trim()), effort: effort.map(Box::new) }
     }
 
-    fn tell(&self, news: News) {
+    fn tell(&self, kind: CycleEventKind) {
         let at = self.world.clock.now();
-        (self.world.progress)(Progress { at, issue: NAME.to_owned(), news });
+        self.world.tell(&CycleEvent { at, issue: Some(NAME.to_owned()), kind });
     }
 }
 

@@ -99,7 +99,11 @@ pub(super) fn words(run: &Run<'_>, story: &Story<'_>, remarks: &[String]) -> Pul
     let body = own.body.as_ref().map(|template| pull_request::body_of(template, &summary));
     // A ticket the samples did not foresee gets what everybody else gets.
     let rendered = |made: Option<Result<String, TemplateFault>>, key: &str| {
-        made?.inspect_err(|fault| tracing::warn!("pull_request.{key}: {fault}")).ok()
+        made?
+            .inspect_err(|fault| {
+                run.warn(Some(&story.issue.identifier), format!("pull_request.{key}: {fault}"))
+            })
+            .ok()
     };
     PullRequestText {
         title: rendered(title, "title").unwrap_or_else(|| pull_request::title(story.issue)),

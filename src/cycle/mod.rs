@@ -10,6 +10,7 @@ mod claims;
 mod deferral;
 mod deliver;
 mod dispatch;
+mod events;
 mod evolve;
 mod faults;
 mod follow;
@@ -23,12 +24,14 @@ mod outages;
 mod plan;
 mod recover;
 mod run;
+mod run_folder;
 mod status_files;
+mod step_times;
 mod stop;
 mod ticket;
 mod tickets;
-mod timings;
 mod told;
+mod trace_files;
 mod work;
 mod world;
 mod writes;
@@ -39,16 +42,17 @@ pub use plan::plan;
 pub use stop::Interrupt;
 pub use world::{CycleError, Fallback, Identity, Ran, Request, Settings, Surroundings, World};
 
+use crate::model::cycle_event::CycleEventKind;
 use crate::model::report::{
     Advanced, CycleStatus, Dispatched, KeptOut, Recovered, Requests, SkipReason, Skipped,
 };
 use crate::model::text::counted;
 use crate::model::{CycleReport, Fault, Outcome, Time};
 use crate::policy::faults::{self as table, Exit};
+use events::Events;
 use intake::{access, outside, poll, select};
 use ledger::{Ledger, WriteLimit};
 use run::Run;
-use timings::Stopwatch;
 
 /// Runs one cycle.
 pub fn run(
@@ -58,18 +62,19 @@ pub fn run(
     interrupt: &Interrupt,
 ) -> Result<Ran, CycleError> {
     let started_at = world.clock.now();
-    let watch = Stopwatch::start(world.clock.as_ref());
+    let events = Events::open(world, settings);
     let deadline = settings.limits.deadline.map(|deadline| world.clock.monotonic().saturating_add(deadline));
     let limit = WriteLimit { interrupt, deadline };
     if !request.dry_run
         && let Err(error) = world.workspaces.clear_stale_locks()
     {
-        tracing::warn!("lock files of dead processes could not be removed: {error}");
+        let message = format!("lock files of dead processes could not be removed: {error}");
+        events.emit(None, CycleEventKind::Warning { message });
     }
-    let ledger = watch.time("load state", None, || {
+    let ledger = events.time("load state", None, || {
         Ledger::open(world.store.as_ref(), world.clock.as_ref(), &settings.identity.run_id, limit)
     })?;
-    let run = Run::new(world, settings, ledger, &watch, interrupt);
+    let run = Run::new(world, settings, ledger, &events, interrupt);
     name_damage(&run);
     let mut told = Told::default();
     let deferral = deferral::now(&run);
@@ -142,12 +147,12 @@ const NAMED_DAMAGE: usize = 5;
 fn name_damage(run: &Run<'_>) {
     let state = run.ledger.state();
     for damaged in state.damaged.iter().take(NAMED_DAMAGE) {
-        tracing::warn!("state: {}; see `conductor state verify`", run.redact(&damaged.sentence()));
+        run.warn(None, format!("state: {}; see `conductor state verify`", run.redact(&damaged.sentence())));
     }
     let more = state.damaged.len().saturating_sub(NAMED_DAMAGE);
     if more > 0 {
         let more = counted(more, "more record");
-        tracing::warn!("state: {more} cannot be read; see `conductor state verify`");
+        run.warn(None, format!("state: {more} cannot be read; see `conductor state verify`"));
     }
 }
 
@@ -158,11 +163,11 @@ fn has_undelivered(run: &Run<'_>) -> bool {
 }
 
 fn turn(run: &Run<'_>, request: &Request, told: &mut Told) -> Result<(), CycleError> {
-    let mut polled = run.watch.time("poll tracker", None, || poll::poll(run, request))?;
+    let mut polled = run.time("poll tracker", None, || poll::poll(run, request))?;
     if request.dry_run {
         recover::foresee(run, &mut polled)?;
     } else {
-        let recovery = run.watch.time("recover", None, || recover::recover(run, &mut polled))?;
+        let recovery = run.time("recover", None, || recover::recover(run, &mut polled))?;
         if run.ledger.was_rewound() {
             recover::rewound::adopt(run, &polled)?;
         }
@@ -174,7 +179,7 @@ fn turn(run: &Run<'_>, request: &Request, told: &mut Told) -> Result<(), CycleEr
         told.defer(deferral);
         return Ok(());
     }
-    let mut selection = run.watch.time("select", None, || select::select(run, &polled, request));
+    let mut selection = run.time("select", None, || select::select(run, &polled, request));
     if request.dry_run {
         let others = outside::explain(run, request, &polled, &selection);
         told.skipped.append(&mut selection.skipped);
@@ -246,7 +251,7 @@ fn report(run: &Run<'_>, started_at: Time, told: Told) -> Ran {
         forge: run.world.forge.requests(),
         git_remote: run.world.workspaces.contacts(),
     };
-    let duration = run.watch.elapsed();
+    let duration = run.elapsed();
     let report = CycleReport {
         schema: 1,
         run_id: run.settings.identity.run_id.to_string(),
@@ -264,7 +269,7 @@ fn report(run: &Run<'_>, started_at: Time, told: Told) -> Ran {
         standing: standing(run),
         sandbox: run.world.sandbox,
         requests,
-        timings: Some(run.watch.timings()),
+        timings: Some(run.timings()),
     };
     Ran { report, trouble: told.trouble, exit }
 }

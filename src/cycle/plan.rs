@@ -1,6 +1,7 @@
 //! The plan: what the next cycle would do with every candidate, by the very code that would do it.
 //! Changes nothing.
 
+use super::events::Events;
 use super::intake::outside;
 use super::intake::poll::{self, Polled};
 use super::intake::select::{self, Selection};
@@ -8,7 +9,6 @@ use super::ledger::{Ledger, WriteLimit};
 use super::model_choice::model_for;
 use super::run::Run;
 use super::stop::Interrupt;
-use super::timings::Stopwatch;
 use super::world::{CycleError, Request, Settings, World};
 use super::{deferral, recover};
 use crate::model::plan::{Plan, PlannedIssue};
@@ -22,11 +22,11 @@ const MAX_SHOWN: usize = 500;
 
 /// What a cycle with these rules would do now.
 pub fn plan(world: &World, settings: &Settings, request: &Request) -> Result<Plan, CycleError> {
-    let watch = Stopwatch::start(world.clock.as_ref());
+    let events = Events::open(world, settings);
     let interrupt = Interrupt::default();
     let limit = WriteLimit { interrupt: &interrupt, deadline: None };
     let ledger = Ledger::open(world.store.as_ref(), world.clock.as_ref(), &settings.identity.run_id, limit)?;
-    let run = Run::new(world, settings, ledger, &watch, &interrupt);
+    let run = Run::new(world, settings, ledger, &events, &interrupt);
     let request = Request { dry_run: true, ..request.clone() };
     match deferral::now(&run) {
         Some(deferral) => Ok(Plan {
@@ -76,7 +76,7 @@ fn read_the_rest(run: &Run<'_>, polled: &Polled, selection: &mut Selection) {
     }
     match run.world.tracker.refresh(&ids) {
         Ok(issues) => selection.details.extend(issues.into_iter().map(|issue| (issue.id.clone(), issue))),
-        Err(error) => tracing::warn!("some descriptions could not be read: {error}"),
+        Err(error) => run.warn(None, format!("some descriptions could not be read: {error}")),
     }
 }
 

@@ -1,15 +1,16 @@
-//! One run under way: what its stages share. Data, the time, and the words for those who watch;
+//! One run under way: what its stages share. Data, the time, and the event stream;
 //! the stages themselves are free functions over `&Run`.
 
 use super::claims::Living;
+use super::events::Events;
 use super::group_commit::GroupCommit;
 use super::ledger::Ledger;
 use super::outages::Outages;
-use super::status_files::StatusFiles;
+use super::run_folder::RunFolder;
 use super::stop::Interrupt;
-use super::timings::Stopwatch;
 use super::world::{Settings, World};
-use crate::model::progress::{News, Progress};
+use crate::model::cycle_event::CycleEventKind;
+use crate::model::report::Timings;
 use crate::model::{Issue, IssueId, Time};
 use crate::ports::TrackerError;
 use std::collections::HashSet;
@@ -27,9 +28,8 @@ pub(super) struct Run<'w> {
     pub world: &'w World,
     pub settings: &'w Settings,
     pub ledger: Ledger<'w>,
-    pub watch: &'w Stopwatch<'w>,
+    events: &'w Events<'w>,
     pub interrupt: &'w Interrupt,
-    pub status: StatusFiles<'w>,
     /// Services that failed in this run, and what they said.
     pub outages: Outages,
     /// Pages of CI runs that are over.
@@ -46,16 +46,15 @@ impl<'w> Run<'w> {
         world: &'w World,
         settings: &'w Settings,
         ledger: Ledger<'w>,
-        watch: &'w Stopwatch<'w>,
+        events: &'w Events<'w>,
         interrupt: &'w Interrupt,
     ) -> Self {
         Self {
             world,
             settings,
             ledger,
-            watch,
+            events,
             interrupt,
-            status: StatusFiles::new(world, settings),
             outages: Outages::default(),
             concluded: OnceLock::new(),
             looks: GroupCommit::new(LOOK_PATIENCE),
@@ -77,9 +76,49 @@ impl<'w> Run<'w> {
         self.world.clock.now()
     }
 
-    /// Tells those who watch.
-    pub fn emit(&self, issue: &Issue, news: News) {
-        (self.world.progress)(Progress { at: self.now(), issue: issue.identifier.clone(), news });
+    /// Tells every observer what happened to a ticket.
+    pub fn emit(&self, issue: &Issue, kind: CycleEventKind) {
+        self.events.emit(Some(&issue.identifier), kind);
+    }
+
+    /// Tells every observer what happened to the run.
+    pub fn emit_for_all(&self, kind: CycleEventKind) {
+        self.events.emit(None, kind);
+    }
+
+    /// Something went wrong that stops nothing: with that ticket, or with the run.
+    pub fn warn(&self, issue: Option<&str>, message: impl Into<String>) {
+        self.events.emit(issue, CycleEventKind::Warning { message: message.into() });
+    }
+
+    /// A detail, for whoever looks for a fault.
+    pub fn detail(&self, issue: Option<&str>, message: impl Into<String>) {
+        self.events.emit(issue, CycleEventKind::Detail { message: message.into() });
+    }
+
+    /// What log lines of a thread that works on a ticket carry. An error's level: no filter takes it away.
+    pub fn span(&self, issue: &str) -> tracing::Span {
+        tracing::error_span!("issue", issue = %issue, run = %self.settings.identity.run_id)
+    }
+
+    /// Runs a step of the run, or of a ticket; its duration is told.
+    pub fn time<T>(&self, step: &'static str, issue: Option<&str>, run: impl FnOnce() -> T) -> T {
+        self.events.time(step, issue, run)
+    }
+
+    /// Since the run began.
+    pub fn elapsed(&self) -> Duration {
+        self.events.elapsed()
+    }
+
+    /// Where each step's time went so far.
+    pub fn timings(&self) -> Timings {
+        self.events.timings()
+    }
+
+    /// The run's folder on this machine.
+    pub fn folder(&self) -> &RunFolder<'w> {
+        &self.events.folder
     }
 
     /// The text without secrets.

@@ -1,18 +1,18 @@
 //! What a run leaves on disk for people: the `status.json` of the run while it lives, and one per
-//! ticket, which stays. Owns the run's folder and the removal of old ones. The workers only say what
-//! changed; the main thread writes it, so often and no oftener. Nothing here stops the work: trouble
-//! with the disk is told once.
+//! ticket, which stays. An observer of the event stream: events change what is known, and a heartbeat
+//! of the main thread writes it at most once a second. Makes the run's folder and removes old ones.
 
+use super::run_folder::RunFolder;
 use super::world::{Settings, World};
+use crate::model::cycle_event::{AgentTotals, CycleEvent, CycleEventKind, Observer};
 use crate::model::live::{LiveIssue, LiveRun};
 use crate::model::state::RateLimit;
-use crate::model::{Issue, Outcome, Phase, Usage, safe_key};
+use crate::model::{Outcome, Phase, Time, Usage};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Runs whose folders are kept.
@@ -28,7 +28,7 @@ pub(super) struct StatusFiles<'c> {
     board: Mutex<Option<Board>>,
     /// Held while files are written, so that no older word replaces a newer one.
     writing: Mutex<()>,
-    has_failed: AtomicBool,
+    folder: Arc<RunFolder<'c>>,
 }
 
 /// What is known at this moment.
@@ -51,18 +51,12 @@ struct Running {
 }
 
 impl<'c> StatusFiles<'c> {
-    pub fn new(world: &'c World, settings: &'c Settings) -> Self {
-        Self {
-            world,
-            settings,
-            board: Mutex::default(),
-            writing: Mutex::default(),
-            has_failed: AtomicBool::new(false),
-        }
+    pub fn new(world: &'c World, settings: &'c Settings, folder: Arc<RunFolder<'c>>) -> Self {
+        Self { world, settings, board: Mutex::default(), writing: Mutex::default(), folder }
     }
 
     /// The work begins: makes the run's folder, removes old ones.
-    pub fn open(&self, queued: usize, at_once: usize, rate_limit: RateLimit, live: &BTreeSet<String>) {
+    fn open(&self, queued: usize, at_once: usize, rate_limit: RateLimit, live: &BTreeSet<String>) {
         let now = self.world.clock.now();
         let identity = &self.settings.identity;
         let status = LiveRun {
@@ -81,9 +75,9 @@ impl<'c> StatusFiles<'c> {
             rate_limit,
             usage: Usage::default(),
         };
-        self.try_to(|| {
-            std::fs::create_dir_all(&self.settings.run_dir)?;
-            prune(self.settings.run_dir.parent().unwrap_or(&self.settings.run_dir), live)
+        self.folder.try_to(|| {
+            std::fs::create_dir_all(self.folder.path)?;
+            prune(self.folder.path.parent().unwrap_or(self.folder.path), live)
         });
         let board = Board {
             live: status,
@@ -96,11 +90,10 @@ impl<'c> StatusFiles<'c> {
     }
 
     /// A ticket's turn has come.
-    pub fn begin(&self, issue: &Issue, attempt: u32) {
-        let now = self.world.clock.now();
+    fn begin(&self, issue: &str, attempt: u32, now: Time) {
         let identity = &self.settings.identity;
         let status = LiveIssue {
-            issue: issue.identifier.clone(),
+            issue: issue.to_owned(),
             pid: None,
             started: now,
             last_update: now,
@@ -115,21 +108,21 @@ impl<'c> StatusFiles<'c> {
             run_pid: identity.pid,
             run_pid_started: identity.pid_started.clone(),
         };
-        let dir = self.settings.run_dir.join(safe_key(&issue.identifier));
+        let dir = self.folder.of_issue(issue);
         // At once: who follows the log asks it whether the ticket is worked on.
-        self.try_to(|| {
+        self.folder.try_to(|| {
             std::fs::create_dir_all(&dir)?;
             replace(&dir.join(STATUS), &status)
         });
         if let Some(board) = self.board().as_mut() {
             board.live.queued = board.live.queued.saturating_sub(1);
             let running = Running { status, spending: Usage::default(), is_behind: true };
-            board.running.insert(issue.identifier.clone(), running);
+            board.running.insert(issue.to_owned(), running);
         }
     }
 
-    pub fn entered(&self, issue: &Issue, workspace: &Path) {
-        self.amend(&issue.identifier, |Running { status, .. }, _| {
+    fn entered(&self, issue: &str, workspace: &Path) {
+        self.amend(issue, |Running { status, .. }, _| {
             status.workspace_path = Some(workspace.to_string_lossy().into_owned());
         });
         // At once: should this run be lost, it proves whose work is in there.
@@ -137,7 +130,7 @@ impl<'c> StatusFiles<'c> {
     }
 
     /// An agent runs.
-    pub fn attempt(&self, issue: &str, number: u32, pid: Option<u32>) {
+    fn agent_started(&self, issue: &str, number: u32, pid: Option<u32>) {
         self.amend(issue, |Running { status, .. }, board| {
             (status.attempt, status.pid, status.phase) = (number, pid, Phase::Reading);
             (status.tool_calls, status.files_modified, status.tokens_used) = (0, 0, 0);
@@ -146,16 +139,17 @@ impl<'c> StatusFiles<'c> {
     }
 
     /// Where the agent is; `usage` is that of its attempt so far.
-    pub fn working(&self, issue: &str, phase: Phase, tool_calls: u64, files: u64, usage: Usage) {
+    fn working(&self, issue: &str, totals: &AgentTotals) {
         self.amend(issue, |Running { status, spending, .. }, _| {
-            *spending = usage;
-            (status.phase, status.tool_calls, status.files_modified) = (phase, tool_calls, files);
-            status.tokens_used = usage.total_tokens();
+            *spending = totals.usage;
+            (status.phase, status.tool_calls) = (totals.phase, totals.tool_calls);
+            status.files_modified = totals.files_modified;
+            status.tokens_used = totals.usage.total_tokens();
         });
     }
 
     /// The agent is gone.
-    pub fn agent_ended(&self, issue: &str) {
+    fn agent_ended(&self, issue: &str) {
         self.amend(issue, |Running { status, spending, .. }, board| {
             board.spent = board.spent.plus(&std::mem::take(spending));
             status.pid = None;
@@ -163,8 +157,8 @@ impl<'c> StatusFiles<'c> {
     }
 
     /// The ticket is done with in this run.
-    pub fn end(&self, issue: &Issue, outcome: Outcome) {
-        self.amend(&issue.identifier, |Running { status, .. }, board| {
+    fn end(&self, issue: &str, outcome: Outcome) {
+        self.amend(issue, |Running { status, .. }, board| {
             status.outcome = Some(outcome);
             match outcome.is_failure() {
                 true => board.live.failed += 1,
@@ -173,12 +167,12 @@ impl<'c> StatusFiles<'c> {
         });
         self.write();
         if let Some(board) = self.board().as_mut() {
-            board.running.remove(&issue.identifier);
+            board.running.remove(issue);
         }
     }
 
     /// Brings the disk up to date, when the last time is long enough ago.
-    pub fn catch_up(&self) {
+    fn catch_up(&self) {
         let now = self.world.clock.monotonic();
         let is_due = |board: &Board| now.saturating_sub(board.written) >= EVERY;
         if self.board().as_ref().is_some_and(is_due) {
@@ -187,20 +181,10 @@ impl<'c> StatusFiles<'c> {
     }
 
     /// The run was told to end.
-    pub fn stopping(&self) {
+    fn stopping(&self) {
         let first = |board: &mut Board| !std::mem::replace(&mut board.live.stopping, true);
         if self.board().as_mut().is_some_and(first) {
             self.write();
-        }
-    }
-
-    /// Runs what needs the disk; the first trouble is told.
-    pub fn try_to(&self, write: impl FnOnce() -> io::Result<()>) {
-        if let Err(error) = write()
-            && !self.has_failed.swap(true, Ordering::Relaxed)
-        {
-            let dir = self.settings.run_dir.display();
-            tracing::warn!("the run's records in {dir} could not be written: {error}");
         }
     }
 
@@ -232,11 +216,10 @@ impl<'c> StatusFiles<'c> {
             (board.live.clone(), changed)
         };
         for status in &changed {
-            self.try_to(|| {
-                replace(&self.settings.run_dir.join(safe_key(&status.issue)).join(STATUS), status)
-            });
+            let path = self.folder.of_issue(&status.issue).join(STATUS);
+            self.folder.try_to(|| replace(&path, status));
         }
-        self.try_to(|| replace(&self.live_file(), &live));
+        self.folder.try_to(|| replace(&self.live_file(), &live));
     }
 
     fn live_file(&self) -> PathBuf {
@@ -245,6 +228,30 @@ impl<'c> StatusFiles<'c> {
 
     fn board(&self) -> MutexGuard<'_, Option<Board>> {
         self.board.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Observer for StatusFiles<'_> {
+    fn on(&self, event: &CycleEvent) {
+        match (&event.kind, event.issue.as_deref()) {
+            (CycleEventKind::DispatchStarted { queued, slots, rate_limit, runs_with_claims }, _) => {
+                self.open(*queued, *slots, rate_limit.clone(), runs_with_claims);
+            }
+            (CycleEventKind::Heartbeat, _) => self.catch_up(),
+            (CycleEventKind::Stopping, _) => self.stopping(),
+            (CycleEventKind::Claimed { attempt, .. }, Some(issue)) => self.begin(issue, *attempt, event.at),
+            (CycleEventKind::WorkspaceReady { path }, Some(issue)) => self.entered(issue, path),
+            (CycleEventKind::AgentStarted { attempt, pid }, Some(issue)) => {
+                self.agent_started(issue, *attempt, *pid);
+            }
+            (CycleEventKind::AgentActivity { totals, .. }, Some(issue)) => self.working(issue, totals),
+            (CycleEventKind::AgentEnded(end), Some(issue)) => {
+                self.working(issue, &end.totals);
+                self.agent_ended(issue);
+            }
+            (CycleEventKind::Finished { outcome, .. }, Some(issue)) => self.end(issue, *outcome),
+            _ => {}
+        }
     }
 }
 
@@ -259,7 +266,7 @@ impl Drop for StatusFiles<'_> {
         let file = self.live_file();
         let live = std::fs::read(&file).ok().and_then(|text| serde_json::from_slice::<LiveRun>(&text).ok());
         if live.is_some_and(|live| live.run_id == own) {
-            self.try_to(|| std::fs::remove_file(&file));
+            self.folder.try_to(|| std::fs::remove_file(&file));
         }
     }
 }

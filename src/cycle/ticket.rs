@@ -13,9 +13,9 @@ use super::work::result::WorkResult;
 use super::work::saved;
 use super::world::CycleError;
 use super::{tickets, work};
-use crate::model::progress::News;
+use crate::model::cycle_event::CycleEventKind;
 use crate::model::report::Dispatched;
-use crate::model::{IssueRecord, Stage, safe_key};
+use crate::model::{IssueRecord, Outcome, Stage};
 use crate::policy::ongoing::{self, Change};
 use crate::ports::TicketUpdate;
 use std::time::Duration;
@@ -35,10 +35,10 @@ pub(super) fn run_ticket(
     free: &dyn Fn(),
 ) -> Worked {
     let issue = &claimed.issue;
-    let _span = tracing::info_span!("issue", issue = %issue.identifier).entered();
-    let begun = run.watch.elapsed();
-    run.emit(issue, News::Claimed { title: issue.title.clone() });
-    run.status.begin(issue, claimed.claim.attempt);
+    let _span = run.span(&issue.identifier).entered();
+    let begun = run.elapsed();
+    let (title, attempt) = (issue.title.clone(), claimed.claim.attempt);
+    run.emit(issue, CycleEventKind::Claimed { title, attempt });
     let mut parcel = parcel_of(claimed, begun);
     let job = begin(run, claimed, &mut parcel);
     let mut result = work::work(run, claimed, job, stops);
@@ -100,8 +100,11 @@ fn begin<'c>(
         comment: tickets::comment(run, &working, Some(claimed.claim.attempt)),
     };
     let (written, opened) = std::thread::scope(|scope| {
-        let written = scope.spawn(|| tickets::write(run, "move ticket", issue, &update));
-        let opened = run.watch.time("workspace", name, || saved::open(run, claimed));
+        let written = scope.spawn(|| {
+            let _span = run.span(&issue.identifier).entered();
+            tickets::write(run, "move ticket", issue, &update)
+        });
+        let opened = run.time("workspace", name, || saved::open(run, claimed));
         (written.join(), opened)
     });
     match written {
@@ -120,9 +123,9 @@ fn begin<'c>(
         )),
         Err(_) => parcel.warnings.push("the ticket could not be moved: its thread failed".to_owned()),
     }
-    let dir = run.settings.run_dir.join(safe_key(&issue.identifier));
+    let dir = run.folder().of_issue(&issue.identifier);
     opened.map(|workspace| {
-        run.status.entered(issue, workspace.path());
+        run.emit(issue, CycleEventKind::WorkspaceReady { path: workspace.path().to_owned() });
         Job { claimed, workspace, dir }
     })
 }
@@ -139,7 +142,7 @@ fn look_again(run: &Run<'_>, parcel: &mut Parcel, result: &mut WorkResult<'_>) {
     let cancelled = match tickets::look(run, &parcel.issue) {
         Ok(Some(fresh)) => {
             let change = ongoing::change(&parcel.issue, &fresh, &run.settings.tracker);
-            parcel.see(fresh, run.watch.elapsed());
+            parcel.see(fresh, run.elapsed());
             match change {
                 None => None,
                 // The person's state stands; accepted work is delivered all the same.
@@ -169,14 +172,14 @@ fn look_again(run: &Run<'_>, parcel: &mut Parcel, result: &mut WorkResult<'_>) {
 fn hand_over(run: &Run<'_>, parcel: &mut Parcel, result: &WorkResult<'_>) {
     let outcome = result.outcome();
     if let Some(job) = &result.job {
-        run.status.try_to(|| kept_result::write(&job.dir, &parcel.record));
+        run.folder().try_to(|| kept_result::write(&job.dir, &parcel.record));
     }
     deliver::step(run, parcel);
     std::thread::scope(|scope| {
         // Pushed work is safe; of any other the workspace's branch is the only hold.
         let is_pushed = !matches!(parcel.record.stage, Stage::Ready(_)) && parcel.trouble.is_none();
         let removal = result.job.as_ref().filter(|_| is_pushed);
-        let removal = removal.map(|job| scope.spawn(move || saved::put_away(run, job, outcome)));
+        let removal = removal.map(|job| scope.spawn(move || put_away(run, job, outcome)));
         if is_pushed {
             deliver::carry(run, parcel);
         } else if let (Some(job), Some(last)) = (&result.job, result.last()) {
@@ -187,6 +190,12 @@ fn hand_over(run: &Run<'_>, parcel: &mut Parcel, result: &WorkResult<'_>) {
             parcel.warnings.push(warning);
         }
     });
+}
+
+/// The workspace goes, in a thread of its own.
+fn put_away(run: &Run<'_>, job: &Job<'_>, outcome: Outcome) -> Option<String> {
+    let _span = run.span(&job.issue().identifier).entered();
+    saved::put_away(run, job, outcome)
 }
 
 /// Work that does not stand: saved, the ticket given back, the outcome recorded.
@@ -200,7 +209,7 @@ fn give_up(run: &Run<'_>, parcel: &mut Parcel, result: &WorkResult<'_>) {
         parcel.record.issue_updated_at = at.or(fresh.updated_at);
     }
     std::thread::scope(|scope| {
-        let removal = result.job.as_ref().map(|job| scope.spawn(move || saved::put_away(run, job, outcome)));
+        let removal = result.job.as_ref().map(|job| scope.spawn(move || put_away(run, job, outcome)));
         settle::settle(run, parcel);
         if let Some(Ok(Some(warning))) = removal.map(std::thread::ScopedJoinHandle::join) {
             parcel.warnings.push(warning);
@@ -212,8 +221,8 @@ fn end(run: &Run<'_>, mut parcel: Parcel, result: &WorkResult<'_>, begun: Durati
     let outcome = result.outcome();
     let trouble = parcel.trouble.take();
     let dispatched = told::told(run, &parcel, &result.attempts, outcome, begun);
-    run.status.end(&parcel.issue, outcome);
-    let news = News::Finished { outcome, failure: dispatched.failure, error: dispatched.error.clone() };
-    run.emit(&parcel.issue, news);
+    let finished =
+        CycleEventKind::Finished { outcome, failure: dispatched.failure, error: dispatched.error.clone() };
+    run.emit(&parcel.issue, finished);
     Worked { dispatched, trouble }
 }

@@ -13,8 +13,7 @@ use std::collections::HashMap;
 pub(super) fn look(run: &Run<'_>, issue: &Issue) -> Result<Option<Issue>, TrackerError> {
     let name = Some(issue.identifier.as_str());
     let slot = run.looks.slot();
-    let looked =
-        run.watch.time("refresh", name, || slot.call(issue.id.clone(), |ids| refresh_all(run, &ids)));
+    let looked = run.time("refresh", name, || slot.call(issue.id.clone(), |ids| refresh_all(run, &ids)));
     looked.unwrap_or_else(|| Err(TrackerError::Protocol("nobody answered for the ticket".to_owned())))
 }
 
@@ -32,14 +31,14 @@ fn refresh_all(run: &Run<'_>, ids: &[IssueId]) -> Vec<Result<Option<Issue>, Trac
 /// Writes on a ticket; nothing is asked of the tracker for nothing.
 pub(super) fn write(
     run: &Run<'_>,
-    step: &str,
+    step: &'static str,
     issue: &Issue,
     update: &TicketUpdate,
 ) -> Result<TicketUpdated, TrackerError> {
     if update.is_empty() {
         return Ok(TicketUpdated::default());
     }
-    run.watch.time(step, Some(&issue.identifier), || run.world.tracker.update(issue, update))
+    run.time(step, Some(&issue.identifier), || run.world.tracker.update(issue, update))
 }
 
 /// The status comment for how the record stands now, where one is wanted.
@@ -87,7 +86,10 @@ pub(super) fn give_back(run: &Run<'_>, issue: &Issue, record: &mut IssueRecord) 
     match write(run, "move ticket", issue, &update) {
         Ok(written) => {
             if let Some(error) = written.error() {
-                tracing::warn!(issue = %issue.identifier, "the ticket could not be brought up to date: {error}");
+                run.warn(
+                    Some(&issue.identifier),
+                    format!("the ticket could not be brought up to date: {error}"),
+                );
             }
             if let Some(Ok(id)) = written.commented {
                 record.comment = Some(id);
@@ -95,7 +97,7 @@ pub(super) fn give_back(run: &Run<'_>, issue: &Issue, record: &mut IssueRecord) 
             written.updated_at
         }
         Err(error) => {
-            tracing::warn!(issue = %issue.identifier, "the ticket could not be brought up to date: {error}");
+            run.warn(Some(&issue.identifier), format!("the ticket could not be brought up to date: {error}"));
             None
         }
     }

@@ -5,39 +5,8 @@ use super::model_choice;
 use super::run::Run;
 use super::work::attempted::Attempted;
 use crate::model::report::{Dispatched, ReportedPullRequest};
-use crate::model::{Attempt, Issue, Outcome, Sha, Usage};
+use crate::model::{Attempt, Outcome, Sha};
 use std::time::Duration;
-
-/// A report's entry for an issue nothing has happened to yet.
-pub(super) fn blank(issue: &Issue) -> Dispatched {
-    Dispatched {
-        issue: issue.identifier.clone(),
-        title: issue.title.clone(),
-        url: issue.url.clone(),
-        outcome: None,
-        failure: None,
-        attempts: 0,
-        phase: None,
-        branch: String::new(),
-        head_sha: None,
-        commits: 0,
-        files_changed: 0,
-        pull_request: None,
-        tool_calls: 0,
-        model: None,
-        model_reason: None,
-        complexity: None,
-        usage: Usage::default(),
-        gates: Vec::new(),
-        duration_ms: 0,
-        error: None,
-        blocked_reason: None,
-        stage: None,
-        fault: None,
-        log: None,
-        warnings: Vec::new(),
-    }
-}
 
 /// A ticket that was worked on, as the report has it.
 pub(super) fn told(
@@ -47,7 +16,7 @@ pub(super) fn told(
     outcome: Outcome,
     begun: Duration,
 ) -> Dispatched {
-    let elapsed = run.watch.elapsed().saturating_sub(begun);
+    let elapsed = run.elapsed().saturating_sub(begun);
     let record = &parcel.record;
     let pull_request = record.pull_request.as_ref().map(|pull| ReportedPullRequest {
         number: pull.number,
@@ -66,7 +35,7 @@ pub(super) fn told(
         stage: Some(record.stage.name()),
         fault: record.fault.clone(),
         warnings: parcel.warnings.iter().map(|warning| run.redact(warning)).collect(),
-        ..blank(&parcel.issue)
+        ..Dispatched::of(&parcel.issue)
     };
     for one in attempts {
         told.tool_calls += one.attempt.tool_calls;

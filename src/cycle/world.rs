@@ -3,7 +3,7 @@
 
 use crate::gates::commands::Commands;
 use crate::guards::Guards;
-use crate::model::progress::Progress;
+use crate::model::cycle_event::{CycleEvent, Observer};
 use crate::model::settings::{
     AgentLimits, Backoff, Budget, KeepWorkspace, Limits, ModelRules, PreflightSettings, PullRequestSettings,
     RateLimitSettings, StatusComments, Template, TrackerRules,
@@ -13,7 +13,6 @@ use crate::policy::faults::{self, Exit};
 use crate::ports::{Agent, Clock, Forge, StateStore, StoreError, Tracker, TrackerError};
 use crate::workspace::{WorkspaceError, Workspaces};
 use chrono::TimeDelta;
-use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -30,11 +29,19 @@ pub struct World {
     pub guards: Guards,
     /// Whether a claim's run still lives, as far as this host can tell beyond the lease.
     pub is_alive: Box<dyn Fn(&Claim) -> bool + Send + Sync>,
-    pub progress: Box<dyn Fn(Progress) + Send + Sync>,
+    /// Are told what happens, beside the run's own.
+    pub observers: Vec<Arc<dyn Observer>>,
     /// What holds the agent's side in bounds, for the report.
     pub sandbox: &'static str,
     /// `owner/name` of the git remote, where its address tells it.
     pub remote_name: Option<String>,
+}
+
+impl World {
+    /// Tells its observers.
+    pub fn tell(&self, event: &CycleEvent) {
+        self.observers.iter().for_each(|observer| observer.on(event));
+    }
 }
 
 /// The agent that steps in when the first reports a limit.
@@ -125,34 +132,36 @@ pub struct Ran {
 }
 
 /// Why a cycle could not run, or not to its end.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum CycleError {
     /// Something that was looked at before a claim would end every ticket the same way.
+    #[error("{}{}", .0.message, remedy_of(.0))]
     Fault(Box<Fault>),
     /// The configuration or the arguments name something that does not exist.
+    #[error("{0}")]
     Config(String),
-    /// Tracker, forge or git remote out of reach or refusing, or the state unreadable.
+    /// Tracker, forge or git remote out of reach or refusing, told without secrets.
+    #[error("{0}")]
     Unreachable(String),
     /// The tracker's allowance is used up.
+    #[error("tracker rate limit: {detail}")]
     Limited { until: Option<Time>, detail: String },
+    /// The state cannot be read or written.
+    #[error(transparent)]
+    Store(StoreError),
+    #[error(transparent)]
+    Tracker(TrackerError),
+    #[error(transparent)]
+    Workspace(#[from] WorkspaceError),
     /// A fault of Conductor's own.
+    #[error("{0}")]
     Internal(String),
 }
 
-impl fmt::Display for CycleError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Fault(fault) => {
-                f.write_str(&fault.message)?;
-                fault.remedy.as_ref().map_or(Ok(()), |remedy| write!(f, "; {remedy}"))
-            }
-            Self::Config(text) | Self::Unreachable(text) | Self::Internal(text) => f.write_str(text),
-            Self::Limited { detail, .. } => write!(f, "tracker rate limit: {detail}"),
-        }
-    }
+/// What to do about a fault, as the end of its sentence.
+fn remedy_of(fault: &Fault) -> String {
+    fault.remedy.as_ref().map_or_else(String::new, |remedy| format!("; {remedy}"))
 }
-
-impl std::error::Error for CycleError {}
 
 impl CycleError {
     /// The exit code it stands for.
@@ -160,8 +169,12 @@ impl CycleError {
         match self {
             Self::Fault(fault) => faults::exit_of(fault),
             Self::Config(_) => Exit::Usage,
-            Self::Unreachable(_) | Self::Limited { .. } => Exit::Unreachable,
-            Self::Internal(_) => Exit::Internal,
+            Self::Store(StoreError::Machine(_)) | Self::Internal(_) => Exit::Internal,
+            Self::Unreachable(_)
+            | Self::Limited { .. }
+            | Self::Store(_)
+            | Self::Tracker(_)
+            | Self::Workspace(_) => Exit::Unreachable,
         }
     }
 }
@@ -170,8 +183,7 @@ impl From<StoreError> for CycleError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Config(text) => Self::Config(text),
-            StoreError::Machine(text) => Self::Internal(text),
-            StoreError::Unreachable(_) | StoreError::Unreadable(_) => Self::Unreachable(error.to_string()),
+            other => Self::Store(other),
         }
     }
 }
@@ -181,14 +193,8 @@ impl From<TrackerError> for CycleError {
         match error {
             TrackerError::Config(text) => Self::Config(text),
             TrackerError::RateLimited { until, detail } => Self::Limited { until, detail },
-            other => Self::Unreachable(other.to_string()),
+            other => Self::Tracker(other),
         }
-    }
-}
-
-impl From<WorkspaceError> for CycleError {
-    fn from(error: WorkspaceError) -> Self {
-        Self::Unreachable(error.to_string())
     }
 }
 

@@ -12,7 +12,7 @@ pub(super) fn must(run: &Run<'_>, change: Change<'_>, contexts: Vec<KeptFile>) -
         Err(LedgerError::Refused(_)) => Ok(false),
         Err(LedgerError::Store(error)) => Err(error.into()),
         Err(LedgerError::Ref { name, detail, .. }) => {
-            tracing::warn!("{name} moved meanwhile: {detail}");
+            run.warn(None, format!("{name} moved meanwhile: {detail}"));
             Ok(false)
         }
     }

@@ -41,9 +41,8 @@ impl Commands {
         workspace: &Path,
         env: &[(String, String)],
         cancel: &dyn Fn() -> Option<StopReason>,
-    ) -> Result<bool, String> {
-        let ran = hooks::run(hook, &self.hooks, &self.checkout, &self.site(workspace, env, cancel));
-        ran.map_err(|HookFailed(detail)| detail)
+    ) -> Result<bool, HookFailed> {
+        hooks::run(hook, &self.hooks, &self.checkout, &self.site(workspace, env, cancel))
     }
 
     /// How long hooks and gates of one attempt may take together.

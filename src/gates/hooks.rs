@@ -44,7 +44,8 @@ impl Hook {
 }
 
 /// A hook that was to run and did not end well; for people, redacted.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
 pub struct HookFailed(pub String);
 
 /// Runs the hook when there is one and tells whether there was. `checkout` is the repository's

@@ -1,6 +1,6 @@
 //! Guards over the changed paths: protection, nested repositories, links that leave.
 
-use super::{ChangedPath, listed};
+use super::change::{ChangedPath, listed};
 use crate::model::glob::Glob;
 use crate::model::text;
 

@@ -1,6 +1,6 @@
 //! The secret guard: known values and firm token shapes in what a change adds and says.
 
-use super::Change;
+use super::change::Change;
 use crate::model::text;
 use crate::system::redact::Redactor;
 

@@ -1,55 +1,9 @@
-//! One attempt at one issue: phases, outcomes, failures.
+//! One attempt at one issue: its outcome, its checks, its record.
 
-use super::{FaultKind, Session, StopReason, Usage};
+use super::{Failure, FaultKind, Phase, Session, Usage};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
-
-/// What the agent is doing, as its tool calls tell it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Phase {
-    Reading,
-    Planning,
-    Implementing,
-    Testing,
-    Committing,
-}
-
-impl Phase {
-    /// The phase a tool call belongs to, from the tool's name and, for a shell, its command.
-    /// The order of the rules is the ancestor's; `None` leaves the phase as it was.
-    pub fn of_tool(name: &str, command: Option<&str>) -> Option<Self> {
-        let name = name.to_lowercase();
-        let has = |words: &[&str]| words.iter().any(|word| name.contains(word));
-        if has(&["read", "glob", "grep", "search"]) {
-            return Some(Self::Reading);
-        }
-        if has(&["todo"]) {
-            return Some(Self::Planning);
-        }
-        if has(&["bash"]) && command.is_some_and(|c| c.contains("git commit") || c.contains("git add")) {
-            return Some(Self::Committing);
-        }
-        if has(&["edit", "write", "bash"]) {
-            return Some(Self::Implementing);
-        }
-        if has(&["test"]) {
-            return Some(Self::Testing);
-        }
-        None
-    }
-
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Reading => "reading",
-            Self::Planning => "planning",
-            Self::Implementing => "implementing",
-            Self::Testing => "testing",
-            Self::Committing => "committing",
-        }
-    }
-}
 
 /// How an attempt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,55 +33,6 @@ impl Outcome {
             Self::Partial => "partial",
             Self::NoChanges => "no_changes",
             Self::Interrupted => "interrupted",
-        }
-    }
-}
-
-/// Why an attempt failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Failure {
-    AgentExit,
-    TimedOut,
-    Stalled,
-    RateLimited,
-    GateFailed,
-    GuardRefused,
-    HookFailed,
-    Workspace,
-    Publish,
-    Protocol,
-    Budget,
-}
-
-impl Failure {
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::AgentExit => "agent_exit",
-            Self::TimedOut => "timed_out",
-            Self::Stalled => "stalled",
-            Self::RateLimited => "rate_limited",
-            Self::GateFailed => "gate_failed",
-            Self::GuardRefused => "guard_refused",
-            Self::HookFailed => "hook_failed",
-            Self::Workspace => "workspace",
-            Self::Publish => "publish",
-            Self::Protocol => "protocol",
-            Self::Budget => "budget",
-        }
-    }
-
-    /// The failure a stop by us stands for; `None` when the stop is an interruption or no failure.
-    pub fn of_stop(reason: StopReason) -> Option<Self> {
-        match reason {
-            StopReason::Startup | StopReason::Turn => Some(Self::TimedOut),
-            StopReason::Stalled => Some(Self::Stalled),
-            StopReason::MaxTurns => Some(Self::AgentExit),
-            StopReason::Budget => Some(Self::Budget),
-            StopReason::ResultStands
-            | StopReason::Deadline
-            | StopReason::Interrupted
-            | StopReason::TicketChanged => None,
         }
     }
 }
@@ -171,26 +76,4 @@ pub struct Attempt {
     pub error_tail: Option<String>,
     /// What a further attempt may go on with, where the agent has such a thing.
     pub session: Option<Session>,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_phase_follows_from_the_tool_and_its_command() {
-        let cases = [
-            ("Read", None, Some(Phase::Reading)),
-            ("WebSearch", None, Some(Phase::Reading)),
-            ("TodoWrite", None, Some(Phase::Planning)),
-            ("Edit", None, Some(Phase::Implementing)),
-            ("Bash", Some("cargo test"), Some(Phase::Implementing)),
-            ("Bash", Some("git add . && git commit -m x"), Some(Phase::Committing)),
-            ("run_tests", None, Some(Phase::Testing)),
-            ("Task", None, None),
-        ];
-        for (name, command, phase) in cases {
-            assert_eq!(Phase::of_tool(name, command), phase, "{name} {command:?}");
-        }
-    }
 }

@@ -278,34 +278,3 @@ impl Wire {
         }
     }
 }
-
-impl Delivery {
-    /// Pushed work of which nothing but its head is known: its words are made when it is proposed.
-    pub fn found(head: Sha) -> Self {
-        Self {
-            base: head.clone(),
-            head,
-            title: String::new(),
-            body: String::new(),
-            draft: false,
-            labels: Vec::new(),
-            reviewers: Vec::new(),
-            notes: Vec::new(),
-            gates: Vec::new(),
-            files: Vec::new(),
-            commits: 0,
-            attempt: 0,
-            usage: super::RecordedUsage::default(),
-            model: None,
-            agent: None,
-            run_id: None,
-            accepted_at: None,
-            extra: Extra::new(),
-        }
-    }
-
-    /// Whether nobody wrote what its pull request says.
-    pub fn lacks_words(&self) -> bool {
-        self.title.is_empty()
-    }
-}

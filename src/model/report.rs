@@ -3,7 +3,7 @@
 
 use super::plan::Complexity;
 pub use super::skip::{KeptOut, KeptOutIssue, SkipReason, Skipped};
-use super::{Failure, Fault, GateResult, Outcome, Phase, StageName, Time, Usage};
+use super::{Failure, Fault, GateResult, Issue, Outcome, Phase, StageName, Time, Usage};
 use serde::Serialize;
 
 #[derive(Debug, Clone, Serialize)]
@@ -101,6 +101,39 @@ pub struct Dispatched {
     /// Things that went less than well and did not stop the issue.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+}
+
+impl Dispatched {
+    /// The entry of an issue nothing has happened to yet.
+    pub fn of(issue: &Issue) -> Self {
+        Self {
+            issue: issue.identifier.clone(),
+            title: issue.title.clone(),
+            url: issue.url.clone(),
+            outcome: None,
+            failure: None,
+            attempts: 0,
+            phase: None,
+            branch: String::new(),
+            head_sha: None,
+            commits: 0,
+            files_changed: 0,
+            pull_request: None,
+            tool_calls: 0,
+            model: None,
+            model_reason: None,
+            complexity: None,
+            usage: Usage::default(),
+            gates: Vec::new(),
+            duration_ms: 0,
+            error: None,
+            blocked_reason: None,
+            stage: None,
+            fault: None,
+            log: None,
+            warnings: Vec::new(),
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

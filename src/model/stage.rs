@@ -1,7 +1,7 @@
 //! The stages of a change: what is done, and everything the next step needs. Values only; which
 //! step follows a stage is the cycle's, what a fault means is `policy::faults`'.
 
-use super::{GateResult, Sha, Time, Usage};
+use super::{GateResult, RecordedUsage, Sha, Time, Usage};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -73,18 +73,34 @@ pub struct Delivery {
     pub extra: Extra,
 }
 
-/// What an agent used, as a record has it.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct RecordedUsage {
-    #[serde(flatten)]
-    pub known: Usage,
-    #[serde(flatten)]
-    pub extra: Extra,
-}
+impl Delivery {
+    /// Pushed work of which nothing but its head is known: its words are made when it is proposed.
+    pub fn found(head: Sha) -> Self {
+        Self {
+            base: head.clone(),
+            head,
+            title: String::new(),
+            body: String::new(),
+            draft: false,
+            labels: Vec::new(),
+            reviewers: Vec::new(),
+            notes: Vec::new(),
+            gates: Vec::new(),
+            files: Vec::new(),
+            commits: 0,
+            attempt: 0,
+            usage: RecordedUsage::default(),
+            model: None,
+            agent: None,
+            run_id: None,
+            accepted_at: None,
+            extra: Extra::new(),
+        }
+    }
 
-impl From<Usage> for RecordedUsage {
-    fn from(known: Usage) -> Self {
-        Self { known, extra: Extra::new() }
+    /// Whether nobody wrote what its pull request says.
+    pub fn lacks_words(&self) -> bool {
+        self.title.is_empty()
     }
 }
 

@@ -4,9 +4,14 @@
 //! Transitions borrow a state and return a new one or a [`Refusal`]; no clock, no I/O. Unknown
 //! fields survive a rewrite.
 
+mod compaction;
+pub mod document;
+pub mod transitions;
+
 use super::damaged::Damaged;
 use super::{
-    BranchName, Failure, GateResult, IssueId, IssueRecord, Outcome, Phase, RunId, Session, Sha, Stage, Time,
+    Attempt, BranchName, Failure, GateResult, IssueId, IssueRecord, Outcome, Phase, RunId, Session, Sha,
+    Stage, Time,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -196,6 +201,42 @@ pub struct OutcomeRecord {
     pub session: Option<Session>,
     #[serde(flatten)]
     pub extra: Extra,
+}
+
+impl OutcomeRecord {
+    /// Whether both tell of one attempt of one run.
+    pub fn is_of_the_same_attempt(&self, other: &Self) -> bool {
+        let of = |outcome: &Self| (outcome.attempt, outcome.timestamp);
+        of(self) == of(other) && self.issue_id == other.issue_id && self.run_id == other.run_id
+    }
+
+    /// An attempt as a line of the history.
+    pub fn of(attempt: &Attempt, issue: &str, issue_id: &IssueId, run_id: &RunId, at: Time) -> Self {
+        Self {
+            timestamp: at,
+            run_id: run_id.clone(),
+            issue: issue.to_owned(),
+            issue_id: issue_id.clone(),
+            attempt: attempt.number,
+            outcome: attempt.outcome,
+            failure: attempt.failure,
+            phase: attempt.phase,
+            tool_calls: attempt.tool_calls,
+            files_modified: attempt.files_modified,
+            tokens_used: attempt.usage.total_tokens(),
+            usd: attempt.usage.usd,
+            duration_ms: attempt.duration_ms,
+            has_commits: attempt.has_commits,
+            labels: Vec::new(),
+            model: attempt.model.clone(),
+            branch: None,
+            pull_request: None,
+            gates: attempt.gates.clone(),
+            error_tail: attempt.error_tail.clone(),
+            session: attempt.session.clone(),
+            extra: Default::default(),
+        }
+    }
 }
 
 /// Why a transition is not possible on the state as it is now.

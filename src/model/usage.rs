@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// No count of tokens is believed beyond that.
 pub const MAX_TOKENS: u64 = 1_000_000_000_000;
@@ -22,6 +23,21 @@ pub struct Usage {
     pub cache_read_tokens: u64,
     #[serde(default, deserialize_with = "read_usd")]
     pub usd: Option<f64>,
+}
+
+/// What an agent used, as a record has it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct RecordedUsage {
+    #[serde(flatten)]
+    pub known: Usage,
+    #[serde(flatten)]
+    pub extra: BTreeMap<String, Value>,
+}
+
+impl From<Usage> for RecordedUsage {
+    fn from(known: Usage) -> Self {
+        Self { known, extra: BTreeMap::new() }
+    }
 }
 
 /// A told count of tokens, whole and within bounds; what is no finite number counts nothing.

@@ -17,6 +17,7 @@ mod clone;
 mod config;
 mod create;
 mod error;
+mod format;
 mod group;
 mod history;
 mod lock;
@@ -29,7 +30,6 @@ mod stale;
 mod stale_locks;
 mod stop;
 mod trash;
-mod unfinished;
 mod vault;
 mod watcher;
 mod words;
@@ -51,7 +51,7 @@ pub use worktree::{Worktree, WorktreeStatus};
 
 use call::{Call, REMOTE_TIMEOUT};
 use error::protocol;
-use loose::ObjectFormat;
+use format::ObjectFormat;
 
 /// A repository on this machine.
 #[derive(Debug, Clone)]

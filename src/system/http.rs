@@ -6,63 +6,28 @@
 
 mod address;
 mod answer;
+mod classify;
 mod error;
+mod options;
 mod request;
 mod server_time;
 
 pub use address::{encode_path, encode_query, is_loopback, same_host, same_origin};
 pub use answer::{Response, epoch_seconds};
 pub use error::HttpError;
+pub use options::HttpOptions;
 pub use request::{Method, Request};
 pub use server_time::ServerTime;
 
 use address::Target;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use ureq::Agent;
 use ureq::tls::{RootCerts, TlsConfig};
 
 /// Redirects followed for one request; a renamed repository needs one.
 const MAX_REDIRECTS: u32 = 5;
-
-/// Bounds of a client. The defaults suit an API on the internet.
-#[derive(Debug, Clone)]
-pub struct HttpOptions {
-    pub user_agent: String,
-    /// To resolve the name, and to connect and shake hands, each.
-    pub connect_timeout: Duration,
-    /// For one request from its start to the last byte of the answer.
-    pub timeout: Duration,
-    /// The same after an interruption, when little time is left; then nothing is sent again.
-    pub hurried: Duration,
-    /// The longest answer that is read, after decompression.
-    pub max_body: u64,
-    /// How often a repeatable request is sent at most.
-    pub tries: u32,
-    /// The wait before the second try; it doubles and is jittered.
-    pub retry_base: Duration,
-    /// The longest `Retry-After` of a 5xx that is waited for.
-    pub max_retry_after: Duration,
-    /// Where it is noted what servers say of this machine's clock.
-    pub server_time: Arc<ServerTime>,
-}
-
-impl Default for HttpOptions {
-    fn default() -> Self {
-        Self {
-            user_agent: concat!("conductor/", env!("CARGO_PKG_VERSION")).to_owned(),
-            connect_timeout: Duration::from_secs(10),
-            timeout: Duration::from_secs(30),
-            hurried: Duration::from_secs(2),
-            max_body: 32 * 1024 * 1024,
-            tries: 3,
-            retry_base: Duration::from_millis(250),
-            max_retry_after: Duration::from_secs(5),
-            server_time: Arc::default(),
-        }
-    }
-}
 
 /// Connections to one service, shared by threads. Nothing is set up before it is needed: TLS and
 /// its certificates only for an `https://` request.
@@ -187,7 +152,7 @@ impl HttpClient {
             _ if interrupted => HttpError::Interrupted,
             Trouble::Interrupted => HttpError::Interrupted,
             Trouble::Http(error) => {
-                error::classified(&error, target, &self.options, self.timeout(generation))
+                classify::classified(&error, target, &self.options, self.timeout(generation))
             }
         });
         if !matches!(result, Err(HttpError::Connect(_) | HttpError::Address(_))) {
@@ -201,9 +166,11 @@ impl HttpClient {
         {
             self.options.server_time.note(&target.shown(), date, asked, chrono::Utc::now());
         }
-        let status = result.as_ref().map_or(0, |response| response.status);
         let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        tracing::debug!(?request, status, elapsed_ms, "http");
+        match &result {
+            Ok(response) => tracing::debug!(?request, status = response.status, elapsed_ms, "http"),
+            Err(error) => tracing::debug!(?request, %error, elapsed_ms, "http"),
+        }
         result
     }
 

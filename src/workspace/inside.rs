@@ -2,17 +2,15 @@
 //! the agent, and whether the folder is still the one that was made.
 
 use super::marker::{Marker, Stamp};
+use super::sync::sync_later;
 use super::{Continued, Work, Workspace, WorkspaceError, Workspaces};
 use crate::model::{BranchName, Sha};
 use crate::system::git::{ChangedFile, GitError, GitErrorKind, Repository, Worktree, WorktreeStatus};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 /// A folder of ours in a workspace.
 const PAGES: &str = ".conductor-context";
-/// How long after a checkout its files are brought to the disk.
-const SYNC_AFTER: Duration = Duration::from_secs(10);
 const PAGE: &str = ".conductor-context/earlier-attempts.md";
 
 impl Workspace {
@@ -188,20 +186,6 @@ impl Workspace {
         }
         damaged("was turned into another repository during the attempt")
     }
-}
-
-/// Brings the files of a checkout to the disk beside the work, and notes when they are there. It
-/// waits first: a short run ends before, and the system has written most of it by then. A run that
-/// ends earlier leaves a workspace that is sound as long as the machine stays up.
-pub(super) fn sync_later(worktree: &Worktree, marker: &Marker) {
-    let (worktree, marker) = (worktree.clone(), marker.clone());
-    std::thread::spawn(move || {
-        std::thread::sleep(SYNC_AFTER);
-        let synced = worktree.sync().and_then(|()| marker.note_synced(worktree.admin()));
-        if let Err(error) = synced {
-            tracing::debug!("{}: not synced: {error}", worktree.path().display());
-        }
-    });
 }
 
 /// Where the symbolic links of a change point.

@@ -2,7 +2,7 @@
 //! are complete, dropped before anything takes the tree apart. What has none is half
 //! made or half removed, and nobody's work.
 
-use super::WorkspaceError;
+use super::error::WorkspaceError;
 use crate::model::{BranchName, Sha};
 use crate::system::host;
 use serde::{Deserialize, Serialize};

@@ -1,48 +1,15 @@
 //! Going on from earlier work: where a new workspace starts, and the same workspace made ready for
 //! the next attempt without losing what is there.
 
+use super::start::{Continued, Start};
 use super::{Workspace, WorkspaceError, Workspaces, is_saved_commit};
 use crate::model::Sha;
-use crate::system::git::{CommitInfo, Object};
+use crate::system::git::Object;
 
 /// More history is fetched into a shallow clone in these steps, then all of it.
 const DEEPEN: u32 = 200;
 /// Saved work on saved work, at most.
 const MAX_STACKED: usize = 20;
-
-/// What a workspace holds of earlier attempts.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Continued {
-    /// Newest first.
-    pub commits: Vec<CommitInfo>,
-    /// Paths that are changed and not committed.
-    pub uncommitted: Vec<String>,
-    /// Why saved work could not be gone on from, for people.
-    pub lost: Option<String>,
-}
-
-impl Continued {
-    /// There is nothing of earlier attempts.
-    pub fn is_empty(&self) -> bool {
-        self.commits.is_empty() && self.uncommitted.is_empty()
-    }
-}
-
-/// Where a new workspace starts.
-pub(super) struct Start {
-    /// What the work is reviewed against.
-    pub base: Sha,
-    pub head: Sha,
-    /// The commit whose files are there: the head, or saved work on top of it.
-    pub tip: Sha,
-    pub lost: Option<String>,
-}
-
-impl Start {
-    pub fn clean(base: &Sha) -> Self {
-        Self { base: base.clone(), head: base.clone(), tip: base.clone(), lost: None }
-    }
-}
 
 impl Workspaces {
     /// Where to begin: at saved work that descends from the base's history and was not refused,

@@ -12,12 +12,16 @@ pub struct Named {
     /// Modules written in braces around it, within the file.
     pub inline: Vec<String>,
     pub renamed: bool,
+    /// The name it has in this file from here on, where a `use` gives it one.
+    pub alias: Option<String>,
+    /// It stands in `pub(in …)`.
+    pub is_visibility: bool,
 }
 
 pub fn paths(tokens: &[Token]) -> Vec<Named> {
     let mut found = Vec::new();
     let mut modules: Vec<(String, usize)> = Vec::new();
-    let (mut depth, mut index) = (0, 0);
+    let (mut depth, mut index, mut imports) = (0, 0, false);
     let text = |index: usize| tokens.get(index).map_or("", |token: &Token| token.text.as_str());
     while index < tokens.len() {
         match text(index) {
@@ -26,12 +30,24 @@ pub fn paths(tokens: &[Token]) -> Vec<Named> {
                 depth -= 1;
                 modules.retain(|(_, opened)| *opened < depth + 1);
             }
+            "use" => imports = true,
+            ";" => imports = false,
             "mod" if text(index + 2) == "{" => modules.push((text(index + 1).to_owned(), depth + 1)),
             word if is_word(word) && text(index + 1) == "::" => {
                 let inline: Vec<String> = modules.iter().map(|(name, _)| name.clone()).collect();
                 let line = tokens[index].line;
-                index = tree(tokens, index, &[], &mut |segments, renamed| {
-                    found.push(Named { segments, line, inline: inline.clone(), renamed });
+                let is_visibility = index > 1 && text(index - 1) == "in" && text(index - 2) == "(";
+                index = tree(tokens, index, &[], &mut |segments, new_name| {
+                    let renamed = new_name.is_some();
+                    let alias = new_name.or_else(|| own_name(&segments)).filter(|_| imports);
+                    found.push(Named {
+                        segments,
+                        line,
+                        inline: inline.clone(),
+                        renamed,
+                        alias,
+                        is_visibility,
+                    });
                 });
                 continue;
             }
@@ -42,12 +58,17 @@ pub fn paths(tokens: &[Token]) -> Vec<Named> {
     found
 }
 
+/// The name a `use` brings in: `a::b::c` and `a::b::c::self` bring `c`.
+fn own_name(segments: &[String]) -> Option<String> {
+    segments.iter().rev().find(|segment| *segment != "self").cloned()
+}
+
 /// Unfolds the path or use tree that begins at `index`; gives the index after it.
 fn tree(
     tokens: &[Token],
     mut index: usize,
     prefix: &[String],
-    add: &mut dyn FnMut(Vec<String>, bool),
+    add: &mut dyn FnMut(Vec<String>, Option<String>),
 ) -> usize {
     let text = |index: usize| tokens.get(index).map_or("", |token: &Token| token.text.as_str());
     let mut segments = prefix.to_vec();
@@ -74,7 +95,7 @@ fn tree(
     }
     // `x::y as crate::z` in an expression renames nothing: the type is a path of its own.
     let renamed = text(index) == "as" && is_word(text(index + 1)) && text(index + 2) != "::";
-    add(segments, renamed);
+    add(segments, renamed.then(|| text(index + 1).to_owned()));
     if renamed { index + 2 } else { index }
 }
 

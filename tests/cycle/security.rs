@@ -301,6 +301,28 @@ fn a_secret_an_agent_tells_as_its_models_name_is_nowhere_to_be_read() {
 }
 
 #[test]
+fn the_most_detailed_log_names_calls_requests_and_tickets_and_holds_no_credential() {
+    let world = World::with_github();
+    world.ticket("T-1");
+    world.agent(&Script::new().sh(&format!("echo 'the token is {TOKEN}'")).then(Script::works()));
+    let plain = world.once(&["-v"]).exits(0);
+    assert!(plain.stderr.contains("INFO issue{issue=T-1 run="), "{plain}");
+    assert!(!plain.stderr.contains(" DEBUG "), "{plain}");
+
+    world.ticket("T-2");
+    let run = world.once(&["-vvv"]).exits(0);
+    let line = |wanted: &[&str]| run.stderr.lines().any(|line| wanted.iter().all(|part| line.contains(part)));
+    assert!(line(&["DEBUG", "git args=", "push", "exit=0", "elapsed_ms="]), "{run}");
+    assert!(line(&["DEBUG", "http request=POST ", "status=201", "elapsed_ms="]), "{run}");
+    assert!(line(&["TRACE", "issue{issue=T-2 run=", "agent event="]), "{run}");
+    let basic = BASE64_STANDARD.encode(format!("x-access-token:{TOKEN}"));
+    for secret in [TOKEN, basic.as_str(), "authorization: ", "Bearer "] {
+        let secret = secret.to_lowercase();
+        assert!(!run.stderr.to_lowercase().contains(&secret), "{secret}: {run}");
+    }
+}
+
+#[test]
 fn a_program_an_agent_gets_into_our_own_git_calls_finds_no_credential_there() {
     let world = World::with_github();
     world.ticket("T-1");

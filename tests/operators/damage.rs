@@ -184,7 +184,7 @@ fn a_document_of_50_megabytes_is_read_and_a_larger_one_refused() {
     write_text(&world, &of(50_000_000));
     assert_eq!(world.once(&[]).exits(0).status(), "idle");
     world.command(&["state", "verify"]).exits(0);
-    let error = State::parse(of(68_000_000).as_bytes()).unwrap_err();
+    let error = State::parse(of(68_000_000).as_bytes()).unwrap_err().to_string();
     assert!(error.starts_with("it has 68") && error.contains("more than"), "{error}");
 }
 

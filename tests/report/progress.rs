@@ -1,5 +1,6 @@
 use crate::support::{HOSTILE, at, commands};
-use conductor::model::{Failure, News, Outcome, Phase, Progress};
+use conductor::model::cycle_event::{AgentTotals, CycleEvent, CycleEventKind, Observer};
+use conductor::model::{AgentEvent, Failure, Outcome, Phase, Usage};
 use conductor::report::progress::Display;
 use indicatif::{ProgressDrawTarget, TermLike};
 use std::io::{self, Write};
@@ -73,29 +74,35 @@ fn plain(screen: &Screen) -> Display {
     Display::plain(Box::new(anstream::StripStream::new(Box::new(screen.clone()) as Box<dyn Write + Send>)))
 }
 
-fn news(second: u32, issue: &str, news: News) -> Progress {
-    Progress { at: at(&format!("2026-11-22T10:00:{second:02}Z")), issue: issue.to_owned(), news }
+fn event(second: u32, issue: &str, kind: CycleEventKind) -> CycleEvent {
+    CycleEvent { at: at(&format!("2026-11-22T10:00:{second:02}Z")), issue: Some(issue.to_owned()), kind }
 }
 
-fn story(issue: &str, title: &str) -> Vec<Progress> {
+fn activity(phase: Phase, tool_calls: u64, tokens: u64) -> CycleEventKind {
+    let usage = Usage { output_tokens: tokens, ..Usage::default() };
+    let totals = AgentTotals { phase, turns: 1, tool_calls, files_modified: 0, usage };
+    CycleEventKind::AgentActivity { event: AgentEvent::Turn, totals }
+}
+
+fn story(issue: &str, title: &str) -> Vec<CycleEvent> {
     let stalled = Some(Failure::Stalled);
     [
-        News::Claimed { title: title.to_owned() },
-        News::Started { attempt: 1 },
-        News::Working { phase: Phase::Reading, tool_calls: 1, tokens: 0 },
-        News::Working { phase: Phase::Implementing, tool_calls: 2, tokens: 4_500 },
-        News::AttemptEnded { attempt: 1, outcome: Outcome::Failure, failure: stalled },
-        News::Waiting { until: at("2026-11-22T10:00:07Z") },
-        News::Started { attempt: 2 },
-        News::Gate { name: "test".to_owned() },
-        News::AttemptEnded { attempt: 2, outcome: Outcome::Success, failure: None },
-        News::Publishing { branch: "conductor/ENG-42".to_owned() },
-        News::PullRequest { url: "https://forge.example/o/r/pull/17".to_owned(), created: true },
-        News::Finished { outcome: Outcome::Success, failure: None, error: None },
+        CycleEventKind::Claimed { title: title.to_owned(), attempt: 1 },
+        CycleEventKind::AttemptStarted { attempt: 1 },
+        activity(Phase::Reading, 1, 0),
+        activity(Phase::Implementing, 2, 4_500),
+        CycleEventKind::AttemptEnded { attempt: 1, outcome: Outcome::Failure, failure: stalled },
+        CycleEventKind::Waiting { until: at("2026-11-22T10:00:07Z") },
+        CycleEventKind::AttemptStarted { attempt: 2 },
+        CycleEventKind::GateStarted { name: "test".to_owned() },
+        CycleEventKind::AttemptEnded { attempt: 2, outcome: Outcome::Success, failure: None },
+        CycleEventKind::Pushing { branch: "conductor/ENG-42".to_owned() },
+        CycleEventKind::PullRequest { url: "https://forge.example/o/r/pull/17".to_owned(), created: true },
+        CycleEventKind::Finished { outcome: Outcome::Success, failure: None, error: None },
     ]
     .into_iter()
     .zip(0..)
-    .map(|(what, second)| news(second, issue, what))
+    .map(|(what, second)| event(second, issue, what))
     .collect()
 }
 
@@ -103,7 +110,7 @@ fn story(issue: &str, title: &str) -> Vec<Progress> {
 fn elsewhere_than_on_a_terminal_each_event_but_tool_calls_is_a_line() {
     let screen = Screen::default();
     let display = plain(&screen);
-    story("ENG-42", "Add a retry").iter().for_each(|progress| display.show(progress));
+    story("ENG-42", "Add a retry").iter().for_each(|event| display.on(event));
     let expected = "\
 ENG-42: claimed, Add a retry
 ENG-42: attempt 1 started
@@ -112,7 +119,7 @@ ENG-42: waiting until 10:00:07 UTC
 ENG-42: attempt 2 started
 ENG-42: checking test
 ENG-42: attempt 2 ended: success
-ENG-42: publishing conductor/ENG-42
+ENG-42: pushing conductor/ENG-42
 ENG-42: pull request opened: https://forge.example/o/r/pull/17
 ENG-42: success after 11s
 ";
@@ -120,21 +127,21 @@ ENG-42: success after 11s
 }
 
 #[test]
-fn hostile_news_stays_on_its_line_and_commands_nothing() {
+fn a_hostile_event_stays_on_its_line_and_commands_nothing() {
     let screen = Screen::default();
     let display = plain(&screen);
     let all = [
-        News::Claimed { title: HOSTILE.to_owned() },
-        News::Gate { name: HOSTILE.to_owned() },
-        News::Publishing { branch: HOSTILE.to_owned() },
-        News::PullRequest { url: HOSTILE.to_owned(), created: false },
-        News::Finished {
+        CycleEventKind::Claimed { title: HOSTILE.to_owned(), attempt: 1 },
+        CycleEventKind::GateStarted { name: HOSTILE.to_owned() },
+        CycleEventKind::Pushing { branch: HOSTILE.to_owned() },
+        CycleEventKind::PullRequest { url: HOSTILE.to_owned(), created: false },
+        CycleEventKind::Finished {
             outcome: Outcome::Failure,
             failure: Some(Failure::Publish),
             error: Some(HOSTILE.to_owned()),
         },
     ];
-    all.into_iter().for_each(|what| display.show(&news(0, HOSTILE, what)));
+    all.into_iter().for_each(|what| display.on(&event(0, HOSTILE, what)));
     let text = screen.text();
     assert_eq!(text.lines().count(), 5, "{text}");
     assert_eq!(commands(&text), Vec::<&str>::new());
@@ -146,8 +153,8 @@ fn on_a_terminal_an_issue_has_a_live_line_until_it_is_finished() {
     let screen = Screen::default();
     let target = ProgressDrawTarget::term_like_with_hz(Box::new(screen.clone()), 255);
     let display = Display::live(target, false);
-    story("ENG-42", "Add a retry").iter().for_each(|progress| {
-        display.show(progress);
+    story("ENG-42", "Add a retry").iter().for_each(|event| {
+        display.on(event);
         // Drawing is limited in rate; leaving the lines for a moment draws them whatever the rate.
         display.suspend(|| ());
     });
@@ -166,7 +173,7 @@ fn a_log_line_is_written_between_the_live_lines() {
     let screen = Screen::default();
     let target = ProgressDrawTarget::term_like_with_hz(Box::new(screen.clone()), 255);
     let display = Display::live(target, false);
-    display.show(&news(0, "ENG-1", News::Claimed { title: "One".to_owned() }));
+    display.on(&event(0, "ENG-1", CycleEventKind::Claimed { title: "One".to_owned(), attempt: 1 }));
     let written = display.suspend(|| screen.write("a log line\n").map(|()| 7));
     assert_eq!(written.unwrap(), 7);
     display.close();
@@ -182,7 +189,11 @@ fn many_threads_tell_at_once_and_no_line_is_torn() {
             let display = &display;
             scope.spawn(move || {
                 for attempt in 0..50 {
-                    display.show(&news(0, &format!("ENG-{worker}"), News::Started { attempt }));
+                    display.on(&event(
+                        0,
+                        &format!("ENG-{worker}"),
+                        CycleEventKind::AttemptStarted { attempt },
+                    ));
                 }
             });
         }
@@ -204,7 +215,7 @@ fn silence_is_silent_and_a_closed_pipe_is_no_error() {
         }
     }
     for display in [Display::silent(), Display::plain(Box::new(Closed))] {
-        story("ENG-42", "Add a retry").iter().for_each(|progress| display.show(progress));
+        story("ENG-42", "Add a retry").iter().for_each(|event| display.on(event));
         display.close();
     }
 }

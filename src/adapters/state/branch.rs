@@ -158,7 +158,7 @@ impl BranchStore {
             ))
         };
         let document = document.ok_or_else(|| described("the file is missing".to_owned()))?;
-        let state = Arc::new(State::parse(&document.data).map_err(described)?);
+        let state = Arc::new(State::parse(&document.data).map_err(|error| described(error.to_string()))?);
         let version = commit.to_string();
         self.commits.remember(&version, parse_tree(&tree).map_err(store_error)?);
         if let Some(contexts) = contexts.filter(|object| object.kind == "tree") {

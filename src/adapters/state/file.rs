@@ -45,9 +45,9 @@ impl FileStore {
             }
             Err(error) => return Err(self.out_of_reach(&error)),
         };
-        let state = State::parse(&text).map_err(|detail| {
+        let state = State::parse(&text).map_err(|error| {
             StoreError::Unreadable(format!(
-                "{}: {detail}; mend or restore it, it is never taken for empty",
+                "{}: {error}; mend or restore it, it is never taken for empty",
                 self.path.display()
             ))
         })?;

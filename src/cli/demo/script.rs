@@ -54,6 +54,13 @@ pub(super) fn part(key: &str, again: bool) -> Option<Part> {
             }],
             message: "Explain the average\n",
         },
+        _ => return later_part(key, again),
+    })
+}
+
+/// The parts for the later tickets.
+fn later_part(key: &str, again: bool) -> Option<Part> {
+    Some(match (key, again) {
         ("TALLY-4", false) => Part {
             reads: &["commands/count.sh"],
             edits: &[

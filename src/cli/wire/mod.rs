@@ -17,7 +17,7 @@ use crate::cycle::{Fallback, Identity, Settings, Surroundings, World};
 use crate::gates::commands::Commands;
 use crate::guards::Guards;
 use crate::model::settings::{ModelRules, StateStoreKind};
-use crate::model::{Progress, Secret};
+use crate::model::{Observer, Secret};
 use crate::policy::environment::credentials;
 use crate::ports::{Clock, Forge, StateStore};
 use crate::system::git::{GitStop, Remote};
@@ -46,7 +46,7 @@ pub(super) struct Wired {
 pub(super) fn wire(
     config: &Config,
     surrounding: &Surrounding,
-    progress: Box<dyn Fn(Progress) + Send + Sync>,
+    observers: Vec<Arc<dyn Observer>>,
 ) -> Result<Wired, Failure> {
     let mut clients = Clients::default();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::corrected_by(Arc::clone(&clients.time)));
@@ -93,7 +93,7 @@ pub(super) fn wire(
         },
         guards: Guards { rules: config.guards.clone(), redactor },
         is_alive: Box::new(move |claim| lives(claim, &host)),
-        progress,
+        observers,
         sandbox: walls.as_ref().map_or("none", Walls::name),
         remote_name: parse_remote(remote.url()).map(|found| format!("{}/{}", found.owner, found.name)),
     };

@@ -79,7 +79,7 @@ fn repository(top: &Section<'_>) -> RepositorySettings {
             base_branch: s.read("base_branch", branch).unwrap_or_else(|| "main".to_owned()),
             branch_prefix: s.read("branch_prefix", branch_prefix).unwrap_or_else(|| "conductor/".to_owned()),
         };
-        if is_folder_of(&settings.base_branch, &settings.branch_prefix) {
+        if work::is_folder_of(&settings.base_branch, &settings.branch_prefix) {
             let base = &settings.base_branch;
             s.fault(
                 "branch_prefix",
@@ -88,11 +88,6 @@ fn repository(top: &Section<'_>) -> RepositorySettings {
         }
         settings
     })
-}
-
-/// Whether git would need `branch` to be both a branch and the folder of another.
-fn is_folder_of(branch: &str, other: &str) -> bool {
-    other.strip_prefix(branch).is_some_and(|rest| rest.starts_with('/'))
 }
 
 fn limits(top: &Section<'_>, max_attempts: Option<u32>, rules: Option<&TrackerRules>) -> Limits {

@@ -1,6 +1,5 @@
 //! What surrounds an attempt: gates, guards, hooks, the workspace, and where the state is kept.
 
-use super::is_folder_of;
 use crate::config::section::{Entry, Section};
 use crate::config::values::{
     at_least_one, branch, choice, duration, inner_path, list, name, names, path, size, text, time_limit,
@@ -130,4 +129,9 @@ fn collision(branch: &str, repository: &RepositorySettings) -> Option<String> {
     (!key.eq_ignore_ascii_case("state")).then(|| {
         format!("`{branch}` collides with the branch of a ticket called `{key}`: use `{prefix}state`, or a name that does not begin with `{prefix}`")
     })
+}
+
+/// Whether git would need `branch` to be both a branch and the folder of another.
+pub(super) fn is_folder_of(branch: &str, other: &str) -> bool {
+    other.strip_prefix(branch).is_some_and(|rest| rest.starts_with('/'))
 }

@@ -1,6 +1,6 @@
 //! Symphony's keys and what they are here, one row or one function each.
 
-use super::Mapped;
+use super::mapped::Mapped;
 use crate::config::faults::Position;
 use crate::config::file::{Document, Key, Node, ScalarKind, Value, literal};
 

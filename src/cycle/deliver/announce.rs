@@ -74,7 +74,7 @@ pub(in crate::cycle) fn say_so(run: &Run<'_>, parcel: &mut Parcel) {
             }
         }
         Err(error) => {
-            tracing::debug!(issue = %parcel.issue.identifier, "the ticket could not be told: {error}")
+            run.detail(Some(&parcel.issue.identifier), format!("the ticket could not be told: {error}"))
         }
     }
 }
@@ -82,11 +82,11 @@ pub(in crate::cycle) fn say_so(run: &Run<'_>, parcel: &mut Parcel) {
 /// Opening the pull request may have taken its time: what a person did to the ticket meanwhile
 /// stands. A ticket that cannot be seen now is taken as it was.
 fn see_again(run: &Run<'_>, parcel: &mut Parcel) {
-    if run.watch.elapsed().saturating_sub(parcel.seen_at) < BELIEVED {
+    if run.elapsed().saturating_sub(parcel.seen_at) < BELIEVED {
         return;
     }
     if let Ok(Some(fresh)) = tickets::look(run, &parcel.issue) {
-        parcel.see(fresh, run.watch.elapsed());
+        parcel.see(fresh, run.elapsed());
     }
 }
 

@@ -50,7 +50,7 @@ fn stop(run: &Run<'_>, parcel: &mut Parcel, fault: Fault) {
     let fault = fault.after(parcel.record.fault.as_ref());
     let is_news = parcel.record.fault.as_ref().is_none_or(|before| before.message != fault.message);
     let place = parcel.record.stage.name().word();
-    tracing::warn!(issue = %parcel.issue.identifier, "its accepted work stays {place}: {}", fault.message);
+    run.warn(Some(&parcel.issue.identifier), format!("its accepted work stays {place}: {}", fault.message));
     parcel.record.fault = Some(fault);
     if is_news && parcel.trouble.is_none() {
         announce::say_so(run, parcel);

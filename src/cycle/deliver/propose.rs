@@ -6,7 +6,7 @@ use super::super::outages::Service;
 use super::super::run::Run;
 use super::parcel::Parcel;
 use super::words;
-use crate::model::progress::News;
+use crate::model::cycle_event::CycleEventKind;
 use crate::model::{
     BranchName, Delivery, Fault, FaultKind, IssueRecord, PullRequest, PullRequestDraft, PullRequestState,
     RecordedPullRequest, Sha, Stage,
@@ -25,7 +25,6 @@ pub(in crate::cycle) fn propose(run: &Run<'_>, parcel: &mut Parcel) -> Result<()
     let earlier = match parcel.is_fresh {
         true => None,
         false => run
-            .watch
             .time("pull request", name, || opened(run, &branch, &delivery.head))
             .map_err(|error| forge_fault(&error))?,
     };
@@ -37,8 +36,7 @@ pub(in crate::cycle) fn propose(run: &Run<'_>, parcel: &mut Parcel) -> Result<()
                 delivery = words::of_found(run, parcel, &branch, &delivery)?;
             }
             let draft = draft_of(run, parcel, &branch, &delivery);
-            run.watch
-                .time("pull request", name, || run.world.forge.ensure_pull_request(&draft))
+            run.time("pull request", name, || run.world.forge.ensure_pull_request(&draft))
                 .map_err(|error| forge_fault(&error))?
         }
     };
@@ -54,7 +52,7 @@ pub(in crate::cycle) fn propose(run: &Run<'_>, parcel: &mut Parcel) -> Result<()
     }
     parcel.created |= ensured.created;
     parcel.warnings.extend(ensured.warnings.iter().map(|warning| run.redact(warning)));
-    run.emit(&parcel.issue, News::PullRequest { url: pull.url.clone(), created: ensured.created });
+    run.emit(&parcel.issue, CycleEventKind::PullRequest { url: pull.url.clone(), created: ensured.created });
     parcel.record = IssueRecord {
         stage: Stage::Proposed(Box::new(delivery)),
         branch: Some(branch),

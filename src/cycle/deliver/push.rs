@@ -7,7 +7,7 @@ use super::super::outages::Service;
 use super::super::run::Run;
 use super::parcel::Parcel;
 use super::settle::{self, Written};
-use crate::model::progress::News;
+use crate::model::cycle_event::CycleEventKind;
 use crate::model::{BranchName, Fault, FaultKind, IssueRecord, PullRequestState, Sha, Stage};
 use crate::ports::RefUpdate;
 use std::sync::atomic::Ordering;
@@ -26,7 +26,7 @@ pub(in crate::cycle) fn push(run: &Run<'_>, parcel: &mut Parcel) -> Result<(), F
     // What an earlier run pushed may be there although its answer was lost.
     let mut expect =
         if parcel.is_fresh { None } else { on_remote(run, &name)?.filter(|there| *there == delivery.head) };
-    run.emit(&parcel.issue, News::Publishing { branch: name.to_string() });
+    run.emit(&parcel.issue, CycleEventKind::Pushing { branch: name.to_string() });
     for _ in 0..MAX_BRANCHES {
         let record = IssueRecord {
             stage: Stage::Pushed(delivery.clone()),
@@ -88,7 +88,7 @@ fn next_free(
         let fault = Fault::new(FaultKind::BranchTaken, message, run.now());
         return Err(fault.remedy(format!("merge or close #{}", open.number)));
     }
-    tracing::debug!(issue = %parcel.issue.identifier, "branch {name} is taken");
+    run.detail(Some(&parcel.issue.identifier), format!("branch {name} is taken"));
     Ok(next_branch(first, name))
 }
 

@@ -79,11 +79,47 @@ pub(in crate::cycle) fn write(
     keeps_claim: bool,
 ) -> Written {
     let unwritten = parcel.unwritten.take();
+    let contexts = unwritten.as_ref().map(|unwritten| unwritten.contexts.clone()).unwrap_or_default();
+    let decide = decision(run, parcel, record, unwritten.as_ref(), keeps_claim);
+    let step = if keeps_claim { "push" } else { "record" };
+    let entry = Entry { change: Change { what, refs, decide }, contexts };
+    let key = record.identifier.clone();
+    let written = run.time(step, Some(&key), || {
+        if keeps_claim {
+            run.ledger.commit(&run.ledger.slot(), entry)
+        } else {
+            run.ledger.commit_deferred(entry)
+        }
+    });
+    match written {
+        Ok(()) => Written::Yes,
+        Err(LedgerError::Ref { detail, .. }) => {
+            parcel.unwritten = unwritten;
+            Written::Ref(detail)
+        }
+        Err(error) => {
+            parcel.unwritten = unwritten;
+            parcel.trouble = Some(CycleError::Unreachable(format!(
+                "{key}: its outcome could not be written: {}; nothing is lost, the next run records it",
+                words(&error)
+            )));
+            Written::No
+        }
+    }
+}
+
+/// How the state takes the record in, and with it the run's outcomes that are not written yet.
+fn decision(
+    run: &Run<'_>,
+    parcel: &Parcel,
+    record: &IssueRecord,
+    unwritten: Option<&Unwritten>,
+    keeps_claim: bool,
+) -> Decide<'static> {
     let claim = parcel.claim.clone();
     let id = parcel.issue.id.clone();
     let own = run.settings.identity.run_id.clone();
-    let contexts = unwritten.as_ref().map(|unwritten| unwritten.contexts.clone()).unwrap_or_default();
-    let decide: Decide<'static> = match &unwritten {
+    match unwritten {
         Some(unwritten) => {
             let conclusion = Conclusion {
                 issue_id: id,
@@ -107,31 +143,6 @@ pub(in crate::cycle) fn write(
         None => {
             let record = record.clone();
             Box::new(move |state| remembering(state, &id, &claim).advance(&id, &own, &record, keeps_claim))
-        }
-    };
-    let step = if keeps_claim { "push" } else { "record" };
-    let entry = Entry { change: Change { what, refs, decide }, contexts };
-    let key = record.identifier.clone();
-    let written = run.watch.time(step, Some(&key), || {
-        if keeps_claim {
-            run.ledger.commit(&run.ledger.slot(), entry)
-        } else {
-            run.ledger.commit_deferred(entry)
-        }
-    });
-    match written {
-        Ok(()) => Written::Yes,
-        Err(LedgerError::Ref { detail, .. }) => {
-            parcel.unwritten = unwritten;
-            Written::Ref(detail)
-        }
-        Err(error) => {
-            parcel.unwritten = unwritten;
-            parcel.trouble = Some(CycleError::Unreachable(format!(
-                "{key}: its outcome could not be written: {}; nothing is lost, the next run records it",
-                words(&error)
-            )));
-            Written::No
         }
     }
 }

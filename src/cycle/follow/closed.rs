@@ -53,6 +53,6 @@ pub(in crate::cycle) fn over(run: &Run<'_>, polled: &Polled, state: &State) -> V
 /// The workspace a failed attempt left; what is in it stays under the ticket's wip ref.
 fn clear_away(run: &Run<'_>, record: &IssueRecord) {
     if let Err(error) = run.world.workspaces.clear_away(&record.identifier) {
-        tracing::warn!(issue = %record.identifier, "its workspace could not be removed: {error}");
+        run.warn(Some(&record.identifier), format!("its workspace could not be removed: {error}"));
     }
 }

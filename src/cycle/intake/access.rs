@@ -64,9 +64,9 @@ fn is_remembered(run: &Run<'_>, state: &State, service: &str, fingerprint: Optio
 
 /// The agent's program is there, starts, and says its version.
 fn agent(run: &Run<'_>) -> Result<(), CycleError> {
-    match run.watch.time("look at agent", None, || run.world.agent.probe()) {
+    match run.time("look at agent", None, || run.world.agent.probe()) {
         Ok(version) => {
-            tracing::debug!("{} {}", run.world.agent.name(), version.unwrap_or_default());
+            run.detail(None, format!("{} {}", run.world.agent.name(), version.unwrap_or_default()));
             Ok(())
         }
         Err(error) => {
@@ -81,7 +81,7 @@ fn agent(run: &Run<'_>) -> Result<(), CycleError> {
 }
 
 fn tracker(run: &Run<'_>) -> Result<(), CycleError> {
-    match run.watch.time("look at tracker", None, || run.world.tracker.check_access()) {
+    match run.time("look at tracker", None, || run.world.tracker.check_access()) {
         Ok(()) => Ok(()),
         Err(error @ (TrackerError::Forbidden(_) | TrackerError::Unauthorized(_))) => {
             let what = "tickets cannot be written";
@@ -94,7 +94,7 @@ fn tracker(run: &Run<'_>) -> Result<(), CycleError> {
         Err(TrackerError::RateLimited { until, detail }) => Err(CycleError::Limited { until, detail }),
         // What only this look met is no reason to stop the work.
         Err(error) => {
-            tracing::warn!("whether tickets can be written is not known: {error}");
+            run.warn(None, format!("whether tickets can be written is not known: {error}"));
             Ok(())
         }
     }
@@ -102,7 +102,7 @@ fn tracker(run: &Run<'_>) -> Result<(), CycleError> {
 
 fn forge(run: &Run<'_>) -> Result<(), CycleError> {
     let name = run.world.remote_name.as_deref();
-    match run.watch.time("look at forge", None, || run.world.forge.check_access(name)) {
+    match run.time("look at forge", None, || run.world.forge.check_access(name)) {
         Ok(()) => Ok(()),
         Err(error @ (ForgeError::Forbidden(_) | ForgeError::Unauthorized(_))) => {
             let kind = match error {
@@ -120,7 +120,7 @@ fn forge(run: &Run<'_>) -> Result<(), CycleError> {
             Err(CycleError::Unreachable(run.redact(&error.to_string())))
         }
         Err(error) => {
-            tracing::warn!("whether pull requests can be opened is not known: {error}");
+            run.warn(None, format!("whether pull requests can be opened is not known: {error}"));
             Ok(())
         }
     }

@@ -50,7 +50,7 @@ pub(in crate::cycle) fn take<'w>(
 ) -> Result<Taken, CycleError> {
     let issue = bid.issue;
     let name = Some(issue.identifier.as_str());
-    let decided = match run.watch.time("claim", name, || swap(run, bid, slot))? {
+    let decided = match run.time("claim", name, || swap(run, bid, slot))? {
         Ok(anew) => anew,
         Err(skip) => return Ok(Taken::Skipped(skipped_by(issue, skip))),
     };

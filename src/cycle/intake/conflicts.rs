@@ -100,10 +100,10 @@ pub(in crate::cycle) fn details(
     if wanted.is_empty() {
         return HashMap::new();
     }
-    match run.watch.time("read details", None, || run.world.tracker.refresh(&wanted)) {
+    match run.time("read details", None, || run.world.tracker.refresh(&wanted)) {
         Ok(issues) => issues.into_iter().map(|issue| (issue.id.clone(), issue)).collect(),
         Err(error) => {
-            tracing::warn!("descriptions could not be read before choosing: {error}");
+            run.warn(None, format!("descriptions could not be read before choosing: {error}"));
             HashMap::new()
         }
     }
@@ -125,9 +125,8 @@ pub(in crate::cycle) fn past(
         let history = workspaces.history(&base, run.settings.preflight.commits, !request.dry_run)?;
         Ok::<_, crate::workspace::WorkspaceError>(Past { base, index: Index::new(history) })
     };
-    run.watch
-        .time("read history", None, read)
-        .map_err(|error| tracing::warn!("tickets are not compared by their files: {error}"))
+    run.time("read history", None, read)
+        .map_err(|error| run.warn(None, format!("tickets are not compared by their files: {error}")))
         .ok()
 }
 
@@ -195,9 +194,9 @@ fn importers(run: &Run<'_>, past: &Past, files: &BTreeSet<String>) -> BTreeMap<S
     if files.is_empty() {
         return BTreeMap::new();
     }
-    let found = run.watch.time("find importers", None, || run.world.workspaces.importers(&past.base, files));
+    let found = run.time("find importers", None, || run.world.workspaces.importers(&past.base, files));
     found.unwrap_or_else(|error| {
-        tracing::debug!("importers were not looked for: {error}");
+        run.detail(None, format!("importers were not looked for: {error}"));
         BTreeMap::new()
     })
 }
@@ -218,10 +217,10 @@ fn changed_in_review(run: &Run<'_>, past: &Past, state: &State) -> HashMap<Issue
     }
     let shas: Vec<Sha> = heads.iter().map(|(_, sha)| sha.clone()).collect();
     let read = || workspaces.changed_files(&past.base, &shas);
-    let touched = match run.watch.time("read branches", None, read) {
+    let touched = match run.time("read branches", None, read) {
         Ok(touched) => touched,
         Err(error) => {
-            tracing::warn!("branches in review could not be read: {error}");
+            run.warn(None, format!("branches in review could not be read: {error}"));
             return HashMap::new();
         }
     };

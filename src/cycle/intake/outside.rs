@@ -40,10 +40,10 @@ pub(in crate::cycle) fn explain(
             known.insert(id.clone());
         }
     }
-    let outside = match run.watch.time("ask what is no candidate", None, || run.world.tracker.outside()) {
+    let outside = match run.time("ask what is no candidate", None, || run.world.tracker.outside()) {
         Ok(outside) => outside,
         Err(error) => {
-            tracing::warn!("tickets that are no candidates could not be read: {error}");
+            run.warn(None, format!("tickets that are no candidates could not be read: {error}"));
             return NoCandidates { running, ..NoCandidates::default() };
         }
     };

@@ -57,7 +57,7 @@ pub(in crate::cycle) fn poll(run: &Run<'_>, request: &Request) -> Result<Polled,
     // What other runs work on is compared with.
     let live = state.claims.keys().filter(|id| !dead.iter().any(|(dead, _)| dead == *id));
     also.extend(live.take(MAX_WATCHED).cloned());
-    let at = run.watch.elapsed();
+    let at = run.elapsed();
     let candidates = run.world.tracker.candidates(&also)?;
     // The tracker may have told that this machine's clock is wrong, and which leases are over.
     let living = run.living();
@@ -115,7 +115,7 @@ pub(in crate::cycle) fn ask_after_runs(run: &Run<'_>, state: &State) {
     let is_over = |page: &String| match run.world.forge.is_run_over(page) {
         Ok(over) => over == Some(true),
         Err(error) => {
-            tracing::warn!("whether {page} is over cannot be told: {error}");
+            run.warn(None, format!("whether {page} is over cannot be told: {error}"));
             false
         }
     };

@@ -2,7 +2,6 @@
 
 use super::super::model_choice::model_for;
 use super::super::run::Run;
-use super::super::told::blank;
 use super::super::world::Request;
 use super::branch::branch_for;
 use super::conflicts::{self, Judged, OverlapChecker};
@@ -94,7 +93,7 @@ pub(in crate::cycle) fn would_dispatch(run: &Run<'_>, issue: &Issue, selection: 
         model: choice.model,
         model_reason: Some(choice.reason),
         complexity,
-        ..blank(issue)
+        ..Dispatched::of(issue)
     }
 }
 

@@ -3,7 +3,6 @@
 use crate::model::state::Writer;
 use crate::model::{Refusal, State, Time};
 use crate::ports::{KeptFile, RefFault, RefUpdate, StoreError};
-use std::fmt;
 
 /// The longest subject for changes that come together.
 const MAX_SUBJECT: usize = 72;
@@ -25,37 +24,36 @@ pub struct Entry<'c> {
     pub contexts: Vec<KeptFile>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LedgerError {
     /// The change is not possible, or not needed, on the state as it is now.
+    #[error("{}", refusal(.0))]
     Refused(Refusal),
     /// A ref of this change cannot be moved; the state was not written.
+    #[error("{}", ref_refusal(.name, *.kind, .detail))]
     Ref {
         name: String,
         kind: RefFault,
         /// In the host's own words.
         detail: String,
     },
+    #[error(transparent)]
     Store(StoreError),
 }
 
-impl fmt::Display for LedgerError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Refused(Refusal::ClaimLost) => f.write_str("the claim is no longer this run's"),
-            Self::Refused(Refusal::Nothing) => f.write_str("there was nothing to write"),
-            Self::Ref { name, kind: RefFault::Stale, detail } => {
-                write!(f, "the remote's {name} is not what was expected: {detail}")
-            }
-            Self::Ref { name, kind: RefFault::Refused, detail } => {
-                write!(f, "the remote refused {name}: {detail}")
-            }
-            Self::Store(error) => error.fmt(f),
-        }
+fn refusal(refusal: &Refusal) -> &'static str {
+    match refusal {
+        Refusal::ClaimLost => "the claim is no longer this run's",
+        Refusal::Nothing => "there was nothing to write",
     }
 }
 
-impl std::error::Error for LedgerError {}
+fn ref_refusal(name: &str, kind: RefFault, detail: &str) -> String {
+    match kind {
+        RefFault::Stale => format!("the remote's {name} is not what was expected: {detail}"),
+        RefFault::Refused => format!("the remote refused {name}: {detail}"),
+    }
+}
 
 pub(in crate::cycle) type Written = Result<(), LedgerError>;
 

@@ -177,7 +177,7 @@ fn remove(run: &Run<'_>, found: &mut [Found]) {
         .collect();
     for identifier in &gone {
         if let Err(error) = workspaces.clear_saved(identifier) {
-            tracing::warn!(issue = %identifier, "its saved work could not be removed: {error}");
+            run.warn(Some(identifier), format!("its saved work could not be removed: {error}"));
         }
     }
     remove_branches(run, found);

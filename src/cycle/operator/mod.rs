@@ -14,10 +14,10 @@ pub use recovery::{foresee, recover};
 pub use release::{Released, release};
 pub use retry::retry;
 
+use super::events::Events;
 use super::ledger::{Ledger, WriteLimit};
 use super::run::Run;
 use super::stop::Interrupt;
-use super::timings::Stopwatch;
 use super::world::{CycleError, Settings, World};
 use crate::model::Claim;
 use crate::policy::integrity::Clocks;
@@ -53,10 +53,10 @@ fn with_run<T, E: From<StoreError>>(
     interrupt: &Interrupt,
     command: impl FnOnce(&Run<'_>) -> Result<T, E>,
 ) -> Result<T, E> {
-    let watch = Stopwatch::start(world.clock.as_ref());
+    let events = Events::open(world, settings);
     let limit = WriteLimit { interrupt, deadline: None };
     let ledger = Ledger::open(world.store.as_ref(), world.clock.as_ref(), &settings.identity.run_id, limit)?;
-    command(&Run::new(world, settings, ledger, &watch, interrupt))
+    command(&Run::new(world, settings, ledger, &events, interrupt))
 }
 
 /// Whether a claim's run lives, by everything that is known here and at the forge.

@@ -17,10 +17,11 @@ use std::collections::HashSet;
 /// Advances what needs no agent.
 pub fn recover(world: &World, settings: &Settings, interrupt: &Interrupt) -> Result<Ran, CycleError> {
     let started_at = world.clock.now();
-    if let Err(error) = world.workspaces.clear_stale_locks() {
-        tracing::warn!("lock files of dead processes could not be removed: {error}");
-    }
+    let cleared = world.workspaces.clear_stale_locks();
     with_run(world, settings, interrupt, |run| {
+        if let Err(error) = cleared {
+            run.warn(None, format!("lock files of dead processes could not be removed: {error}"));
+        }
         name_damage(run);
         let mut told = Told::default();
         match advance(run, &mut told, |_| {}) {
@@ -39,9 +40,9 @@ pub(super) fn advance(
     told: &mut Told,
     change: impl FnOnce(&mut Polled),
 ) -> Result<(), CycleError> {
-    let mut polled = run.watch.time("poll tracker", None, || poll::poll(run, &Request::default()))?;
+    let mut polled = run.time("poll tracker", None, || poll::poll(run, &Request::default()))?;
     change(&mut polled);
-    let recovery = run.watch.time("recover", None, || recover::recover(run, &mut polled))?;
+    let recovery = run.time("recover", None, || recover::recover(run, &mut polled))?;
     if run.ledger.was_rewound() {
         rewound::adopt(run, &polled)?;
     }

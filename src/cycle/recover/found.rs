@@ -62,7 +62,10 @@ pub(in crate::cycle) fn find(run: &Run<'_>, polled: &Polled) -> Result<Vec<Found
     let mut branches: Option<HashMap<BranchName, Sha>> = None;
     for (id, claim) in &polled.dead {
         if !claim.branch.as_str().starts_with(&run.settings.branch_prefix) {
-            tracing::warn!(issue = %claim.identifier, "its claim names branch {}, which is none of ours: left alone", claim.branch);
+            run.warn(
+                Some(&claim.identifier),
+                format!("its claim names branch {}, which is none of ours: left alone", claim.branch),
+            );
             continue;
         }
         let on_record = state.issues.get(id).filter(|record| record.stage.delivery().is_some());
@@ -163,7 +166,10 @@ fn of_dead(
     let pushed = branches.get(&claim.branch).filter(|head| **head != claim.base_sha);
     let (lost, record) = match pushed.filter(|head| is_wanted(run, issue, &claim.branch, head)) {
         Some(_) if issue.is_none() => {
-            tracing::warn!(issue = %claim.identifier, "its branch {} is pushed and the tracker has the ticket no longer", claim.branch);
+            run.warn(
+                Some(&claim.identifier),
+                format!("its branch {} is pushed and the tracker has the ticket no longer", claim.branch),
+            );
             return None;
         }
         Some(head) => adopted(run, claim, head, &before),
@@ -249,7 +255,10 @@ fn undelivered(run: &Run<'_>, polled: &Polled, state: &State) -> Vec<Found> {
         .filter(|(id, record)| {
             let is_there = polled.recorded.contains_key(*id);
             if !is_there {
-                tracing::warn!(issue = %record.identifier, "its work is accepted and the tracker has the ticket no longer");
+                run.warn(
+                    Some(&record.identifier),
+                    "its work is accepted and the tracker has the ticket no longer",
+                );
             }
             is_there
         })

@@ -43,7 +43,7 @@ impl Lost {
 /// The attempt of a dead claim whose branch is on the remote.
 pub(in crate::cycle) fn lost_success(run: &Run<'_>, claim: &Claim, head: &Sha) -> Lost {
     let found = run.world.workspaces.pushed_work(&claim.branch, &claim.base_sha, head);
-    lost(claim, Outcome::Success, notes_of(run, claim).as_ref(), found)
+    lost(run, claim, Outcome::Success, notes_of(run, claim).as_ref(), found)
 }
 
 /// The attempt of a dead claim that left no branch on the remote. What is in its workspace here
@@ -56,7 +56,7 @@ pub(in crate::cycle) fn lost_halfway(run: &Run<'_>, claim: &Claim) -> Lost {
         true => run.world.workspaces.left_work(&claim.identifier, &claim.base_sha),
         false => Ok(Work::default()),
     };
-    let mut lost = lost(claim, Outcome::Interrupted, notes.as_ref(), found);
+    let mut lost = lost(run, claim, Outcome::Interrupted, notes.as_ref(), found);
     let told = format!("run {} on {} was lost: how far it got is not fully known", claim.run_id, claim.host);
     lost.attempt.error_tail = Some(told);
     lost.attempt.session = dir_of(run, claim).as_deref().and_then(resume::noted);
@@ -64,6 +64,7 @@ pub(in crate::cycle) fn lost_halfway(run: &Run<'_>, claim: &Claim) -> Lost {
 }
 
 fn lost(
+    run: &Run<'_>,
     claim: &Claim,
     outcome: Outcome,
     notes: Option<&LiveIssue>,
@@ -71,7 +72,7 @@ fn lost(
 ) -> Lost {
     let mut lost = Lost::unseen(claim.attempt, outcome);
     lost.work = found.unwrap_or_else(|error| {
-        tracing::debug!(issue = %claim.identifier, "what a lost run did could not be read: {error}");
+        run.detail(Some(&claim.identifier), format!("what a lost run did could not be read: {error}"));
         Work::default()
     });
     let Lost { attempt, work } = &mut lost;

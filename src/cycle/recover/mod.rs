@@ -136,7 +136,7 @@ fn bring_on(run: &Run<'_>, polled: &mut Polled, one: Found, recovery: &mut Recov
         put_away(run, &mut parcel);
     }
     for warning in &parcel.warnings {
-        tracing::warn!(issue = %parcel.issue.identifier, "{warning}");
+        run.warn(Some(&parcel.issue.identifier), warning.as_str());
     }
     let to = parcel.record.stage.name();
     let identifier = parcel.issue.identifier.clone();

@@ -13,8 +13,9 @@ use crate::model::{
 
 /// Records the open pull requests of candidates nothing is remembered of.
 pub(in crate::cycle) fn adopt(run: &Run<'_>, polled: &Polled) -> Result<(), CycleError> {
-    tracing::warn!(
-        "the state was deleted, replaced or set back since this machine last saw it: open pull requests are looked for"
+    run.warn(
+        None,
+        "the state was deleted, replaced or set back since this machine last saw it: open pull requests are looked for",
     );
     let state = run.ledger.state();
     let branches = run.world.workspaces.remote_branches()?;

@@ -5,8 +5,8 @@ use super::super::stop::Stops;
 use super::agent_run::AgentRun;
 use super::job::Job;
 use super::resume;
-use super::trace::Trace;
 use crate::guards::Guards;
+use crate::model::cycle_event::CycleEventKind;
 use crate::model::settings::AgentLimits;
 use crate::model::{AgentEvent, StopReason, text};
 use crate::ports::{Agent, AgentError, AgentSession, Assignment, Clock, Step};
@@ -56,7 +56,7 @@ pub(in crate::cycle) fn run_agent(
 ) -> Result<AgentRun, AgentError> {
     let mut session = turn.agent.start(turn.assignment)?;
     let before = turn.before.map_or_else(|| begun(turn), AgentRun::going_on);
-    let mut trace = Trace::begin(run, job, turn.number, session.pid());
+    run.emit(job.issue(), CycleEventKind::AgentStarted { attempt: turn.number, pid: session.pid() });
     let bounds = Bounds {
         clock: run.world.clock.as_ref(),
         limits: &run.settings.agent,
@@ -64,18 +64,16 @@ pub(in crate::cycle) fn run_agent(
         stop: &|| stops.reason(&job.issue().id),
     };
     let mut ended = attend(session.as_mut(), before, &bounds, &mut |event, so_far| {
-        if let AgentEvent::Session { id: Some(id), .. } = event
+        if let AgentEvent::Session { id: Some(id), .. } = &event
             && turn.agent.can_resume()
             && resume::may_be_kept(run, id)
         {
-            run.status.try_to(|| resume::note(&job.dir, turn.agent.name(), id));
+            run.folder().try_to(|| resume::note(&job.dir, turn.agent.name(), id));
         }
-        trace.see(event);
-        trace.keep_up(so_far);
-        run.emit(job.issue(), so_far.news());
+        run.emit(job.issue(), CycleEventKind::AgentActivity { event, totals: so_far.totals() });
     });
     ended.model = ended.model.map(|told| model_name(&told, &run.world.guards));
-    trace.end(&ended);
+    run.emit(job.issue(), ended.end(turn.number));
     Ok(ended)
 }
 
@@ -97,7 +95,7 @@ pub(in crate::cycle) fn attend(
     session: &mut dyn AgentSession,
     mut run: AgentRun,
     bounds: &Bounds<'_>,
-    seen: &mut dyn FnMut(&AgentEvent, &AgentRun),
+    seen: &mut dyn FnMut(AgentEvent, &AgentRun),
 ) -> AgentRun {
     let clock = bounds.clock;
     let started = clock.monotonic();
@@ -123,7 +121,7 @@ pub(in crate::cycle) fn attend(
                     };
                 }
                 run.fold(&event);
-                seen(&event, &run);
+                seen(event, &run);
             }
             Step::Waiting => {}
         }

@@ -1,6 +1,6 @@
 //! What one agent did, as its events tell it: counters, its last result, its last words.
 
-use crate::model::progress::News;
+use crate::model::cycle_event::{AgentEnd, AgentTotals, CycleEventKind};
 use crate::model::{AgentEvent, AgentFault, AgentResult, Ending, Phase, Time, Usage};
 use crate::policy::outcome::ToolTally;
 use std::collections::BTreeSet;
@@ -75,9 +75,29 @@ impl AgentRun {
         named.or(self.limit.flatten())
     }
 
-    /// Where it is, for people.
-    pub fn news(&self) -> News {
-        News::Working { phase: self.phase, tool_calls: self.tool_calls, tokens: self.spent().total_tokens() }
+    /// Where it is; of its session, what this attempt used.
+    pub fn totals(&self) -> AgentTotals {
+        AgentTotals {
+            phase: self.phase,
+            turns: self.turns,
+            tool_calls: self.tool_calls,
+            files_modified: self.files.len() as u64,
+            usage: self.spent(),
+        }
+    }
+
+    /// How it ended, as an event of its attempt.
+    pub fn end(&self, attempt: u32) -> CycleEventKind {
+        let result = self.result.as_ref();
+        CycleEventKind::AgentEnded(Box::new(AgentEnd {
+            attempt,
+            totals: self.totals(),
+            ok: result.map(|result| result.fault.is_none()),
+            message: result.map(|result| result.message.clone()).unwrap_or_default(),
+            model: self.model.clone(),
+            duration: self.duration,
+            ending: self.ending.clone(),
+        }))
     }
 
     pub fn fold(&mut self, event: &AgentEvent) {

@@ -49,7 +49,7 @@ pub(in crate::cycle) fn attempt(
     stops: &Stops<'_>,
 ) -> Attempted {
     let number = plan.number;
-    let begun = run.watch.elapsed();
+    let begun = run.elapsed();
     let max_usd = usd_left(run, job, plan.earlier);
     if max_usd.is_some_and(|left| left <= 0.0) {
         let error = "budget.usd_per_issue is used up".to_owned();
@@ -64,8 +64,9 @@ pub(in crate::cycle) fn attempt(
     let turned = turns::turns(run, job, number, &assignment, &plan.worker, stops);
     let (turned, assignment) = match turned {
         Ok(turned) if resume_failed(&assignment, &turned) => {
-            tracing::warn!("the session of the attempt before could not be gone on with: a new one begins");
-            forget_session(&assignment.prompt_file);
+            let message = "the session of the attempt before could not be gone on with: a new one begins";
+            run.warn(Some(&job.issue().identifier), message);
+            forget_session(run, job, &assignment.prompt_file);
             let anew = Assignment { resume: None, max_usd, ..assignment };
             (turns::turns(run, job, number, &anew, &plan.worker, stops), anew)
         }
@@ -83,7 +84,7 @@ pub(in crate::cycle) fn attempt(
         }
     };
     let _ = hooks::run(run, Hook::AfterRun, job, number, stops);
-    let elapsed = run.watch.elapsed().saturating_sub(begun);
+    let elapsed = run.elapsed().saturating_sub(begun);
     let took = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
     let can_resume = plan.worker.agent.can_resume();
     let mut attempted = concluded(run, number, turned, took, assignment);
@@ -102,14 +103,14 @@ fn resume_failed(assignment: &Assignment, turned: &Turned) -> bool {
 }
 
 /// A new session is not told of one it does not know.
-fn forget_session(prompt: &Path) {
+fn forget_session(run: &Run<'_>, job: &Job<'_>, prompt: &Path) {
     let forgotten =
         std::fs::read_to_string(prompt).and_then(|text| match text.strip_prefix(prompt::RESUMED) {
             Some(rest) => std::fs::write(prompt, rest),
             None => Ok(()),
         });
     if let Err(error) = forgotten {
-        tracing::warn!("{}: {error}", prompt.display());
+        run.warn(Some(&job.issue().identifier), format!("{}: {error}", prompt.display()));
     }
 }
 
@@ -228,7 +229,7 @@ fn prompt_text(
         branch: job.workspace.branch().as_str(),
         prior,
         captures,
-        page: context::leave_page(job, captures),
+        page: context::leave_page(run, job, captures),
         adjustments: plan.adjustments,
         continues: plan.continues,
         gates: &run.world.commands.gates,

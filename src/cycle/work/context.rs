@@ -61,13 +61,18 @@ pub(in crate::cycle) fn earlier(run: &Run<'_>, job: &Job<'_>, before: Option<&At
 }
 
 /// Puts the page into the workspace; its path from there.
-pub(in crate::cycle) fn leave_page(job: &Job<'_>, captures: &[Capture]) -> Option<&'static str> {
+pub(in crate::cycle) fn leave_page(
+    run: &Run<'_>,
+    job: &Job<'_>,
+    captures: &[Capture],
+) -> Option<&'static str> {
     if captures.is_empty() {
         return None;
     }
     let left = job.workspace.put_page(&context::page(captures));
     left.unwrap_or_else(|error| {
-        tracing::warn!("the page about earlier attempts could not be written: {error}");
+        let message = format!("the page about earlier attempts could not be written: {error}");
+        run.warn(Some(&job.issue().identifier), message);
         None
     })
 }

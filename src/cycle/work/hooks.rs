@@ -4,7 +4,7 @@ use super::super::run::Run;
 use super::super::stop::Stops;
 use super::environment;
 use super::job::Job;
-use crate::gates::hooks::Hook;
+use crate::gates::hooks::{Hook, HookFailed};
 use crate::model::StopReason;
 
 /// Runs a hook; its failure is logged, and fails the run only where the hook says so.
@@ -14,12 +14,12 @@ pub(in crate::cycle) fn run(
     job: &Job<'_>,
     number: u32,
     stops: &Stops<'_>,
-) -> Result<(), String> {
+) -> Result<(), HookFailed> {
     let stop = || stops.reason(&job.issue().id);
     match run_to_end(run, hook, job, number, &stop) {
         Err(failed) if hook.fails_the_run() => Err(failed),
         Err(failed) => {
-            tracing::warn!("{failed}");
+            run.warn(Some(&job.issue().identifier), failed.to_string());
             Ok(())
         }
         Ok(()) => Ok(()),
@@ -33,7 +33,7 @@ pub(in crate::cycle) fn run_to_end(
     job: &Job<'_>,
     number: u32,
     stop: &dyn Fn() -> Option<StopReason>,
-) -> Result<(), String> {
+) -> Result<(), HookFailed> {
     let env = environment::command_environment(run, job, number);
     let ran = run.world.commands.run_hook(hook, job.workspace.path(), &env, stop);
     let is_before = matches!(hook, Hook::AfterCreate | Hook::BeforeRun);
@@ -41,7 +41,9 @@ pub(in crate::cycle) fn run_to_end(
         && ran != Ok(false)
         && let Err(error) = job.workspace.note_prepared()
     {
-        tracing::warn!("what hook {} made cannot be told from the agent's work: {error}", hook.word());
+        let hook = hook.word();
+        let message = format!("what hook {hook} made cannot be told from the agent's work: {error}");
+        run.warn(Some(&job.issue().identifier), message);
     }
     ran.map(|_| ())
 }

@@ -13,14 +13,13 @@ pub(super) mod job;
 pub(super) mod result;
 pub(super) mod resume;
 pub(super) mod saved;
-pub(super) mod trace;
 pub(super) mod turns;
 pub(super) mod verify;
 
 use super::run::Run;
 use super::stop::Stops;
 use crate::gates::hooks::Hook;
-use crate::model::progress::News;
+use crate::model::cycle_event::CycleEventKind;
 use crate::model::{Continuation, Failure, FaultKind, IssueRecord, Outcome};
 use crate::policy::advice::advice;
 use crate::policy::retry::{self, Next};
@@ -63,12 +62,17 @@ pub(super) fn work<'c>(
 fn attempts(run: &Run<'_>, job: &Job<'_>, stops: &Stops<'_>) -> Vec<Attempted> {
     let first = job.claimed.claim.attempt;
     if let Err(failed) = hooks::run(run, Hook::AfterCreate, job, first, stops) {
-        return vec![Attempted::without_agent(first, Failure::HookFailed, None, run.redact(&failed))];
+        return vec![Attempted::without_agent(
+            first,
+            Failure::HookFailed,
+            None,
+            run.redact(&failed.to_string()),
+        )];
     }
     let mut all: Vec<Attempted> = Vec::new();
     let mut record = job.claimed.record.clone();
     let mut adjustments = advice(&job.issue().id, &run.ledger.state());
-    let mut continues = continuation(job.workspace.continued());
+    let mut continues = continuation(run, job, job.workspace.continued());
     let mut is_anew = job.workspace.continued().lost.is_some();
     let mut on_fallback = false;
     loop {
@@ -76,7 +80,7 @@ fn attempts(run: &Run<'_>, job: &Job<'_>, stops: &Stops<'_>) -> Vec<Attempted> {
         let spent = all.iter().filter(|attempted| !attempted.is_limited()).count();
         let count = u32::try_from(spent).unwrap_or(u32::MAX).saturating_add(1);
         let number = first.saturating_add(count - 1);
-        run.emit(job.issue(), News::Started { attempt: number });
+        run.emit(job.issue(), CycleEventKind::AttemptStarted { attempt: number });
         let worker = environment::worker(run, job.issue(), number, on_fallback);
         let plan =
             Plan { number, adjustments: &adjustments, earlier: &all, worker, continues: &continues, is_anew };
@@ -91,8 +95,9 @@ fn attempts(run: &Run<'_>, job: &Job<'_>, stops: &Stops<'_>) -> Vec<Attempted> {
         if ended.outcome == Outcome::Success {
             return all;
         }
-        let news = News::AttemptEnded { attempt: number, outcome: ended.outcome, failure: ended.failure };
-        run.emit(job.issue(), news);
+        let failed =
+            CycleEventKind::AttemptEnded { attempt: number, outcome: ended.outcome, failure: ended.failure };
+        run.emit(job.issue(), failed);
         record = after(run, &record, &ended);
         let is_limited = ended.failure == Some(Failure::RateLimited);
         let next = if is_limited && !on_fallback && fallback_is_there(run) {
@@ -107,7 +112,7 @@ fn attempts(run: &Run<'_>, job: &Job<'_>, stops: &Stops<'_>) -> Vec<Attempted> {
         match prepare_next(run, job, &all) {
             Ok(there) if wait(run, job, after, stops) => {
                 is_anew = there.lost.is_some();
-                continues = continuation(&there);
+                continues = continuation(run, job, &there);
             }
             _ => return all,
         }
@@ -122,7 +127,7 @@ fn fallback_is_there(run: &Run<'_>) -> bool {
         Ok(_) => true,
         Err(error) => {
             let error = run.redact(&error.to_string());
-            tracing::warn!("agent.fallback cannot step in: {error}; next: `agent.fallback.command`");
+            run.warn(None, format!("agent.fallback cannot step in: {error}; next: `agent.fallback.command`"));
             false
         }
     }
@@ -143,9 +148,10 @@ fn prepare_next(run: &Run<'_>, job: &Job<'_>, all: &[Attempted]) -> Result<Conti
     job.workspace.prepare_next()
 }
 
-fn continuation(continued: &Continued) -> Continuation {
+fn continuation(run: &Run<'_>, job: &Job<'_>, continued: &Continued) -> Continuation {
     if let Some(lost) = &continued.lost {
-        tracing::warn!("the attempt starts from a clean base: {lost}");
+        let message = format!("the attempt starts from a clean base: {lost}");
+        run.warn(Some(&job.issue().identifier), message);
     }
     Continuation {
         commits: continued.commits.iter().rev().map(|commit| commit.subject().to_owned()).collect(),
@@ -164,7 +170,7 @@ fn wait(run: &Run<'_>, job: &Job<'_>, duration: Duration, stops: &Stops<'_>) -> 
     let end = run.world.clock.monotonic().saturating_add(duration);
     let delta = chrono::TimeDelta::from_std(duration).unwrap_or_default();
     if let Some(until) = run.now().checked_add_signed(delta) {
-        run.emit(issue, News::Waiting { until });
+        run.emit(issue, CycleEventKind::Waiting { until });
     }
     while stops.reason(&issue.id).is_none() {
         let left = end.saturating_sub(run.world.clock.monotonic());

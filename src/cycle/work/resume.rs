@@ -29,12 +29,9 @@ pub(in crate::cycle) fn session(
     }
     let session = latest(run, job, agent.name(), earlier)?;
     let is_there = agent.has_session(&session.id, env);
-    tracing::debug!(
-        "session {} of {}: {}",
-        session.id,
-        session.agent,
-        if is_there { "resumed" } else { "gone" }
-    );
+    let became = if is_there { "resumed" } else { "gone" };
+    let message = format!("session {} of {}: {became}", session.id, session.agent);
+    run.detail(Some(&job.issue().identifier), message);
     is_there.then_some(Resume { session: session.id, usage: session.usage.known })
 }
 

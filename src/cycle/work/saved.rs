@@ -28,7 +28,10 @@ fn start_of(run: &Run<'_>, claimed: &ClaimedIssue) -> Option<Sha> {
         return None;
     }
     run.world.workspaces.saved(&claimed.issue.identifier).unwrap_or_else(|error| {
-        tracing::warn!(issue = %claimed.issue.identifier, "what the attempt before saved could not be fetched: {error}");
+        run.warn(
+            Some(&claimed.issue.identifier),
+            format!("what the attempt before saved could not be fetched: {error}"),
+        );
         None
     })
 }
@@ -79,8 +82,7 @@ fn publish(run: &Run<'_>, job: &Job<'_>, last: &Attempted, kept: &Sha) -> Result
             reasons.join("; ")
         ));
     }
-    let pushed =
-        run.watch.time("save", Some(identifier), || run.world.workspaces.publish_saved(identifier, kept));
+    let pushed = run.time("save", Some(identifier), || run.world.workspaces.publish_saved(identifier, kept));
     pushed.map_err(|error| format!("the unfinished work of {identifier} stays on this machine: {error}"))
 }
 
@@ -97,8 +99,9 @@ pub(in crate::cycle) fn put_away(run: &Run<'_>, job: &Job<'_>, outcome: Outcome)
     if keep {
         return None;
     }
-    let hook = hooks::run_to_end(run, Hook::BeforeRemove, job, job.claimed.claim.attempt, &|| None).err();
-    let removed = run.watch.time("remove workspace", Some(&job.issue().identifier), || {
+    let hook = hooks::run_to_end(run, Hook::BeforeRemove, job, job.claimed.claim.attempt, &|| None);
+    let hook = hook.err().map(|failed| failed.to_string());
+    let removed = run.time("remove workspace", Some(&job.issue().identifier), || {
         run.world.workspaces.remove(&job.workspace)
     });
     removed.err().map(|error| format!("the workspace could not be removed: {error}")).or(hook)

@@ -42,7 +42,10 @@ pub(in crate::cycle) fn turns(
         turned = match turn_of(run, job, &turn, stops) {
             Ok(next) => next,
             Err(error) => {
-                tracing::warn!("the session could not be given another turn: {error}");
+                run.warn(
+                    Some(&job.issue().identifier),
+                    format!("the session could not be given another turn: {error}"),
+                );
                 break;
             }
         };
@@ -53,11 +56,11 @@ pub(in crate::cycle) fn turns(
 /// One turn and what there is after it.
 fn turn_of(run: &Run<'_>, job: &Job<'_>, turn: &Turn<'_>, stops: &Stops<'_>) -> Result<Turned, AgentError> {
     let name = Some(job.issue().identifier.as_str());
-    let agent = run.watch.time("agent", name, || agent::run_agent(run, job, turn, stops))?;
-    let (work, checked) = match run.watch.time("inspect", name, || verify::inspect(run, job, &agent)) {
+    let agent = run.time("agent", name, || agent::run_agent(run, job, turn, stops))?;
+    let (work, checked) = match run.time("inspect", name, || verify::inspect(run, job, &agent)) {
         Ok(work) => {
             let check = || verify::check(run, job, &agent, &work, turn.number, stops);
-            let checked = run.watch.time("check", name, check);
+            let checked = run.time("check", name, check);
             (work, checked)
         }
         Err(error) => {
@@ -91,7 +94,7 @@ fn further(
         turned.checked.failed.iter().map(|gate| (gate.result.name.as_str(), gate.tail.as_str())).collect();
     let prompt_file = job.dir.join(format!("fix-{count}.md"));
     if let Err(error) = std::fs::write(&prompt_file, fix::render(&failed, &boundary())) {
-        tracing::warn!("{}: {error}", prompt_file.display());
+        run.warn(Some(&job.issue().identifier), format!("{}: {error}", prompt_file.display()));
         return None;
     }
     Some(Assignment {

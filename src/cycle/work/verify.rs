@@ -9,7 +9,7 @@ use super::environment;
 use super::job::Job;
 use crate::gates::GateRun;
 use crate::guards::Verdict;
-use crate::model::progress::News;
+use crate::model::cycle_event::CycleEventKind;
 use crate::model::{Failure, FaultKind, GateResult, Outcome, StopReason};
 use crate::policy::outcome::{Facts, Judgement, judge};
 use crate::policy::pull_request;
@@ -136,7 +136,7 @@ fn run_gates(
     let changed: Vec<String> = work.files.iter().map(|file| file.path.clone()).collect();
     let env = environment::command_environment(run, job, number);
     let stop = || stops.reason(&job.issue().id);
-    let announce = |gate: &str| run.emit(job.issue(), News::Gate { name: gate.to_owned() });
+    let announce = |gate: &str| run.emit(job.issue(), CycleEventKind::GateStarted { name: gate.to_owned() });
     run.world.commands.run_gates(&changed, job.workspace.path(), &env, &stop, &announce)
 }
 

@@ -1,6 +1,6 @@
 //! Another run's claim on the ticket: how long it counts, and who holds it.
 
-use super::{Rules, Skip};
+use super::rules::{Rules, Skip};
 use crate::model::report::SkipReason;
 use crate::model::text::duration;
 use crate::model::{Claim, Purpose, Time};

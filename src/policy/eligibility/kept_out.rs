@@ -1,6 +1,7 @@
 //! Tickets that are no candidates, counted by the rule that keeps them out.
 
-use super::{Skip, ticket};
+use super::rules::Skip;
+use super::ticket;
 use crate::model::Issue;
 use crate::model::report::{KeptOut, KeptOutIssue, SkipReason};
 use crate::model::settings::TrackerRules;

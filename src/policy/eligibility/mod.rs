@@ -7,56 +7,15 @@
 mod claims;
 mod kept_out;
 mod record;
+mod rules;
 mod ticket;
 
 pub use claims::{lease_is_over, running};
 pub use kept_out::kept_out;
+pub use rules::{Rules, Skip, Verdict};
 pub use ticket::is_open;
 
-use crate::model::report::SkipReason;
-use crate::model::settings::{Limits, TrackerRules};
-use crate::model::{Claim, Issue, State, Time};
-use chrono::{SecondsFormat, TimeDelta};
-
-/// What an issue is judged by.
-#[derive(Clone, Copy)]
-pub struct Rules<'a> {
-    pub tracker: &'a TrackerRules,
-    pub limits: &'a Limits,
-    pub lease_skew: TimeDelta,
-    pub now: Time,
-    /// Whether the claim's run still lives, as far as can be known beyond its lease: its process
-    /// on this host, its CI run. A run's own claims are no obstacle to it: `false` for those.
-    pub is_alive: &'a dyn Fn(&Claim) -> bool,
-    /// An operator's word: sets aside the ticket's state and labels, backoff and blocks. Never
-    /// another run's claim, an open blocker, or a pull request in review.
-    pub force: bool,
-    /// A wait on record is believed up to so far from now: the clock that wrote it may be wrong.
-    pub max_wait: TimeDelta,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
-    Eligible {
-        /// What was recorded of the issue is about an earlier form of the ticket, or was set aside
-        /// by force: its failures count no longer ([`super::retry::renewed`]).
-        anew: bool,
-    },
-    Skip(Skip),
-}
-
-/// The rule that excludes an issue, and the facts for a person.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Skip {
-    pub reason: SkipReason,
-    pub detail: String,
-}
-
-impl Skip {
-    pub fn new(reason: SkipReason, detail: impl Into<String>) -> Self {
-        Self { reason, detail: detail.into() }
-    }
-}
+use crate::model::{Issue, State};
 
 /// The first rule that excludes the issue decides.
 pub fn assess(issue: &Issue, state: &State, rules: &Rules) -> Verdict {
@@ -78,11 +37,6 @@ pub fn assess(issue: &Issue, state: &State, rules: &Rules) -> Verdict {
         Some(skip) => Verdict::Skip(skip),
         None => Verdict::Eligible { anew: record.is_some() && (changed || rules.force) },
     }
-}
-
-/// A time for people, to the second.
-fn moment(time: Time) -> String {
-    time.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! What is remembered of the ticket: work that is accepted or done, failures, waits, records that
 //! cannot be read.
 
-use super::{Rules, Skip, moment};
+use super::rules::{Rules, Skip};
 use crate::model::damaged::Place;
 use crate::model::report::SkipReason;
 use crate::model::settings::{Limits, TrackerRules};
 use crate::model::text::counted;
 use crate::model::{Issue, IssueRecord, IssueStatus, RecordedPullRequest, Stage, State, Time};
+use chrono::SecondsFormat;
 
 /// What is remembered of the ticket cannot be read: nobody knows what was done already.
 pub(super) fn damaged(issue: &Issue, state: &State) -> Option<Skip> {
@@ -110,4 +111,9 @@ fn blocked(record: &IssueRecord, limits: &Limits) -> Option<Skip> {
         _ => return None,
     };
     Some(Skip::new(SkipReason::Blocked, format!("{why}: {REMEDY}")))
+}
+
+/// A time for people, to the second.
+fn moment(time: Time) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Secs, true)
 }

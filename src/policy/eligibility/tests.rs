@@ -1,11 +1,13 @@
 use super::*;
 use crate::model::issue::Elsewhere;
-use crate::model::settings::AssigneeRule;
+use crate::model::report::SkipReason;
+use crate::model::settings::{AssigneeRule, TrackerRules};
 use crate::model::{
-    Blocker, BranchName, IssueRecord, IssueStatus, Person, Phase, RecordedPullRequest, Stage, StateKind,
-    TicketState,
+    Blocker, BranchName, Claim, IssueRecord, IssueStatus, Person, Phase, RecordedPullRequest, Stage,
+    StateKind, TicketState,
 };
 use crate::policy::samples::{at, claim, in_state, issue, limits, record, rules};
+use chrono::TimeDelta;
 
 /// A world of one issue; each test changes what it is about.
 struct World {

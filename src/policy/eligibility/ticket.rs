@@ -1,6 +1,6 @@
 //! What the ticket itself says, as the tracker tells it: its state, labels, assignee, blockers, title.
 
-use super::{Rules, Skip};
+use super::rules::{Rules, Skip};
 use crate::model::issue::{Elsewhere, is_named_among, same_name};
 use crate::model::report::SkipReason;
 use crate::model::settings::{AssigneeRule, TrackerRules};

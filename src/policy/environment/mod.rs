@@ -5,10 +5,12 @@
 //! environment itself; the base is passed in.
 
 mod names;
+mod rules;
 
 pub use names::credentials;
+pub use rules::EnvironmentRules;
 
-use crate::model::{RunId, Secret, safe_key};
+use crate::model::{RunId, safe_key};
 use names::passes;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -26,23 +28,6 @@ pub const OPENCODE_LOGIN: &[&str] = &[
     "OPENCODE_API_KEY",
     "OPENROUTER_API_KEY",
 ];
-
-/// What may pass, and what is set.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct EnvironmentRules<'a> {
-    /// `agent.pass_env`: these pass whatever they are called.
-    pub pass_env: &'a [String],
-    /// The agent's own login by its kind ([`CLAUDE_LOGIN`], …); none for hooks and gates.
-    pub login: &'a [&'a str],
-    /// Credentials Conductor itself holds: no variable carries one of them, whatever its name.
-    pub secrets: &'a [Secret],
-    /// The exact `http.URL.extraheader` keys of the checkout's configuration, to be cleared.
-    pub extraheader_keys: &'a [String],
-    /// A private temporary directory.
-    pub temporary: Option<&'a Path>,
-    /// A private home.
-    pub home: Option<&'a Path>,
-}
 
 /// What a child is told of its run.
 #[derive(Debug, Clone, Copy)]

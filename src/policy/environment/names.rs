@@ -1,7 +1,7 @@
 //! Which variables may pass, by their names and values: no credential, no way to somebody's keys or
 //! into the workflow around the run.
 
-use super::EnvironmentRules;
+use super::rules::EnvironmentRules;
 use crate::model::Secret;
 use crate::model::secret::is_sensitive;
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::Secret;
 
 fn child(base: &[(&str, &str)], rules: &EnvironmentRules<'_>) -> BTreeMap<String, String> {
     let base: Vec<_> = base.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();

@@ -1,7 +1,8 @@
 //! What happened before: earlier attempts, what is known of them, and the work this one goes on from.
 
+use super::brief::Brief;
+use super::fence::fenced;
 use super::ticket::TITLE;
-use super::{Brief, fenced};
 use crate::model::text::{cut, one_line, tail, visible};
 use crate::model::{Capture, Continuation, OutcomeRecord};
 use std::fmt::Write;

@@ -1,41 +1,19 @@
 //! The built-in prompt. A ticket is data: it stands between two lines nobody outside can foresee,
 //! without anything a person reading the ticket would not see, cut to a size a model can read.
 
+mod brief;
+mod fence;
 mod history;
 mod ticket;
 
+pub use brief::Brief;
+pub(super) use fence::fenced;
 pub(super) use history::{Told, error, last_words, notes, told};
 pub(super) use ticket::{description, labels, ticket, title};
 
-use crate::model::settings::GateSpec;
 use crate::model::text::{cut, one_line};
-use crate::model::{Capture, Continuation, Issue, OutcomeRecord};
 use history::{continuation, history};
 use std::fmt::Write;
-
-/// What a prompt is made of.
-#[derive(Debug, Clone, Copy)]
-pub struct Brief<'a> {
-    pub issue: &'a Issue,
-    /// From 1.
-    pub attempt: u32,
-    pub base_branch: &'a str,
-    pub branch: &'a str,
-    /// The earlier attempts at this issue, oldest first.
-    pub prior: &'a [OutcomeRecord],
-    /// What is known of them beside, in any order.
-    pub captures: &'a [Capture],
-    /// Where the agent finds a page about them.
-    pub page: Option<&'a str>,
-    /// Sentences of advice drawn from them.
-    pub adjustments: &'a [String],
-    /// The work of the attempt before, where this one goes on from it.
-    pub continues: &'a Continuation,
-    /// The checks that will be run on the result.
-    pub gates: &'a [GateSpec],
-    /// Random and unguessable; marks where untrusted text begins and ends.
-    pub boundary: &'a str,
-}
 
 /// What a prompt begins with in a session that knows the attempt before.
 pub const RESUMED: &str = "You are going on with the session of the attempt before, which ended early. What \
@@ -64,12 +42,6 @@ pub(super) fn rule(brief: &Brief) -> String {
          to this repository.\n\n",
         brief.base_branch, brief.boundary
     )
-}
-
-/// Text from outside between its two marks; should it hold the boundary itself, it loses it.
-pub(super) fn fenced(what: &str, text: &str, boundary: &str) -> String {
-    let text = if boundary.is_empty() { text.to_owned() } else { text.replace(boundary, "") };
-    format!("----- begin {what} {boundary} -----\n{}\n----- end {what} {boundary} -----\n\n", text.trim_end())
 }
 
 fn instructions(brief: &Brief) -> String {

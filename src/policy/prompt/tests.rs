@@ -1,5 +1,6 @@
 use super::ticket::{DESCRIPTION, without_comments};
 use super::*;
+use crate::model::settings::GateSpec;
 use crate::model::{Failure, GateResult, Outcome, Priority};
 use crate::policy::samples::{BOUNDARY, brief, issue, outcome};
 use std::time::Duration;

@@ -5,7 +5,8 @@
 mod inert;
 mod own;
 
-pub use own::{Words, body_of, title_of};
+pub use crate::policy::template::Words;
+pub use own::{body_of, title_of};
 
 use crate::model::text::{cut, one_line};
 use crate::model::{GateResult, Issue, RunId, Usage};

@@ -5,24 +5,7 @@ use super::inert::{code, markdown, plain};
 use super::{Summary, TITLE, body, link_target};
 use crate::model::settings::Template;
 use crate::model::text::{cut, one_line};
-use crate::policy::template::{TemplateFault, render_text};
-
-/// What such a template may speak of, already inert.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Words {
-    pub identifier: String,
-    pub title: String,
-    pub url: Option<String>,
-    pub priority: String,
-    pub labels: Vec<String>,
-    pub state: String,
-    pub attempt: u32,
-    pub agent: String,
-    pub model: Option<String>,
-    pub run: String,
-    /// The built-in body; for a title the built-in title.
-    pub summary: String,
-}
+use crate::policy::template::{TemplateFault, Words, render_text};
 
 /// One inert line.
 pub fn title_of(template: &Template, summary: &Summary<'_>) -> Result<String, TemplateFault> {

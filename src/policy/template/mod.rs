@@ -11,32 +11,27 @@ mod liquid;
 mod scan;
 mod succession;
 mod values;
+mod words;
 
 pub use checked::{check, check_text};
 pub use succession::{check_successor, variables};
+pub use words::Words;
 
 use super::prompt::{Brief, rule};
-use super::pull_request::Words;
 use crate::model::settings::{Dialect, Template};
 use minijinja::value::{Value, ValueKind};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, UndefinedBehavior};
 use std::borrow::Cow;
-use std::fmt;
 
 /// The built-in prompt in the language of templates, for those who want to change it.
 pub const BUILT_IN: &str = include_str!("built_in.md");
 
 /// What is wrong with a template, and in which line of its file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {message}")]
 pub struct TemplateFault {
     pub line: u64,
     pub message: String,
-}
-
-impl fmt::Display for TemplateFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}: {}", self.line, self.message)
-    }
 }
 
 /// The whole prompt: the rule about text from outside, then what the template makes of the brief.

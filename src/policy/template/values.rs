@@ -2,7 +2,7 @@
 //! and cut; longer ones are cleaned, cut and put between marks the moment they are written out.
 
 use super::super::prompt::{self, Brief, Told};
-use super::super::pull_request::Words;
+use super::words::Words;
 use crate::model::settings::{Dialect, GateSpec};
 use crate::model::text::{cut, one_line};
 use crate::model::{

@@ -8,6 +8,7 @@ use super::group::{Ending, GRACE, own_group};
 use super::stop::GitStop;
 use super::words::all_words;
 use crate::model::secret::is_sensitive;
+use crate::model::text;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::Seek;
@@ -18,6 +19,8 @@ use std::time::{Duration, Instant};
 pub(super) const LOCAL_TIMEOUT: Duration = Duration::from_secs(300);
 pub(super) const REMOTE_TIMEOUT: Duration = Duration::from_secs(600);
 
+/// Characters of a call's arguments in the log.
+const SHOWN: usize = 400;
 /// Between two looks at whether a call in flight must end.
 const LOOK: Duration = Duration::from_millis(40);
 
@@ -74,6 +77,8 @@ pub(super) struct Call {
 /// What a call printed, whatever its exit code.
 pub(super) struct Output {
     pub success: bool,
+    /// `None` when a signal ended it.
+    pub exit: Option<i32>,
     pub stdout: Vec<u8>,
     pub stderr: Vec<u8>,
 }
@@ -161,7 +166,30 @@ impl Call {
         Err(GitError { detail: all_words(&output.stderr), ..refused })
     }
 
-    fn run(mut self, stdout: Option<File>) -> Result<Output, GitError> {
+    /// Runs it and logs it: what was called, how long it took, how it ended.
+    fn run(self, stdout: Option<File>) -> Result<Output, GitError> {
+        if !tracing::enabled!(tracing::Level::DEBUG) {
+            return self.run_unlogged(stdout);
+        }
+        let (args, dir) = (self.shown(), self.dir.display().to_string());
+        let begun = Instant::now();
+        let result = self.run_unlogged(stdout);
+        let elapsed_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        match &result {
+            Ok(output) => tracing::debug!(args, dir, exit = output.exit, elapsed_ms, "git"),
+            Err(error) => tracing::debug!(args, dir, %error, elapsed_ms, "git"),
+        }
+        result
+    }
+
+    /// The arguments for the log, cut, without credentials of addresses.
+    fn shown(&self) -> String {
+        let args: Vec<String> =
+            self.args.iter().map(|arg| without_userinfo(&arg.to_string_lossy())).collect();
+        text::cut(&text::one_line(&args.join(" ")), SHOWN).into_owned()
+    }
+
+    fn run_unlogged(mut self, stdout: Option<File>) -> Result<Output, GitError> {
         let Some(limit) = self.stop.allowance(self.timeout, self.is_remote) else {
             return Err(self.fails(GitErrorKind::Stopped, ""));
         };
@@ -178,7 +206,7 @@ impl Call {
             if running.wait_timeout(left.min(LOOK)).map_err(failed)?.is_some() {
                 let std::process::Output { status, stdout, stderr } =
                     running.into_output().map_err(failed)?;
-                return Ok(Output { success: status.success(), stdout, stderr });
+                return Ok(Output { success: status.success(), exit: status.code(), stdout, stderr });
             }
             if self.stop.ends(begun, self.is_remote) {
                 break GitErrorKind::Stopped;
@@ -259,6 +287,16 @@ impl Call {
     }
 }
 
+/// An address without what stands before its host: it may be a password.
+fn without_userinfo(arg: &str) -> String {
+    let Some((scheme, rest)) = arg.split_once("://") else { return arg.to_owned() };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    match rest.get(..end).and_then(|authority| authority.rfind('@')) {
+        Some(at) => format!("{scheme}://{}", rest.get(at + 1..).unwrap_or_default()),
+        None => arg.to_owned(),
+    }
+}
+
 /// Ends the call's group: politely, so that git removes its lock files, then for certain.
 fn end(running: &duct::Handle) {
     signal_groups(running, Ending::Ask);
@@ -307,5 +345,22 @@ fn signal_groups(running: &duct::Handle, ending: Ending) {
 fn signal_groups(running: &duct::Handle, ending: Ending) {
     if let Ending::Kill = ending {
         let _ = running.kill();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_shows_an_address_without_its_credential() {
+        let shown = |args: &[&str]| Call::new(Path::new("."), args.iter().copied()).shown();
+        assert_eq!(
+            shown(&["push", "https://me:s3@ret@git.example/o/r@x.git", "a@b"]),
+            "push https://git.example/o/r@x.git a@b"
+        );
+        assert_eq!(shown(&["fetch", "ssh://git@git.example?q=@"]), "fetch ssh://git.example?q=@");
+        assert_eq!(shown(&["log", "two\nlines"]), "log two lines");
+        assert_eq!(shown(&["x".repeat(SHOWN * 2).as_str()]).chars().count(), SHOWN);
     }
 }

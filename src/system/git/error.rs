@@ -1,9 +1,10 @@
 //! What can go wrong with a git call, by kind: whether git, this machine or the remote failed.
 
-use std::fmt;
+use thiserror::Error;
 
 /// A git call that did not succeed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{}", sentence(*.kind, .what, .detail))]
 pub struct GitError {
     pub kind: GitErrorKind,
     /// What was tried, without arguments that could hold text from outside.
@@ -30,27 +31,28 @@ pub enum GitErrorKind {
     Protocol,
 }
 
-impl fmt::Display for GitError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { kind, what, detail } = self;
-        match kind {
-            GitErrorKind::NoGit => write!(f, "git could not be started: {detail}"),
-            GitErrorKind::NoRepository => f.write_str(detail),
-            GitErrorKind::TimedOut => write!(f, "git {what} {detail} and was ended"),
-            GitErrorKind::Stopped => write!(f, "git {what} was ended: the run was told to stop"),
-            GitErrorKind::Failed | GitErrorKind::Unreachable | GitErrorKind::Protocol => {
-                write!(f, "git {what}: {detail}")
-            }
+/// The sentence for a kind of trouble.
+fn sentence(kind: GitErrorKind, what: &str, detail: &str) -> String {
+    match kind {
+        GitErrorKind::NoGit => format!("git could not be started: {detail}"),
+        GitErrorKind::NoRepository => detail.to_owned(),
+        GitErrorKind::TimedOut => format!("git {what} {detail} and was ended"),
+        GitErrorKind::Stopped => format!("git {what} was ended: the run was told to stop"),
+        GitErrorKind::Failed | GitErrorKind::Unreachable | GitErrorKind::Protocol => {
+            format!("git {what}: {detail}")
         }
     }
 }
-
-impl std::error::Error for GitError {}
 
 impl GitError {
     /// An answer that was not in the documented form.
     pub fn protocol(what: &str, detail: impl Into<String>) -> Self {
         Self { kind: GitErrorKind::Protocol, what: what.to_owned(), detail: detail.into() }
+    }
+
+    /// Whether the program answered and said no, rather than being missing or late.
+    pub fn is_refusal(&self) -> bool {
+        self.kind == GitErrorKind::Failed
     }
 
     /// Whether the remote may have done what it was asked to although the call failed.

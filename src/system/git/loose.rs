@@ -8,8 +8,6 @@ use crate::model::Sha;
 use flate2::Compression;
 use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
-use sha1::{Digest, Sha1};
-use sha2::Sha256;
 use std::cmp::Ordering;
 use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
@@ -18,27 +16,6 @@ use std::time::SystemTime;
 
 /// Bytes of a loose object that are read here.
 const MOST: u64 = 128 << 20;
-
-/// What names the objects of a repository.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ObjectFormat {
-    Sha1,
-    Sha256,
-}
-
-impl ObjectFormat {
-    /// As `git rev-parse --show-object-format` says it; older releases know one only.
-    pub fn of(word: &str) -> Self {
-        if word == "sha256" { Self::Sha256 } else { Self::Sha1 }
-    }
-
-    fn id(self, header: &[u8], data: &[u8]) -> String {
-        match self {
-            Self::Sha1 => hex(&Sha1::new().chain_update(header).chain_update(data).finalize()),
-            Self::Sha256 => hex(&Sha256::new().chain_update(header).chain_update(data).finalize()),
-        }
-    }
-}
 
 impl Repository {
     pub fn write_blob(&self, content: &[u8]) -> Result<Sha, GitError> {
@@ -201,10 +178,6 @@ fn plain(text: &str) -> String {
     text.chars().filter(|char| !matches!(char, '<' | '>' | '\n' | '\0')).collect::<String>().trim().to_owned()
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 fn bytes(hex: &str) -> Option<Vec<u8>> {
     let is_id = matches!(hex.len(), 40 | 64);
     let pairs = (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(hex.get(at..at + 2)?, 16).ok());
@@ -219,6 +192,7 @@ fn failed(what: &str, detail: String) -> GitError {
 mod tests {
     use super::*;
     use crate::model::BranchName;
+    use crate::system::git::format::ObjectFormat;
 
     fn entry(mode: &str, name: &str, id: &Sha) -> Entry {
         Entry { mode: mode.to_owned(), name: name.to_owned(), id: id.clone() }

@@ -3,7 +3,7 @@
 //! have made it lives, or when it is older than any call may take.
 
 use super::call::REMOTE_TIMEOUT;
-use super::{GitError, Repository, Worktree, protocol};
+use super::{GitError, Repository, protocol};
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -12,11 +12,9 @@ use std::time::{Duration, SystemTime};
 const MAX_AGE: Duration = REMOTE_TIMEOUT.saturating_add(Duration::from_secs(60));
 /// How long a lock is waited for whose maker may be alive: as long as git itself would wait.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long an ended process may take to be gone.
-const END: Duration = Duration::from_secs(5);
 /// Clocks of files and processes differ by less.
 const SKEW: Duration = Duration::from_secs(2);
-const PAUSE: Duration = Duration::from_millis(20);
+pub(super) const PAUSE: Duration = Duration::from_millis(20);
 
 impl Repository {
     /// Removes dead processes' locks on these refs. A name that ends with `/` stands for all refs
@@ -72,50 +70,9 @@ impl Repository {
     }
 }
 
-impl Worktree {
-    /// Removes every lock in the clone's folder of git. Only for a worktree in which nobody is at
-    /// work: an agent that was ended in the middle of a git call leaves its lock, and its
-    /// processes are gone by then.
-    pub fn clear_locks(&self) -> Result<(), GitError> {
-        let mut locks = Vec::new();
-        for entry in std::fs::read_dir(self.git_dir()).into_iter().flatten().flatten() {
-            let path = entry.path();
-            if is_lock(&path) {
-                locks.push(path);
-            }
-        }
-        collect_locks(&self.git_dir().join("refs"), &mut locks);
-        locks.iter().try_for_each(|lock| remove(lock))
-    }
-
-    /// Ends the calls of git that a dead run started here: they would go on writing. Only for a
-    /// worktree whose run is known to be dead.
-    #[cfg(target_os = "linux")]
-    pub fn end_orphans(&self) {
-        use rustix::process::{Pid, Signal, kill_process};
-        let own = |process: &GitProcess| process.is_call_for(self.path(), &self.git_dir());
-        let orphans: Vec<GitProcess> = git_processes().unwrap_or_default().into_iter().filter(own).collect();
-        for orphan in &orphans {
-            if let Some(pid) = i32::try_from(orphan.pid).ok().and_then(Pid::from_raw) {
-                // Gone already is as good.
-                let _ = kill_process(pid, Signal::KILL);
-            }
-        }
-        let is_alive = |orphan: &GitProcess| crate::system::host::process_started(orphan.pid).is_some();
-        let mut waited = Duration::ZERO;
-        while waited < END && orphans.iter().any(is_alive) {
-            std::thread::sleep(PAUSE);
-            waited += PAUSE;
-        }
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    pub fn end_orphans(&self) {}
-}
-
 /// A living process of git.
-struct GitProcess {
-    pid: u32,
+pub(super) struct GitProcess {
+    pub pid: u32,
     /// `None` when it cannot be told.
     started: Option<SystemTime>,
     cwd: PathBuf,
@@ -133,7 +90,7 @@ impl GitProcess {
     }
 
     /// A call as this program makes it for a worktree: inside one, or the one that registers it.
-    fn is_call_for(&self, path: &Path, admin: &Path) -> bool {
+    pub fn is_call_for(&self, path: &Path, admin: &Path) -> bool {
         let is = |name, value: &Path| self.variable(name) == Some(value.as_os_str().as_encoded_bytes());
         let mut arguments = self.arguments.split(|byte| *byte == 0);
         (is("GIT_DIR", admin) && is("GIT_WORK_TREE", path))
@@ -148,7 +105,7 @@ impl GitProcess {
 }
 
 /// The processes of git that this user may look at; `None` where there is no `/proc`.
-fn git_processes() -> Option<Vec<GitProcess>> {
+pub(super) fn git_processes() -> Option<Vec<GitProcess>> {
     let entries = std::fs::read_dir("/proc").ok()?;
     let booted = booted_at()?;
     let found = entries.flatten().filter_map(|entry| {
@@ -183,12 +140,12 @@ fn contains(text: &[u8], part: &[u8]) -> bool {
     memchr::memmem::find(text, part).is_some()
 }
 
-fn is_lock(path: &Path) -> bool {
+pub(super) fn is_lock(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "lock")
         && path.symlink_metadata().is_ok_and(|found| !found.is_dir())
 }
 
-fn collect_locks(folder: &Path, locks: &mut Vec<PathBuf>) {
+pub(super) fn collect_locks(folder: &Path, locks: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
@@ -199,7 +156,7 @@ fn collect_locks(folder: &Path, locks: &mut Vec<PathBuf>) {
     }
 }
 
-fn remove(lock: &Path) -> Result<(), GitError> {
+pub(super) fn remove(lock: &Path) -> Result<(), GitError> {
     match std::fs::remove_file(lock) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(protocol("lock", format!("{}: {error}; delete this file", lock.display())))

@@ -1,9 +1,12 @@
 //! The files of a private clone and the calls of git in it. Each call names the clone's own git
 //! folder and stands behind the walls of the agent whose it is.
 
+mod orphans;
+mod unfinished;
+
 use super::clone::own_call;
 use super::refs::durable;
-use super::{Call, CommitAuthor, GitError, GitErrorKind, protocol};
+use super::{Call, CommitAuthor, GitError, protocol};
 use crate::model::{BranchName, Sha};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -233,11 +236,4 @@ fn by(mut call: Call, author: Option<&CommitAuthor>) -> Call {
 
 fn failed(path: &Path, error: &std::io::Error) -> GitError {
     protocol("worktree", format!("{}: {error}", path.display()))
-}
-
-impl GitError {
-    /// Whether the program answered and said no, rather than being missing or late.
-    pub fn is_refusal(&self) -> bool {
-        self.kind == GitErrorKind::Failed
-    }
 }

@@ -1,7 +1,7 @@
 //! Where a request may go. Plain http is for loopback, nothing else: a token in the clear is a
 //! token given away.
 
-use super::HttpError;
+use super::error::HttpError;
 use std::net::IpAddr;
 use ureq::http::Uri;
 

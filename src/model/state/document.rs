@@ -2,9 +2,9 @@
 //! aside by itself, named, and written back as it was; only a document that cannot be read at all,
 //! or is of a newer version, stops a run. Never taken for empty.
 
-use super::damaged::{Damaged, Place, plain};
-use super::state::{Claim, DayUsage, OutcomeRecord, RateLimit, State, VERSION, Writer};
-use super::{IssueId, IssueRecord, Time};
+use super::super::damaged::{Damaged, Place, plain};
+use super::super::{IssueId, IssueRecord, Time};
+use super::{Claim, DayUsage, OutcomeRecord, RateLimit, State, VERSION, Writer};
 use serde::de::DeserializeOwned;
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 use serde_json::Value;
@@ -12,28 +12,43 @@ use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
 /// The JSON Schema of a document of this version: the contract.
-pub const SCHEMA: &str = include_str!("state.schema.json");
+pub const SCHEMA: &str = include_str!("../state.schema.json");
 
 /// The largest document that is read.
 const MOST: usize = 64 * 1024 * 1024;
 
 type Raw<'a> = &'a RawValue;
 
+/// Why a document cannot be read at all.
+#[derive(Debug, thiserror::Error)]
+pub enum DocumentError {
+    #[error("it has {0} bytes, more than {MOST}")]
+    TooLarge(usize),
+    #[error(transparent)]
+    Malformed(#[from] serde_json::Error),
+    /// A part of it is no map, or no list.
+    #[error("{0}: {1}")]
+    Part(&'static str, #[source] serde_json::Error),
+    #[error("it has no version")]
+    NoVersion,
+    #[error("its version is {0}")]
+    StrangeVersion(String),
+    #[error("its version is {0}, this program reads version {VERSION}: use a matching release of conductor")]
+    OtherVersion(u32),
+}
+
 impl State {
     /// Reads a document. A newer version or anything malformed as a whole is an error, never "empty".
-    pub fn parse(text: &[u8]) -> Result<Self, String> {
+    pub fn parse(text: &[u8]) -> Result<Self, DocumentError> {
         if text.len() > MOST {
-            return Err(format!("it has {} bytes, more than {MOST}", text.len()));
+            return Err(DocumentError::TooLarge(text.len()));
         }
-        let mut parts: BTreeMap<String, Raw<'_>> =
-            serde_json::from_slice(text).map_err(|error| error.to_string())?;
-        let version = parts.remove("version").ok_or("it has no version")?;
-        let version: u32 =
-            serde_json::from_str(version.get()).map_err(|_| format!("its version is {}", version.get()))?;
+        let mut parts: BTreeMap<String, Raw<'_>> = serde_json::from_slice(text)?;
+        let version = parts.remove("version").ok_or(DocumentError::NoVersion)?;
+        let version: u32 = serde_json::from_str(version.get())
+            .map_err(|_| DocumentError::StrangeVersion(version.get().to_owned()))?;
         if version == 0 || version > VERSION {
-            return Err(format!(
-                "its version is {version}, this program reads version {VERSION}: use a matching release of conductor"
-            ));
+            return Err(DocumentError::OtherVersion(version));
         }
         let mut damaged = Vec::new();
         let mut state = Self::empty();
@@ -92,7 +107,7 @@ impl State {
 fn day(text: String) -> Result<String, String> {
     match text.parse::<chrono::NaiveDate>() {
         Ok(_) => Ok(text),
-        Err(_) => Err(format!("\"{}\" is no day", super::text::one_line(&text))),
+        Err(_) => Err(format!("\"{}\" is no day", crate::model::text::one_line(&text))),
     }
 }
 
@@ -101,15 +116,16 @@ fn read_map<K: Ord, T: DeserializeOwned>(
     raw: Raw<'_>,
     key_of: fn(String) -> Result<K, String>,
     damaged: &mut Vec<Damaged>,
-) -> Result<BTreeMap<K, T>, String> {
+) -> Result<BTreeMap<K, T>, DocumentError> {
     // A document that is whole, as nearly all are, is read in one pass.
     if let Some(all) = plain::<BTreeMap<String, T>>(raw)
-        && let known @ Ok(_) = all.into_iter().map(|(key, value)| Ok((key_of(key)?, value))).collect()
+        && let Ok(known) =
+            all.into_iter().map(|(key, value)| Ok((key_of(key)?, value))).collect::<Result<_, String>>()
     {
-        return known;
+        return Ok(known);
     }
     let entries: BTreeMap<String, Raw<'_>> =
-        serde_json::from_str(raw.get()).map_err(|error| format!("{}: {error}", place.word()))?;
+        serde_json::from_str(raw.get()).map_err(|error| DocumentError::Part(place.word(), error))?;
     let mut known = BTreeMap::new();
     for (key, raw) in entries {
         let read = serde_json::from_str(raw.get()).map_err(|error| error.to_string());
@@ -123,9 +139,9 @@ fn read_map<K: Ord, T: DeserializeOwned>(
     Ok(known)
 }
 
-fn read_list(raw: Raw<'_>, damaged: &mut Vec<Damaged>) -> Result<Vec<OutcomeRecord>, String> {
+fn read_list(raw: Raw<'_>, damaged: &mut Vec<Damaged>) -> Result<Vec<OutcomeRecord>, DocumentError> {
     let entries: Vec<Raw<'_>> =
-        serde_json::from_str(raw.get()).map_err(|error| format!("outcomes: {error}"))?;
+        serde_json::from_str(raw.get()).map_err(|error| DocumentError::Part("outcomes", error))?;
     let mut known = Vec::with_capacity(entries.len());
     for (place, raw) in entries.into_iter().enumerate() {
         match serde_json::from_str(raw.get()) {

@@ -1,8 +1,8 @@
 //! How the state document changes: pure functions from a state to the next one, or a [`Refusal`].
 //! Each can be decided again on a fresher state after a lost race.
 
-use super::state::{DayUsage, MOST_USD, Refusal, day_of};
-use super::{Attempt, Claim, IssueId, IssueRecord, Outcome, OutcomeRecord, RunId, State, Time, Usage};
+use super::super::{Attempt, IssueId, IssueRecord, Outcome, RunId, Time, Usage};
+use super::{Claim, DayUsage, MOST_USD, OutcomeRecord, Refusal, State, day_of};
 
 /// How an issue's work ended, in what the document remembers of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,15 +61,21 @@ impl State {
         next
     }
 
+    /// Written once, however often it is asked for: the answer to an earlier write may have been lost.
     fn write_outcomes(&mut self, done: &Conclusion) {
         let before = self.issues.get(&done.issue_id).map(|record| record.cost.clone()).unwrap_or_default();
         let mut record = done.record.clone();
-        record.cost = done.attempts.iter().fold(before, |cost, attempt| cost.plus(&attempt.usage));
-        self.issues.insert(done.issue_id.clone(), record);
+        record.cost = before;
         for attempt in &done.attempts {
+            let outcome = done.outcome_of(attempt);
+            if self.outcomes.iter().any(|known| outcome.is_of_the_same_attempt(known)) {
+                continue;
+            }
+            record.cost = record.cost.plus(&attempt.usage);
             self.add_usage(done.at, &attempt.usage);
-            self.outcomes.push(done.outcome_of(attempt));
+            self.outcomes.push(outcome);
         }
+        self.issues.insert(done.issue_id.clone(), record);
     }
 
     /// Brings the record of a claimed issue to a further stage; the claim ends unless it goes on.
@@ -137,36 +143,6 @@ impl State {
     }
 }
 
-impl OutcomeRecord {
-    /// An attempt as a line of the history.
-    pub fn of(attempt: &Attempt, issue: &str, issue_id: &IssueId, run_id: &RunId, at: Time) -> Self {
-        Self {
-            timestamp: at,
-            run_id: run_id.clone(),
-            issue: issue.to_owned(),
-            issue_id: issue_id.clone(),
-            attempt: attempt.number,
-            outcome: attempt.outcome,
-            failure: attempt.failure,
-            phase: attempt.phase,
-            tool_calls: attempt.tool_calls,
-            files_modified: attempt.files_modified,
-            tokens_used: attempt.usage.total_tokens(),
-            usd: attempt.usage.usd,
-            duration_ms: attempt.duration_ms,
-            has_commits: attempt.has_commits,
-            labels: Vec::new(),
-            model: attempt.model.clone(),
-            branch: None,
-            pull_request: None,
-            gates: attempt.gates.clone(),
-            error_tail: attempt.error_tail.clone(),
-            session: attempt.session.clone(),
-            extra: Default::default(),
-        }
-    }
-}
-
 impl Conclusion {
     fn outcome_of(&self, attempt: &Attempt) -> OutcomeRecord {
         let pull_request = self.record.pull_request.as_ref().filter(|_| attempt.outcome == Outcome::Success);
@@ -176,5 +152,55 @@ impl Conclusion {
             pull_request: pull_request.map(|pull| pull.url.clone()),
             ..OutcomeRecord::of(attempt, &self.record.identifier, &self.issue_id, &self.run_id, self.at)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::{Phase, Stage};
+    use super::*;
+
+    fn attempt(number: u32) -> Attempt {
+        Attempt {
+            number,
+            outcome: Outcome::Success,
+            failure: None,
+            fault: None,
+            limit_by_words: false,
+            phase: Phase::Implementing,
+            tool_calls: 0,
+            files_modified: 1,
+            usage: Usage { usd: Some(2.0), ..Usage::default() },
+            duration_ms: 1000,
+            has_commits: true,
+            model: None,
+            gates: Vec::new(),
+            error_tail: None,
+            session: None,
+        }
+    }
+
+    #[test]
+    fn an_outcome_that_is_written_again_is_there_and_paid_once() {
+        let at = Time::UNIX_EPOCH;
+        let id = IssueId::new("1");
+        let mut done = Conclusion {
+            issue_id: id.clone(),
+            claimed_by: RunId::new("run"),
+            run_id: RunId::new("run"),
+            at,
+            record: IssueRecord::new("ENG-1", Stage::Claimed),
+            attempts: vec![attempt(1), attempt(2)],
+            labels: Vec::new(),
+            keeps_claim: true,
+        };
+        let once = State::empty().conclude_unclaimed(&done);
+        let twice = once.conclude_unclaimed(&done);
+        assert_eq!(twice, once);
+        done.attempts.push(attempt(3));
+        let more = once.conclude_unclaimed(&done);
+        assert_eq!(more.outcomes.len(), 3);
+        assert_eq!(more.issues[&id].cost.usd, 6.0);
+        assert_eq!(more.usage.values().map(|day| day.usd).sum::<f64>(), 6.0);
     }
 }

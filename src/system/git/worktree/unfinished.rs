@@ -1,7 +1,8 @@
 //! Merges, rebases and the like that were stopped half-way in a worktree, and a head that is not
 //! on its branch: brought to an end without losing commits.
 
-use super::{GitError, Worktree, trash};
+use super::super::{GitError, trash};
+use super::Worktree;
 use crate::model::{BranchName, Sha};
 
 /// What says that something is under way; git's own names in the administrative folder.

@@ -1,8 +1,8 @@
 //! What the document lets go of, so that it stays small however long a team has been at it. Pure:
 //! outcomes that leave it are handed out for the history, the rest is in git's.
 
-use super::state::DayUsage;
-use super::{IssueId, IssueRecord, OutcomeRecord, Stage, State, Time};
+use super::super::{IssueId, IssueRecord, Stage, Time};
+use super::{DayUsage, OutcomeRecord, State};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Issues that are remembered although nothing is open about them.
