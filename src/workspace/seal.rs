@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-const FILES: &[&str] = &["config", "config.worktree", "info/attributes", "info/exclude"];
+const FILES: &[&str] = &["config", "config.worktree", "contact.config", "info/attributes", "info/exclude"];
 
 /// What those files held when the run began.
 #[derive(Debug)]

@@ -7,9 +7,12 @@ use super::group::signal_group;
 use super::group::{Ending, GRACE, own_group};
 use super::stop::GitStop;
 use super::words::all_words;
+use crate::model::Secret;
 use crate::model::secret::is_sensitive;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
+use std::io::Write;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -55,16 +58,32 @@ const OWN_CONFIG: &[&str] = &[
     "core.packedRefsTimeout=10000",
 ];
 
+/// The same of contacts: a login is for the host it was made for.
+const CONTACT_CONFIG: &[&str] = &["-c", "http.followRedirects=false"];
+
+/// Moves what is handed over from standard input to descriptor 3, where git's children find it, and
+/// becomes git.
+const HAND_OVER: &[&str] = &["/bin/sh", "-c", "exec 3<&0 </dev/null; exec \"$@\"", "sh"];
+
 /// One call of git, being put together.
 pub(super) struct Call {
     dir: PathBuf,
     args: Vec<OsString>,
     env: Vec<(String, OsString)>,
-    stdin: Option<Vec<u8>>,
+    input: Input,
     pub(super) timeout: Duration,
-    /// May log in: what the user's own configuration needs for that is left to it.
+    /// Talks to the remote: without a login handed over, the user's own configuration may log in,
+    /// and the variables it may need for that are left to it.
     pub(super) is_remote: bool,
     pub(super) stop: GitStop,
+}
+
+/// What a call is given to read.
+enum Input {
+    Nothing,
+    Bytes(Vec<u8>),
+    /// On descriptor 3, to be read once.
+    Login(Secret),
 }
 
 /// What a call printed, whatever its exit code.
@@ -90,7 +109,7 @@ impl Call {
             dir: dir.to_owned(),
             args: args.into_iter().map(Into::into).collect(),
             env: Vec::new(),
-            stdin: None,
+            input: Input::Nothing,
             timeout: LOCAL_TIMEOUT,
             is_remote: false,
             stop: GitStop::default(),
@@ -108,7 +127,14 @@ impl Call {
     }
 
     pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
-        self.stdin = Some(bytes.into());
+        self.input = Input::Bytes(bytes.into());
+        self
+    }
+
+    /// Hands over a login: it is in no variable, no argument and no file of the call or of its
+    /// children.
+    pub fn login(mut self, text: Secret) -> Self {
+        self.input = Input::Login(text);
         self
     }
 
@@ -142,15 +168,14 @@ impl Call {
         Err(GitError { detail: all_words(&output.stderr), ..refused })
     }
 
-    fn run(mut self, stdout: Option<File>) -> Result<Output, GitError> {
+    fn run(self, stdout: Option<File>) -> Result<Output, GitError> {
         let Some(limit) = self.stop.allowance(self.timeout, self.is_remote) else {
             return Err(self.fails(GitErrorKind::Stopped, ""));
         };
         let begun = Instant::now();
-        let input = self.stdin.take();
         let running = self
-            .expression(stdout, input)
-            .start()
+            .expression(stdout)
+            .and_then(|call| call.start())
             .map_err(|error| self.fails(GitErrorKind::NoGit, error.to_string()))?;
         let _watched = self.stop.watched(running.pids());
         let failed = |error: std::io::Error| self.fails(GitErrorKind::Failed, error.to_string());
@@ -175,13 +200,11 @@ impl Call {
         Err(self.fails(kind, format!("gave no answer within {}", humantime::format_duration(limit))))
     }
 
-    fn expression(&self, stdout: Option<File>, input: Option<Vec<u8>>) -> duct::Expression {
+    fn expression(&self, stdout: Option<File>) -> std::io::Result<duct::Expression> {
         let session = session_program().filter(|_| self.is_remote);
-        let mut args: Vec<OsString> = session.iter().map(|_| program().as_os_str().to_owned()).collect();
-        args.extend(OWN_CONFIG.iter().map(OsString::from));
-        args.extend(self.args.iter().cloned());
-        let mut call =
-            duct::cmd(session.unwrap_or(program()), args).dir(&self.dir).stderr_capture().unchecked();
+        let mut words = self.command_line(session);
+        let program = words.remove(0);
+        let mut call = duct::cmd(program, words).dir(&self.dir).stderr_capture().unchecked();
         call = match stdout {
             Some(file) => call.stdout_file(file),
             None => call.stdout_capture(),
@@ -193,24 +216,37 @@ impl Call {
         for name in CLEARED {
             call = call.env_remove(name);
         }
-        if !self.is_remote {
+        if !self.is_remote || matches!(self.input, Input::Login(_)) {
             // An agent beside this call may write a filter or another program into the configuration.
             for name in credentials() {
                 call = call.env_remove(name);
             }
         }
         call = call.env("LC_ALL", "C").env("GIT_TERMINAL_PROMPT", "0").env("GIT_OPTIONAL_LOCKS", "0");
-        call = call.env("SSH_ASKPASS_REQUIRE", "never");
+        call = call.env("SSH_ASKPASS_REQUIRE", "never").env("GIT_NO_REPLACE_OBJECTS", "1");
         if session.is_none() {
             call = call.before_spawn(|command| {
                 own_group(command);
                 Ok(())
             });
         }
-        match input {
-            Some(bytes) => call.stdin_bytes(bytes),
-            None => call.stdin_null(),
-        }
+        Ok(match &self.input {
+            Input::Nothing => call.stdin_null(),
+            Input::Bytes(bytes) => call.stdin_bytes(bytes.clone()),
+            Input::Login(text) => call.stdin_file(handed_over(text)?),
+        })
+    }
+
+    /// The program first.
+    fn command_line(&self, session: Option<&Path>) -> Vec<OsString> {
+        let hand_over = if matches!(self.input, Input::Login(_)) { HAND_OVER } else { &[] };
+        let contact = if self.is_remote { CONTACT_CONFIG } else { &[] };
+        let mut words: Vec<OsString> = session.into_iter().map(OsString::from).collect();
+        words.extend(hand_over.iter().map(OsString::from));
+        words.push(program().into());
+        words.extend(OWN_CONFIG.iter().chain(contact).map(OsString::from));
+        words.extend(self.args.iter().cloned());
+        words
     }
 
     pub fn success(self) -> Result<Output, GitError> {
@@ -239,6 +275,15 @@ fn end(running: &duct::Handle) {
     let _ended = running.wait_timeout(GRACE);
     signal_groups(running, Ending::Kill);
     let _reaped = running.wait_timeout(GRACE);
+}
+
+/// The end to read of a text that is written already. A socket, because a pipe can be opened anew in
+/// `/proc/PID/fd` by every process of the same user.
+fn handed_over(text: &Secret) -> std::io::Result<UnixStream> {
+    let (mut from, to) = UnixStream::pair()?;
+    // Short enough for the socket's buffer.
+    from.write_all(text.reveal().as_bytes())?;
+    Ok(to)
 }
 
 /// The variables that hold credentials; the environment does not change.
