@@ -156,6 +156,10 @@ impl Repository {
         let mut call = self.git(args);
         call.timeout = self.contact_limit;
         call.is_remote = true;
+        self.with_contact_config(call)
+    }
+
+    fn with_contact_config(&self, call: Call) -> Call {
         match &self.contact_config {
             Some(config) => call.env("GIT_CONFIG_GLOBAL", config).env("GIT_CONFIG_NOSYSTEM", "1"),
             None => call,

@@ -17,15 +17,16 @@ pub(super) fn take_over_once(checkout: &Repository, vault: &Repository) -> Resul
         return Ok(());
     }
     let theirs = checkout.refs(OWN)?;
-    let kept: Vec<(&String, &Sha)> =
-        theirs.iter().filter(|(name, _)| !COPIES.iter().any(|copy| name.starts_with(copy))).collect();
-    let ids: Vec<String> = kept.iter().map(|(_, id)| id.to_string()).collect();
-    let objects = if ids.is_empty() { Vec::new() } else { vault.objects(&ids)? };
+    let is_copy = |name: &str| COPIES.iter().any(|copy| name.starts_with(copy));
+    let kept: Vec<(&String, &Sha)> = theirs.iter().filter(|(name, _)| !is_copy(name)).collect();
+    let ids: Vec<&Sha> = kept.iter().map(|(_, id)| *id).collect();
+    // The checkout forgets them, and then git may delete them there.
+    checkout.pack_into(&ids, vault)?;
     let ours = vault.refs(OWN)?;
-    let here = kept.into_iter().zip(objects).filter(|(_, object)| object.is_some());
-    let moved: Vec<(String, Option<&Sha>)> = here
-        .filter(|((name, _), _)| !ours.contains_key(*name))
-        .map(|((name, id), _)| (name.clone(), Some(id)))
+    let moved: Vec<(String, Option<&Sha>)> = kept
+        .into_iter()
+        .filter(|(name, _)| !ours.contains_key(*name))
+        .map(|(name, id)| (name.clone(), Some(id)))
         .collect();
     vault.update_refs(&moved)?;
     let gone: Vec<(String, Option<&Sha>)> = theirs.keys().map(|name| (name.clone(), None)).collect();

@@ -4,11 +4,13 @@
 //! It borrows the checkout's objects and reads its settings as data. The checkout itself is not
 //! written to: no refs, no registered worktrees, no configuration.
 
+mod address;
 mod borrowed;
 mod config_file;
 mod migrate;
 mod settings;
 
+pub use address::{login_in, without_login};
 pub use settings::Settings;
 
 use crate::system::git::{GitError, Repository, delete_folder, lock_file, trash_for};
@@ -41,8 +43,9 @@ pub fn open(checkout: &Repository, settings: &Settings, origin: &Origin) -> Resu
         create(checkout, &own, &dir)?;
     }
     let contact = dir.join("contact.config");
-    write(&dir.join("config"), &settings.for_local_calls(checkout, origin), 0o644)?;
-    write(&contact, &settings.for_contacts(origin), 0o600)?;
+    let origin = origin.seen_from_anywhere(checkout);
+    write(&dir.join("config"), &settings.for_local_calls(checkout, &origin), 0o644)?;
+    write(&contact, &settings.for_contacts(&origin), 0o600)?;
     let vault = checkout.vault_at(&dir, &contact);
     borrowed::refresh(checkout, &vault, !settings.is_partial())?;
     migrate::take_over_once(checkout, &vault)?;

@@ -206,7 +206,7 @@ fn a_branch_that_lost_its_base_is_kept_back() {
 #[test]
 fn a_base_commit_that_was_amended_is_kept_back() {
     let amends = "git commit -q --amend --author 'Else <else@example.org>' -m Begun";
-    guarded(&Script::works().sh("git reset -q --soft main").sh(amends), "no longer holds the commit");
+    guarded(&Script::works().sh("git reset -q --soft origin/main").sh(amends), "no longer holds the commit");
 }
 
 #[test]

@@ -50,8 +50,8 @@ fn what_a_failed_attempt_left_is_gone_on_from_by_the_next_run() {
     std::fs::write(left.join("more.txt"), "by a person who looked at it").unwrap();
     assert_eq!(world.once(&[]).exits(0).dispatched("T-1")["outcome"], "success");
     let wip = "refs/conductor/wip/T-1";
-    assert_eq!(repo::file_at(&world.checkout(), wip, "half.txt"), "half");
-    assert_eq!(repo::file_at(&world.checkout(), wip, "more.txt"), "by a person who looked at it");
+    assert_eq!(repo::file_at(&world.vault(), wip, "half.txt"), "half");
+    assert_eq!(repo::file_at(&world.vault(), wip, "more.txt"), "by a person who looked at it");
     let published = repo::git(&world.origin(), &["ls-tree", "--name-only", "conductor/T-1"]);
     assert!(published.contains("half.txt") && published.contains("more.txt"), "{published}");
 }

@@ -47,7 +47,11 @@ pub(super) fn open(config: &Config) -> Result<Opened, Failure> {
         true => push_url(path, name).map_err(|error| of_git(&error))?,
         false => None,
     };
-    let credential = credential(config, &url)?;
+    // A login in the address is a login, and no longer part of the address.
+    let credential = credential(config, &url)?.or_else(|| vault::login_in(&url));
+    let is_ours = |address: &str| credential.is_some() && same_host(address, &url);
+    let push_url = push_url.map(|push| if is_ours(&push) { vault::without_login(&push) } else { push });
+    let url = if is_ours(&url) { vault::without_login(&url) } else { url };
     let origin = vault::Origin {
         name: name.clone(),
         fetch_url: url.clone(),
@@ -99,10 +103,10 @@ pub(super) fn extraheader_keys(remote: &Remote) -> Vec<String> {
 
 /// The address of a remote without what stands before its host.
 pub(super) fn without_credential(url: &str) -> String {
-    match url.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.split_once('@')?.1))) {
-        Some((scheme, rest)) => format!("{scheme}://{rest}"),
-        None => url.to_owned(),
-    }
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let host = rest[..end].rfind('@').map_or(0, |at| at + 1);
+    format!("{scheme}://{}", &rest[host..])
 }
 
 /// A root of this repository's own where none is configured: two repositories can have a ticket of

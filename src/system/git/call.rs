@@ -7,11 +7,13 @@ use super::group::signal_group;
 use super::group::{Ending, GRACE, own_group};
 use super::stop::GitStop;
 use super::words::all_words;
+use crate::model::Secret;
 use crate::model::secret::is_sensitive;
 use crate::model::text;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::Seek;
+use std::io::{Seek, Write};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -59,19 +61,35 @@ const OWN_CONFIG: &[&str] = &[
     "core.packedRefsTimeout=10000",
 ];
 
+/// The same of contacts: a login is for the host it was made for.
+const CONTACT_CONFIG: &[&str] = &["-c", "http.followRedirects=false"];
+
+/// Moves what is handed over from standard input to descriptor 3, where git's children find it, and
+/// becomes git.
+const HAND_OVER: &[&str] = &["/bin/sh", "-c", "exec 3<&0 </dev/null; exec \"$@\"", "sh"];
+
 /// One call of git, being put together.
 pub(super) struct Call {
     dir: PathBuf,
     args: Vec<OsString>,
     env: Vec<(String, OsString)>,
-    stdin: Option<Vec<u8>>,
-    stdin_file: Option<File>,
+    input: Input,
     /// The walls, as the beginning of the command line.
     front: Arc<[OsString]>,
     pub(super) timeout: Duration,
-    /// May log in: what the user's own configuration needs for that is left to it.
+    /// Talks to the remote: without a login handed over, the user's own configuration may log in,
+    /// and the variables it may need for that are left to it.
     pub(super) is_remote: bool,
     pub(super) stop: GitStop,
+}
+
+/// What a call is given to read.
+enum Input {
+    Nothing,
+    Bytes(Vec<u8>),
+    File(File),
+    /// On descriptor 3, to be read once.
+    Login(Secret),
 }
 
 /// What a call printed, whatever its exit code.
@@ -99,8 +117,7 @@ impl Call {
             dir: dir.to_owned(),
             args: args.into_iter().map(Into::into).collect(),
             env: Vec::new(),
-            stdin: None,
-            stdin_file: None,
+            input: Input::Nothing,
             front: Arc::default(),
             timeout: LOCAL_TIMEOUT,
             is_remote: false,
@@ -119,14 +136,21 @@ impl Call {
     }
 
     pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
-        self.stdin = Some(bytes.into());
+        self.input = Input::Bytes(bytes.into());
+        self
+    }
+
+    /// Hands over a login: it is in no variable, no argument and no file of the call or of its
+    /// children.
+    pub fn login(mut self, text: Secret) -> Self {
+        self.input = Input::Login(text);
         self
     }
 
     /// Gives it a file to read, from its beginning.
     pub fn stdin_file(mut self, mut file: File) -> Result<Self, GitError> {
         file.rewind().map_err(|error| self.fails(GitErrorKind::Failed, error.to_string()))?;
-        self.stdin_file = Some(file);
+        self.input = Input::File(file);
         Ok(self)
     }
 
@@ -189,15 +213,14 @@ impl Call {
         text::cut(&text::one_line(&args.join(" ")), SHOWN).into_owned()
     }
 
-    fn run_unlogged(mut self, stdout: Option<File>) -> Result<Output, GitError> {
+    fn run_unlogged(self, stdout: Option<File>) -> Result<Output, GitError> {
         let Some(limit) = self.stop.allowance(self.timeout, self.is_remote) else {
             return Err(self.fails(GitErrorKind::Stopped, ""));
         };
         let begun = Instant::now();
-        let (input, file) = (self.stdin.take(), self.stdin_file.take());
         let running = self
-            .expression(stdout, input, file)
-            .start()
+            .expression(stdout)
+            .and_then(|call| call.start())
             .map_err(|error| self.fails(GitErrorKind::NoGit, error.to_string()))?;
         let _watched = self.stop.watched(running.pids());
         let failed = |error: std::io::Error| self.fails(GitErrorKind::Failed, error.to_string());
@@ -222,20 +245,11 @@ impl Call {
         Err(self.fails(kind, format!("gave no answer within {}", humantime::format_duration(limit))))
     }
 
-    fn expression(
-        &self,
-        stdout: Option<File>,
-        input: Option<Vec<u8>>,
-        file: Option<File>,
-    ) -> duct::Expression {
+    fn expression(&self, stdout: Option<File>) -> std::io::Result<duct::Expression> {
         let session = session_program().filter(|_| self.is_remote);
-        let mut words: Vec<OsString> = session.into_iter().map(OsString::from).collect();
-        words.extend(self.front.iter().cloned());
-        words.push(program().into());
-        words.extend(OWN_CONFIG.iter().map(OsString::from));
-        words.extend(self.args.iter().cloned());
-        let first = words.remove(0);
-        let mut call = duct::cmd(first, words).dir(&self.dir).stderr_capture().unchecked();
+        let mut words = self.command_line(session);
+        let program = words.remove(0);
+        let mut call = duct::cmd(program, words).dir(&self.dir).stderr_capture().unchecked();
         call = match stdout {
             Some(file) => call.stdout_file(file),
             None => call.stdout_capture(),
@@ -247,25 +261,39 @@ impl Call {
         for name in CLEARED {
             call = call.env_remove(name);
         }
-        if !self.is_remote {
+        if !self.is_remote || matches!(self.input, Input::Login(_)) {
             // An agent beside this call may write a filter or another program into the configuration.
             for name in credentials() {
                 call = call.env_remove(name);
             }
         }
         call = call.env("LC_ALL", "C").env("GIT_TERMINAL_PROMPT", "0").env("GIT_OPTIONAL_LOCKS", "0");
-        call = call.env("SSH_ASKPASS_REQUIRE", "never");
+        call = call.env("SSH_ASKPASS_REQUIRE", "never").env("GIT_NO_REPLACE_OBJECTS", "1");
         if session.is_none() {
             call = call.before_spawn(|command| {
                 own_group(command);
                 Ok(())
             });
         }
-        match (input, file) {
-            (Some(bytes), _) => call.stdin_bytes(bytes),
-            (None, Some(file)) => call.stdin_file(file),
-            (None, None) => call.stdin_null(),
-        }
+        Ok(match &self.input {
+            Input::Nothing => call.stdin_null(),
+            Input::Bytes(bytes) => call.stdin_bytes(bytes.clone()),
+            Input::File(file) => call.stdin_file(file.try_clone()?),
+            Input::Login(text) => call.stdin_file(handed_over(text)?),
+        })
+    }
+
+    /// The program first.
+    fn command_line(&self, session: Option<&Path>) -> Vec<OsString> {
+        let hand_over = if matches!(self.input, Input::Login(_)) { HAND_OVER } else { &[] };
+        let contact = if self.is_remote { CONTACT_CONFIG } else { &[] };
+        let mut words: Vec<OsString> = session.into_iter().map(OsString::from).collect();
+        words.extend(hand_over.iter().map(OsString::from));
+        words.extend(self.front.iter().cloned());
+        words.push(program().into());
+        words.extend(OWN_CONFIG.iter().chain(contact).map(OsString::from));
+        words.extend(self.args.iter().cloned());
+        words
     }
 
     pub fn success(self) -> Result<Output, GitError> {
@@ -304,6 +332,15 @@ fn end(running: &duct::Handle) {
     let _ended = running.wait_timeout(GRACE);
     signal_groups(running, Ending::Kill);
     let _reaped = running.wait_timeout(GRACE);
+}
+
+/// The end to read of a text that is written already. A socket, because a pipe can be opened anew in
+/// `/proc/PID/fd` by every process of the same user.
+fn handed_over(text: &Secret) -> std::io::Result<UnixStream> {
+    let (mut from, to) = UnixStream::pair()?;
+    // Short enough for the socket's buffer.
+    from.write_all(text.reveal().as_bytes())?;
+    Ok(to)
 }
 
 /// The variables that hold credentials; the environment does not change.

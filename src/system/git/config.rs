@@ -35,6 +35,12 @@ impl Repository {
         Ok(output.success.then(|| output.text().trim_end_matches('\n').to_owned()))
     }
 
+    /// One value of the configuration that contacts with the remote have, as far as there is one.
+    pub(super) fn contact_config(&self, key: &str) -> Option<String> {
+        let output = self.with_contact_config(self.git(["config", "--get", key])).output().ok()?;
+        output.success.then(|| output.text().trim_end_matches('\n').to_owned())
+    }
+
     /// All settings in force in the folder `dir`, the weakest first.
     pub fn config_entries(dir: &Path) -> Result<Vec<ConfigEntry>, GitError> {
         let text = Call::new(dir, ["config", "--list", "--show-scope", "--includes", "-z"]).text()?;

@@ -1,15 +1,15 @@
-//! The remote: fetch, list, push. Credentials travel in the environment of the one call that needs
-//! them, never in argv, a URL or a file.
+//! The remote: fetch, list, push. Credentials reach git on a descriptor of the one call that needs
+//! them, never in an argument, a variable, a URL or a file. Redirects are not followed.
 
 use super::words::{HostWords, all_words, remote_lines};
 use super::{Call, GitError, GitErrorKind, GitStop, REMOTE_IN_VAULT, Repository, protocol, ssh};
 use crate::model::{BranchName, Secret, Sha, safe_key};
-use base64::prelude::{BASE64_STANDARD, Engine};
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 mod listing;
+mod login;
 
 /// A remote of a repository, with what it takes to talk to it.
 #[derive(Debug, Clone)]
@@ -187,7 +187,10 @@ impl Remote {
         });
         match command {
             Some(command) => call.env("GIT_SSH_COMMAND", command),
-            None => self.authorized(call),
+            None => match self.credential.as_ref().filter(|_| self.is_http()) {
+                Some(credential) => login::hand_over(call, credential, &self.url),
+                None => call,
+            },
         }
     }
 
@@ -195,7 +198,7 @@ impl Remote {
     fn own_ssh_command(&self) -> Option<String> {
         let variable = |name| std::env::var(name).ok();
         variable("GIT_SSH_COMMAND")
-            .or_else(|| self.repository.config("core.sshCommand").ok().flatten())
+            .or_else(|| self.repository.contact_config("core.sshCommand"))
             .or_else(|| variable("GIT_SSH"))
     }
 
@@ -205,7 +208,11 @@ impl Remote {
             let next = if ssh::is_ssh(&self.url) {
                 ssh::remedy(&self.name)
             } else {
-                format!("next: `git ls-remote {}` shows whether the remote answers", self.name)
+                format!(
+                    "next: `git ls-remote {}` shows whether the remote answers and where it redirects to: no redirect \
+                     is followed here",
+                    self.name
+                )
             };
             error.detail = format!("{}; {next}", error.detail);
         }
@@ -290,24 +297,6 @@ impl Remote {
             return Err(whole());
         }
         Ok(results)
-    }
-
-    /// Puts the credential into the call's environment. The key is the remote's whole URL: the
-    /// most specific one wins, and the empty value before it drops whatever header a checkout
-    /// left behind, so one header is sent and not two.
-    fn authorized(&self, call: Call) -> Call {
-        let Some(credential) = self.credential.as_ref().filter(|_| self.is_http()) else {
-            return call;
-        };
-        let pair = format!("{}:{}", credential.username, credential.token.reveal());
-        let key = format!("http.{}.extraheader", self.url);
-        call.env("GIT_CONFIG_COUNT", "3")
-            .env("GIT_CONFIG_KEY_0", &key)
-            .env("GIT_CONFIG_VALUE_0", "")
-            .env("GIT_CONFIG_KEY_1", &key)
-            .env("GIT_CONFIG_VALUE_1", format!("Authorization: Basic {}", BASE64_STANDARD.encode(pair)))
-            .env("GIT_CONFIG_KEY_2", "credential.helper")
-            .env("GIT_CONFIG_VALUE_2", "")
     }
 }
 

@@ -1,6 +1,7 @@
 //! A bare repository of Conductor's own beside the one a person works in: how it is made and called.
 
 use super::{Call, GitError, Repository};
+use crate::model::Sha;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Once};
 
@@ -16,6 +17,13 @@ impl Repository {
         }
     }
 
+    /// The folder from which git sees relative paths: a checkout's top, or the repository itself.
+    pub fn top(&self) -> PathBuf {
+        let told = self.git(["rev-parse", "--show-toplevel"]).output();
+        let told = told.ok().filter(|told| told.success).map(|told| told.text());
+        told.map_or_else(|| self.common_dir.clone(), |top| PathBuf::from(top.trim_end_matches('\n')))
+    }
+
     /// Makes the bare repository `dir`, of this repository's kind of object ids.
     pub fn init_vault(&self, dir: &Path) -> Result<(), GitError> {
         let format = self.git(["rev-parse", "--show-object-format"]).text()?;
@@ -26,6 +34,19 @@ impl Repository {
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .env("GIT_DEFAULT_REF_FORMAT", "files")
             .arg(dir)
+            .done()
+    }
+
+    /// Writes a pack of these commits and all they reach into another repository.
+    pub fn pack_into(&self, commits: &[&Sha], other: &Self) -> Result<(), GitError> {
+        if commits.is_empty() {
+            return Ok(());
+        }
+        let names: String = commits.iter().map(|id| format!("{id}\n")).collect();
+        let prefix = other.common_dir.join("objects/pack/pack");
+        self.git(["pack-objects", "--quiet", "--revs", "--delta-base-offset", "--missing=allow-promisor"])
+            .arg(prefix)
+            .stdin(names)
             .done()
     }
 
