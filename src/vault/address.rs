@@ -1,6 +1,6 @@
 //! The remote's address as the vault is given it: good from any folder, and without a login.
 
-use super::Origin;
+use super::origin::Origin;
 use crate::model::Secret;
 use crate::system::git::{Credential, Repository};
 

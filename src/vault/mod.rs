@@ -7,11 +7,16 @@
 mod address;
 mod borrowed;
 mod config_file;
+mod failure;
 mod migrate;
+mod origin;
 mod settings;
 
 pub use address::{login_in, without_login};
+pub use origin::Origin;
 pub use settings::Settings;
+
+use failure::failed;
 
 use crate::system::git::{GitError, Repository, delete_folder, lock_file, trash_for};
 use std::io::{self, Write};
@@ -21,18 +26,6 @@ use std::time::Duration;
 
 /// Creating a vault takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// The remote as the checkout knows it, after git's own rewriting.
-#[derive(Debug, Clone)]
-pub struct Origin {
-    /// The remote's name in the checkout, or its address.
-    pub name: String,
-    pub fetch_url: String,
-    /// Where pushes go, when that is another place.
-    pub push_url: Option<String>,
-    /// Conductor logs in by itself: what the checkout knows of logins is left out.
-    pub has_credential: bool,
-}
 
 /// Opens the vault of `checkout`, creates it where there is none, and brings what it borrows up to
 /// date.
@@ -81,8 +74,4 @@ fn write(path: &Path, text: &str, mode: u32) -> Result<(), GitError> {
         Ok(())
     };
     write().map_err(|error| failed(path, &error))
-}
-
-fn failed(path: &Path, error: &io::Error) -> GitError {
-    GitError::protocol("vault", format!("{}: {error}", path.display()))
 }

@@ -2,7 +2,7 @@
 //! `/dev` and a `/proc` of its own, no other process and no shared memory of others. What is
 //! hidden is covered. The network is as it was.
 
-use super::WallsError;
+use super::error::WallsError;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 

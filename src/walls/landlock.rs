@@ -56,7 +56,7 @@ impl Rules {
             paths.iter().flat_map(move |path| [name.into(), path.into()]).collect::<Vec<OsString>>()
         };
         let rules = [named(WRITE, &self.writable), named(HIDE, &self.hidden)].concat();
-        [exe.into(), super::WALLS.into()].into_iter().chain(rules).chain([PROGRAM.into()]).collect()
+        [exe.into(), super::front::WALLS.into()].into_iter().chain(rules).chain([PROGRAM.into()]).collect()
     }
 
     /// The rules, the program and its arguments.

@@ -10,16 +10,19 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 mod bubblewrap;
+mod error;
+mod front;
 #[cfg(target_os = "linux")]
 mod grants;
 #[cfg(target_os = "linux")]
 mod landlock;
 mod places;
 
+pub use error::WallsError;
+pub use front::WALLS;
 pub use places::{CACHES, CREDENTIALS, Places};
 
-/// The first argument that makes this program stand in front of a child and close the walls.
-pub const WALLS: &str = "__walls";
+use places::variable;
 
 /// The walls around a child.
 #[derive(Debug, Clone)]
@@ -34,27 +37,6 @@ enum Kind {
     Landlock { exe: PathBuf },
     /// Behind `bwrap`, and where the kernel has it behind Landlock too.
     Bubblewrap { bwrap: PathBuf, exe: Option<PathBuf> },
-}
-
-/// Why there can be no such walls here.
-#[derive(Debug, thiserror::Error)]
-pub enum WallsError {
-    #[error("agent.sandbox: {kind} works on Linux only: set agent.sandbox: auto")]
-    Unsupported { kind: &'static str },
-    #[error(
-        "agent.sandbox: this kernel has no Landlock that is new enough (Linux 6.2): set agent.sandbox: bubblewrap"
-    )]
-    NoLandlock,
-    #[error("agent.sandbox: bwrap is not on PATH: install bubblewrap, or set agent.sandbox: auto")]
-    NoBubblewrap,
-    #[error("agent.sandbox: bubblewrap does not work here ({0}): allow it, or set agent.sandbox: auto")]
-    Refused(String),
-    #[error("agent.sandbox: {}: {error}", .program.display())]
-    Start {
-        program: PathBuf,
-        #[source]
-        error: io::Error,
-    },
 }
 
 impl Walls {
@@ -169,11 +151,6 @@ fn landlock_front(_exe: &Path, _writable: Vec<PathBuf>, _hidden: Vec<PathBuf>) -
 /// Behind bubblewrap the devices are the child's own, shared memory too.
 fn with_own_devices(writable: &[PathBuf]) -> Vec<PathBuf> {
     writable.iter().cloned().chain([PathBuf::from("/dev")]).collect()
-}
-
-fn variable<'s>(spec: &'s Spec, name: &str) -> Option<&'s str> {
-    let found = spec.env.iter().find(|(known, _)| known == name);
-    found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
 }
 
 fn find(program: &OsStr, path: Option<&OsStr>) -> Option<PathBuf> {

@@ -3,7 +3,6 @@
 //! A place is written `~/NAME` below the child's home, `$NAME` or `$NAME/BELOW` for what that
 //! variable of the child's names. One that ends with a slash is a folder, made where it is missing.
 
-use super::variable;
 use crate::system::process::{SpawnError, Spec};
 use std::path::PathBuf;
 
@@ -139,6 +138,12 @@ fn below(place: &str, value: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf
     let (root, rest) = place.split_once('/').unwrap_or((place, ""));
     let root = value(if root == "~" { "HOME" } else { root.strip_prefix('$')? })?;
     Some(if rest.is_empty() { root } else { root.join(rest) })
+}
+
+/// What a variable of the child's holds, when it is not empty.
+pub(super) fn variable<'s>(spec: &'s Spec, name: &str) -> Option<&'s str> {
+    let found = spec.env.iter().find(|(known, _)| known == name);
+    found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
 }
 
 #[cfg(test)]

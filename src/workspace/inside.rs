@@ -182,7 +182,7 @@ impl Workspace {
             return damaged("was deleted during the attempt");
         }
         if self.worktree.has_own_repository() {
-            return Ok(());
+            return Ok(self.repository.put_back_settings(&self.worktree)?);
         }
         damaged("was turned into another repository during the attempt")
     }

@@ -19,8 +19,9 @@ fn with_a_kept_workspace() -> (World, PathBuf) {
     (world, left)
 }
 
-fn worktrees(world: &World) -> String {
-    repo::git(&world.vault(), &["worktree", "list", "--porcelain"])
+/// What Conductor noted of the workspace of T-1.
+fn notes(world: &World) -> PathBuf {
+    world.vault().with_file_name("workspaces").join("T-1")
 }
 
 /// T-1 has no workspace for this reason, and T-2 is none the worse for it.
@@ -36,12 +37,12 @@ fn only_t_2_is_worked_on(world: &World, words: &str) {
 }
 
 #[test]
-fn a_registered_workspace_whose_folder_is_gone_is_made_anew() {
+fn a_workspace_whose_folder_is_gone_is_made_anew() {
     let (world, left) = with_a_kept_workspace();
     std::fs::remove_dir_all(&left).unwrap();
-    assert!(worktrees(&world).contains(left.to_str().unwrap()));
+    assert!(notes(&world).exists());
     assert_eq!(world.once(&[]).exits(0).dispatched("T-1")["outcome"], "success");
-    assert!(!worktrees(&world).contains(left.to_str().unwrap()));
+    assert!(!notes(&world).exists());
 }
 
 #[test]
@@ -70,17 +71,14 @@ fn a_branch_of_the_same_name_that_a_person_works_on_stands_in_nobodys_way() {
 }
 
 #[test]
-fn a_locked_workspace_is_left_alone() {
-    let (world, left) = with_a_kept_workspace();
-    repo::git(&world.vault(), &["worktree", "lock", left.to_str().unwrap()]);
-    only_t_2_is_worked_on(&world, "is locked: `git worktree unlock` it");
-    assert!(left.join("half.txt").exists());
-
-    // Not removed either when its ticket is over; and nobody stops for it.
-    world.move_ticket("T-1", "Canceled");
-    let run = world.once(&[]).exits(0);
-    assert!(run.stderr.contains("is locked") && left.join("half.txt").exists(), "{run}");
-    assert_eq!(world.record("T-1")["status"], "done");
+fn a_folder_of_somebody_elses_at_a_workspaces_place_is_left_alone() {
+    let world = World::new();
+    world.ticket("T-1");
+    let theirs = world.workspaces().join("T-1");
+    std::fs::create_dir_all(&theirs).unwrap();
+    std::fs::write(theirs.join("precious.txt"), "mine").unwrap();
+    only_t_2_is_worked_on(&world, "is not a workspace of this repository");
+    assert!(theirs.join("precious.txt").exists());
 }
 
 const LOCKS: &str = ": > \"$(git rev-parse --git-dir)/index.lock\"";
@@ -129,7 +127,7 @@ fn with_a_deadly_checkout(world: &mut World) {
     let lines = format!(
         "fact() {{ [ -e \"$world/facts/$1\" ] && rm \"$world/facts/$1\"; }}\n\
          case \"$GIT_DIR $* \" in\n\
-         */worktrees/T-1*' reset --hard --quiet '*)\n\
+         */T-1/.git*' reset --hard --quiet '*)\n\
          if fact empty; then kill_conductor; exit 1; fi\n\
          if fact half; then\n\
          {git} \"$@\"; rm -r src; : > \"$GIT_DIR/index.lock\"; : > \"$GIT_DIR/HEAD.lock\"\n\
@@ -171,7 +169,7 @@ fn a_run_killed_while_it_removes_a_workspace_leaves_no_work_behind() {
     world.agent(&Script::new().write("half.txt", "half").exit(1));
     let run = world.start(&[]);
     world.await_fact("removing");
-    let admin = world.vault().join("worktrees/T-1");
+    let admin = notes(&world);
     let marker = admin.join("conductor-workspace");
     assert!(marker.exists());
     // The removal has begun, and cannot go on.
@@ -206,15 +204,16 @@ fn lock_files_of_a_killed_run_stop_nobody() {
     assert!(comes_true(|| world.processes().is_empty()));
     // The next fetch has to move what it knows of the base.
     repo::commit(&world.origin(), "main", "Theirs", &[("theirs.txt", "theirs")]);
-    let inside = world.vault();
+    let (vault, clone) = (world.vault(), world.workspaces().join("T-1/.git"));
     let names = [
-        "refs/remotes/origin/main",
-        "refs/heads/conductor/T-1",
-        "refs/conductor/wip/T-1",
-        "worktrees/T-1/HEAD",
-        "worktrees/T-1/index",
+        vault.join("refs/remotes/origin/main"),
+        vault.join("refs/conductor/wip/T-1"),
+        clone.join("refs/heads/conductor/T-1"),
+        clone.join("HEAD"),
+        clone.join("index"),
     ];
-    let locks: Vec<PathBuf> = names.iter().map(|name| inside.join(format!("{name}.lock"))).collect();
+    let locks: Vec<PathBuf> =
+        names.iter().map(|name| PathBuf::from(format!("{}.lock", name.display()))).collect();
     for lock in &locks {
         std::fs::create_dir_all(lock.parent().unwrap()).unwrap();
         std::fs::write(lock, "").unwrap();

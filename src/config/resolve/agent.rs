@@ -39,12 +39,7 @@ pub(super) fn agent(top: &Section<'_>, usd_per_issue: Option<f64>) -> Option<Age
         let isolated_home = s.read("isolated_home", boolean).unwrap_or(false);
         let codex = codex::settings(s);
         let sandbox = s.read("sandbox", |entry| choice(entry, SANDBOXES)).unwrap_or(AgentSandbox::Auto);
-        let places = |key| s.read(key, |entry| list(entry, path)).unwrap_or_default();
-        let places = AgentPlaces {
-            writable: places("writable"),
-            readable: places("readable"),
-            hidden: places("hidden"),
-        };
+        let places = places(s);
         let kind = kind(s, &codex);
         let fallback = fallback(s, kind.as_ref(), &codex);
         let is_codex = |kind: &AgentKind| matches!(kind, AgentKind::Codex { .. });
@@ -78,6 +73,11 @@ pub(super) fn agent(top: &Section<'_>, usd_per_issue: Option<f64>) -> Option<Age
         };
         Some(AgentSection { config, max_attempts })
     })
+}
+
+fn places(s: &Section<'_>) -> AgentPlaces {
+    let read = |key| s.read(key, |entry| list(entry, path)).unwrap_or_default();
+    AgentPlaces { writable: read("writable"), readable: read("readable"), hidden: read("hidden") }
 }
 
 const SANDBOXES: &[(&str, AgentSandbox)] = &[

@@ -4,7 +4,8 @@
 //! Work comes back as a pack that is made on the agent's side and checked on this one: nothing an
 //! agent wrote as git's own files is read by a call of git outside its walls.
 
-use super::{Call, GitError, GitErrorKind, Repository, Worktree, protocol, trash};
+use super::worktree::Worktree;
+use super::{GitError, GitErrorKind, Repository, protocol, trash};
 use crate::model::{BranchName, Sha};
 use std::ffi::OsString;
 use std::fs;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 
 /// What a clone is like its repository in, beside the configuration.
 const SHARED: &[&str] = &["shallow", "info/attributes", "info/exclude", "info/sparse-checkout"];
+const ALTERNATES: &str = "objects/info/alternates";
 /// More than that is nobody's change.
 const MAX_PACK: &str = "--max-input-size=4294967296";
 
@@ -117,11 +119,35 @@ impl Repository {
 
     fn fill_git(&self, git: &Path, new: &NewClone<'_>) -> io::Result<()> {
         fs::create_dir(git)?;
-        for folder in ["info", "objects/info", "objects/pack", "refs/heads", "refs/tags"] {
+        for folder in ["hooks", "info", "objects/info", "objects/pack", "refs/heads", "refs/tags"] {
             fs::create_dir_all(git.join(folder))?;
         }
-        fs::write(git.join("objects/info/alternates"), self.lenders()?)?;
         fs::write(git.join("packed-refs"), packed_refs(new))?;
+        self.write_settings(git)?;
+        fs::write(git.join("HEAD"), format!("ref: {}\n", new.branch.full_ref()))
+    }
+
+    /// Puts back what decides how git works in a clone, whatever an agent made of it: its
+    /// configuration, its attributes, where it borrows objects.
+    pub fn put_back_settings(&self, clone: &Worktree) -> Result<(), GitError> {
+        let git = clone.git_dir();
+        let put_back = || {
+            for name in ["config", "config.worktree", ALTERNATES].iter().chain(SHARED) {
+                trash::delete(&git.join(name))?;
+            }
+            for folder in ["info", "objects", "objects/info"].map(|folder| git.join(folder)) {
+                if folder.symlink_metadata().is_ok_and(|found| !found.is_dir()) {
+                    fs::remove_file(&folder)?;
+                }
+                fs::create_dir_all(&folder)?;
+            }
+            self.write_settings(&git)
+        };
+        put_back().map_err(|error| failed(&git, &error))
+    }
+
+    fn write_settings(&self, git: &Path) -> io::Result<()> {
+        fs::write(git.join(ALTERNATES), self.lenders()?)?;
         fs::write(git.join("config"), self.config_of_clones()?)?;
         for file in SHARED {
             match fs::copy(self.common_dir().join(file), git.join(file)) {
@@ -129,7 +155,7 @@ impl Repository {
                 _ => {}
             }
         }
-        fs::write(git.join("HEAD"), format!("ref: {}\n", new.branch.full_ref()))
+        Ok(())
     }
 
     /// The folders a clone borrows objects from: this repository's, and those it borrows from.
@@ -269,9 +295,4 @@ fn refusal(detail: String) -> GitError {
 
 fn failed(path: &Path, error: &io::Error) -> GitError {
     protocol("clone", format!("{}: {error}", path.display()))
-}
-
-/// A call in a clone that nobody but Conductor has written to yet.
-pub(super) fn own_call<const N: usize>(worktree: &Worktree, args: [&str; N]) -> Call {
-    Call::new(worktree.path(), args).env("GIT_DIR", worktree.git_dir()).env("GIT_WORK_TREE", worktree.path())
 }

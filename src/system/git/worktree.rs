@@ -4,7 +4,6 @@
 mod orphans;
 mod unfinished;
 
-use super::clone::own_call;
 use super::refs::durable;
 use super::{Call, CommitAuthor, GitError, protocol};
 use crate::model::{BranchName, Sha};
@@ -222,6 +221,11 @@ impl Worktree {
         self.git(["reset", "--hard", "--quiet", base.as_str()]).done()?;
         self.git(["clean", "--quiet", "-ffd"]).done()
     }
+}
+
+/// A call in a clone that nobody but Conductor has written to yet.
+fn own_call<const N: usize>(worktree: &Worktree, args: [&str; N]) -> Call {
+    Call::new(worktree.path(), args).env("GIT_DIR", worktree.git_dir()).env("GIT_WORK_TREE", worktree.path())
 }
 
 fn by(mut call: Call, author: Option<&CommitAuthor>) -> Call {
