@@ -23,6 +23,7 @@ mod history;
 mod lock;
 mod loose;
 mod objects;
+mod program;
 mod refs;
 mod remote;
 mod ssh;

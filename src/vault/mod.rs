@@ -7,7 +7,7 @@
 mod address;
 mod borrowed;
 mod config_file;
-mod failure;
+mod files;
 mod migrate;
 mod origin;
 mod settings;
@@ -16,11 +16,9 @@ pub use address::{login_in, without_login};
 pub use origin::Origin;
 pub use settings::Settings;
 
-use failure::failed;
+use files::{failed, write};
 
 use crate::system::git::{GitError, Repository, delete_folder, lock_file, trash_for};
-use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -55,23 +53,4 @@ fn create(checkout: &Repository, own: &Path, dir: &Path) -> Result<(), GitError>
     checkout.init_vault(&aside)?;
     // A folder without a HEAD is what a loss of power left.
     delete_folder(dir).and_then(|()| std::fs::rename(&aside, dir)).map_err(|error| failed(dir, &error))
-}
-
-/// Written only when it differs, and as a whole.
-fn write(path: &Path, text: &str, mode: u32) -> Result<(), GitError> {
-    if std::fs::read(path).is_ok_and(|there| there == text.as_bytes()) {
-        return Ok(());
-    }
-    let write = || -> io::Result<()> {
-        let folder = path.parent().unwrap_or(path);
-        std::fs::create_dir_all(folder)?;
-        let mut file = tempfile::Builder::new()
-            .prefix(".conductor-")
-            .permissions(std::fs::Permissions::from_mode(mode))
-            .tempfile_in(folder)?;
-        file.write_all(text.as_bytes())?;
-        file.persist(path)?;
-        Ok(())
-    };
-    write().map_err(|error| failed(path, &error))
 }

@@ -79,11 +79,10 @@ fn writes_nowhere_else(world: &World, kind: &str, by: &str) {
         world.log()
     );
     assert_eq!(ran.report["sandbox"], kind);
-    assert_eq!(
-        world.git("origin.git", &["-c", "safe.directory=*", "log", "-1", "--format=%an %s", "conductor/T-1"]),
-        "T Say hello",
-        "{at}"
-    );
+    // What a hook sets before the agent is for the agent.
+    let author = if by == "before_run" { "Evil" } else { "T" };
+    let log = ["-c", "safe.directory=*", "log", "-1", "--format=%an %s", "conductor/T-1"];
+    assert_eq!(world.git("origin.git", &log), format!("{author} Say hello"), "{at}");
     assert_eq!(world.changed_outside(), [""; 0], "{at}");
     assert_eq!(fs::read_to_string(world.path("precious")).unwrap(), "precious", "{at}");
     assert!(!fs::read_to_string(world.path("home/.gitconfig")).unwrap().contains("out"), "{at}");

@@ -130,16 +130,11 @@ fn forge(run: &Run<'_>) -> Result<(), CycleError> {
 fn prefix(run: &Run<'_>, asks_remote: bool) -> Result<(), CycleError> {
     let workspaces = &run.world.workspaces;
     let prefix = &run.settings.branch_prefix;
-    let look = || match workspaces.prefix_conflict(prefix)? {
-        // The state's own branch could not be there, or made, beside one that is in the way.
-        None if asks_remote && !shares_parent(run) => {
-            let branches = workspaces.remote_branches()?;
-            Ok(workspaces.prefix_conflict_on_remote(prefix, &branches))
-        }
-        found => Ok::<_, WorkspaceError>(found),
-    };
+    if !asks_remote {
+        return Ok(());
+    }
+    let look = || Ok(workspaces.prefix_conflict(prefix, &workspaces.remote_branches()?));
     match look() {
-        Ok(None) => Ok(()),
         Ok(Some(conflict)) => Err(CycleError::Config(format!("repository.branch_prefix: {conflict}"))),
         Err(error) => Err(CycleError::Unreachable(run.redact(&error.to_string()))),
     }
@@ -156,7 +151,7 @@ fn shares_parent(run: &Run<'_>) -> bool {
 pub(in crate::cycle) fn explain(run: &Run<'_>, error: CycleError) -> CycleError {
     let prefix = &run.settings.branch_prefix;
     let branches = run.world.workspaces.remote_branches();
-    match branches.ok().and_then(|all| run.world.workspaces.prefix_conflict_on_remote(prefix, &all)) {
+    match branches.ok().and_then(|all| run.world.workspaces.prefix_conflict(prefix, &all)) {
         Some(conflict) => CycleError::Config(format!("repository.branch_prefix: {conflict}")),
         None => error,
     }

@@ -83,21 +83,6 @@ impl Repository {
         is_whole.then(|| Object { id: id.clone(), kind: kind.to_owned(), data })
     }
 
-    /// Whether there is no such ref, where a look at git's files is enough to tell.
-    pub fn is_without_ref(&self, name: &str) -> bool {
-        let place = self.common_dir();
-        let is_packed = || match fs::read(place.join("packed-refs")) {
-            Ok(packed) => memchr::memmem::find(&packed, format!(" {name}\n").as_bytes()).is_some(),
-            Err(error) => error.kind() != ErrorKind::NotFound,
-        };
-        let is_loose = || match place.join(name).symlink_metadata() {
-            // A folder of longer names.
-            Ok(there) => !there.is_dir(),
-            Err(error) => error.kind() != ErrorKind::NotFound,
-        };
-        !place.join("reftable").exists() && !is_loose() && !is_packed()
-    }
-
     /// Moves a ref of Conductor's own that nobody else needs to hear of. Git does it where the refs
     /// are not files, or the file cannot be had.
     pub fn move_own_ref(&self, name: &str, to: &Sha) -> Result<(), GitError> {
@@ -251,20 +236,6 @@ mod tests {
         let repository = Repository::open(&path).unwrap();
         assert_eq!(repository.format, ObjectFormat::Sha256);
         is_whole(&repository);
-    }
-
-    #[test]
-    fn a_ref_is_known_to_be_missing_whether_others_are_packed_or_not() {
-        let folder = tempfile::tempdir().unwrap();
-        let repository = Repository::init_bare(&folder.path().join("one"), &BranchName::new("main")).unwrap();
-        let tree = repository.write_tree(&[]).unwrap();
-        let author = CommitAuthor { name: "A".to_owned(), email: "a@b".to_owned() };
-        let commit = repository.write_commit(&tree, &[], "first", &author).unwrap();
-        repository.update_ref("refs/heads/a/b", Some(&commit)).unwrap();
-        let missing = |name: &str| repository.is_without_ref(&format!("refs/heads/{name}"));
-        assert_eq!(["a", "a/b", "a/b/c", "b"].map(missing), [true, false, false, true]);
-        git(&repository, &["pack-refs", "--all"]);
-        assert_eq!(["a", "a/b", "b"].map(missing), [true, false, true]);
     }
 
     #[test]

@@ -3,11 +3,14 @@
 
 use super::words::{HostWords, all_words, remote_lines};
 use super::{Call, GitError, GitErrorKind, GitStop, REMOTE_IN_VAULT, Repository, protocol, ssh};
-use crate::model::{BranchName, Secret, Sha, safe_key};
+pub use credential::Credential;
+
+use crate::model::{BranchName, Sha, safe_key};
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
+mod credential;
 mod listing;
 mod login;
 
@@ -23,13 +26,6 @@ pub struct Remote {
     credential: Option<Credential>,
     /// The command for SSH, looked up before the first contact.
     ssh_command: Arc<OnceLock<Option<String>>>,
-}
-
-/// Basic authentication for an HTTP remote.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Credential {
-    pub username: String,
-    pub token: Secret,
 }
 
 /// What to fetch of the remote's branches.

@@ -5,19 +5,13 @@ use super::*;
 #[test]
 fn a_branch_named_like_the_prefix_is_named_with_a_remedy() {
     let world = World::new();
-    assert_eq!(world.all.prefix_conflict("conductor/").unwrap(), None);
-    git(&world.checkout(), &["branch", "conductor", "origin/main"]);
-    let told = world.all.prefix_conflict("conductor/").unwrap().unwrap();
-    assert!(told.contains("`conductor` in this repository") && told.contains("git branch -m"), "{told}");
-    assert_eq!(world.all.prefix_conflict("bot/").unwrap(), None);
-
     let branches = world.all.remote_branches().unwrap();
-    assert_eq!(world.all.prefix_conflict_on_remote("conductor/", &branches), None);
+    assert_eq!(world.all.prefix_conflict("conductor/", &branches), None);
     let base = world.all.base().unwrap();
     let push = RefPush { name: "refs/heads/conductor".to_owned(), to: Some(base), expect: None };
     world.all.remote.push(&[push], false).unwrap();
     let branches = world.all.remote_branches().unwrap();
-    let told = world.all.prefix_conflict_on_remote("conductor/", &branches).unwrap();
+    let told = world.all.prefix_conflict("conductor/", &branches).unwrap();
     assert!(told.contains("on the remote") && told.contains("repository.branch_prefix"), "{told}");
 }
 

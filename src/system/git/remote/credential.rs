@@ -1,0 +1,10 @@
+//! A login at the remote.
+
+use crate::model::Secret;
+
+/// Basic authentication for an HTTP remote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Credential {
+    pub username: String,
+    pub token: Secret,
+}
