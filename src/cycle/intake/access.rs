@@ -9,7 +9,6 @@ use crate::model::ids::short_hash;
 use crate::model::state::AccessLook;
 use crate::model::{Fault, FaultKind, State};
 use crate::ports::{AgentError, ForgeError, TrackerError};
-use crate::workspace::WorkspaceError;
 use chrono::TimeDelta;
 use std::collections::BTreeMap;
 
@@ -130,11 +129,12 @@ fn forge(run: &Run<'_>) -> Result<(), CycleError> {
 fn prefix(run: &Run<'_>, asks_remote: bool) -> Result<(), CycleError> {
     let workspaces = &run.world.workspaces;
     let prefix = &run.settings.branch_prefix;
-    if !asks_remote {
+    // The state's own branch could not be there, or made, beside one that is in the way.
+    if !asks_remote || shares_parent(run) {
         return Ok(());
     }
-    let look = || Ok(workspaces.prefix_conflict(prefix, &workspaces.remote_branches()?));
-    match look() {
+    match workspaces.remote_branches().map(|all| workspaces.prefix_conflict(prefix, &all)) {
+        Ok(None) => Ok(()),
         Ok(Some(conflict)) => Err(CycleError::Config(format!("repository.branch_prefix: {conflict}"))),
         Err(error) => Err(CycleError::Unreachable(run.redact(&error.to_string()))),
     }
