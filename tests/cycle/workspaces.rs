@@ -119,7 +119,7 @@ fn published_changes(world: &World) -> Vec<String> {
     listed.lines().map(|line| line.replace('\t', " ")).collect()
 }
 
-/// A git in front of git that kills the program when it checks T-1 out and the fact is told:
+/// A git in front of git that kills the program when it writes the files of T-1 and the fact is told:
 /// `empty` before a file is there, `half` when some are missing, and then it never ends.
 fn with_a_deadly_checkout(world: &mut World) {
     let path = std::env::var("PATH").unwrap();
@@ -128,8 +128,8 @@ fn with_a_deadly_checkout(world: &mut World) {
     let git = real.display();
     let lines = format!(
         "fact() {{ [ -e \"$world/facts/$1\" ] && rm \"$world/facts/$1\"; }}\n\
-         case \" $* \" in\n\
-         *' checkout '*' conductor/T-1 '*)\n\
+         case \"$GIT_DIR $* \" in\n\
+         */worktrees/T-1*' reset --hard --quiet '*)\n\
          if fact empty; then kill_conductor; exit 1; fi\n\
          if fact half; then\n\
          {git} \"$@\"; rm -r src; : > \"$GIT_DIR/index.lock\"; : > \"$GIT_DIR/HEAD.lock\"\n\
