@@ -1,8 +1,7 @@
 //! The remote's address as the vault is given it: good from any folder, and without a login.
 
-use super::Origin;
 use crate::model::Secret;
-use crate::system::git::{Credential, Repository};
+use crate::system::git::Credential;
 
 /// The login that stands in an HTTP address, `user:password@`.
 pub fn login_in(url: &str) -> Option<Credential> {
@@ -21,23 +20,9 @@ pub fn without_login(url: &str) -> String {
     }
 }
 
-impl Origin {
-    /// A path is meant from the checkout's top folder, not from the vault.
-    pub(super) fn seen_from_anywhere(&self, checkout: &Repository) -> Self {
-        let from_anywhere = |url: &String| match is_relative(url) {
-            true => checkout.top().join(url).to_string_lossy().into_owned(),
-            false => url.clone(),
-        };
-        Self {
-            fetch_url: from_anywhere(&self.fetch_url),
-            push_url: self.push_url.as_ref().map(from_anywhere),
-            ..self.clone()
-        }
-    }
-}
-
-/// Git's own rule: a colon before the first slash makes it a host.
-fn is_relative(url: &str) -> bool {
+/// Whether it is a path from some folder. Git's own rule: a colon before the first slash makes it a
+/// host.
+pub(super) fn is_relative(url: &str) -> bool {
     !url.starts_with('/') && !url.split('/').next().unwrap_or_default().contains(':')
 }
 

@@ -1,7 +1,7 @@
 //! What the vault borrows of the checkout: objects, where a shallow history ends, tags, and the
 //! files that say what is ignored. Looked at anew by each run, and written only when it changed.
 
-use super::{failed, write};
+use super::files::{failed, write};
 use crate::system::git::{GitError, Repository};
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,7 +1,7 @@
 //! An earlier release kept saved work and what it had seen in refs of the checkout itself: moved
 //! into the vault once, then deleted there.
 
-use super::failed;
+use super::files::failed;
 use crate::model::Sha;
 use crate::system::git::{GitError, Repository};
 use std::fs;

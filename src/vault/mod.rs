@@ -7,32 +7,22 @@
 mod address;
 mod borrowed;
 mod config_file;
+mod files;
 mod migrate;
+mod origin;
 mod settings;
 
 pub use address::{login_in, without_login};
+pub use origin::Origin;
 pub use settings::Settings;
 
 use crate::system::git::{GitError, Repository, delete_folder, lock_file, trash_for};
-use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
+use files::{failed, write};
 use std::path::Path;
 use std::time::Duration;
 
 /// Creating a vault takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// The remote as the checkout knows it, after git's own rewriting.
-#[derive(Debug, Clone)]
-pub struct Origin {
-    /// The remote's name in the checkout, or its address.
-    pub name: String,
-    pub fetch_url: String,
-    /// Where pushes go, when that is another place.
-    pub push_url: Option<String>,
-    /// Conductor logs in by itself: what the checkout knows of logins is left out.
-    pub has_credential: bool,
-}
 
 /// Opens the vault of `checkout`, creates it where there is none, and brings what it borrows up to
 /// date.
@@ -62,27 +52,4 @@ fn create(checkout: &Repository, own: &Path, dir: &Path) -> Result<(), GitError>
     checkout.init_vault(&aside)?;
     // A folder without a HEAD is what a loss of power left.
     delete_folder(dir).and_then(|()| std::fs::rename(&aside, dir)).map_err(|error| failed(dir, &error))
-}
-
-/// Written only when it differs, and as a whole.
-fn write(path: &Path, text: &str, mode: u32) -> Result<(), GitError> {
-    if std::fs::read(path).is_ok_and(|there| there == text.as_bytes()) {
-        return Ok(());
-    }
-    let write = || -> io::Result<()> {
-        let folder = path.parent().unwrap_or(path);
-        std::fs::create_dir_all(folder)?;
-        let mut file = tempfile::Builder::new()
-            .prefix(".conductor-")
-            .permissions(std::fs::Permissions::from_mode(mode))
-            .tempfile_in(folder)?;
-        file.write_all(text.as_bytes())?;
-        file.persist(path)?;
-        Ok(())
-    };
-    write().map_err(|error| failed(path, &error))
-}
-
-fn failed(path: &Path, error: &io::Error) -> GitError {
-    GitError::protocol("vault", format!("{}: {error}", path.display()))
 }

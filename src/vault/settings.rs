@@ -2,7 +2,8 @@
 //! contact with the remote needs, and what files and commits in a workspace should be like.
 //! Everything else, all that runs a program on Conductor's side among it, stays behind.
 
-use super::{Origin, config_file};
+use super::config_file;
+use super::origin::Origin;
 use crate::system::git::{ConfigEntry, ConfigScope, GitError, REMOTE_IN_VAULT, Repository};
 use std::path::Path;
 

@@ -3,13 +3,16 @@
 
 use super::words::{HostWords, all_words, remote_lines};
 use super::{Call, GitError, GitErrorKind, GitStop, REMOTE_IN_VAULT, Repository, protocol, ssh};
-use crate::model::{BranchName, Secret, Sha, safe_key};
+use crate::model::{BranchName, Sha, safe_key};
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
+mod credential;
 mod listing;
 mod login;
+
+pub use credential::Credential;
 
 /// A remote of a repository, with what it takes to talk to it.
 #[derive(Debug, Clone)]
@@ -23,13 +26,6 @@ pub struct Remote {
     credential: Option<Credential>,
     /// The command for SSH, looked up before the first contact.
     ssh_command: Arc<OnceLock<Option<String>>>,
-}
-
-/// Basic authentication for an HTTP remote.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Credential {
-    pub username: String,
-    pub token: Secret,
 }
 
 /// What to fetch of the remote's branches.

@@ -2,7 +2,7 @@
 //! descriptor the call inherits.
 
 use super::super::Call;
-use super::Credential;
+use super::credential::Credential;
 use crate::model::Secret;
 
 /// The descriptor is there for the first question; nothing is ever stored.
