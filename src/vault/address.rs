@@ -20,7 +20,8 @@ pub fn without_login(url: &str) -> String {
     }
 }
 
-/// Git's own rule: a colon before the first slash makes it a host.
+/// Whether it is a path from some folder. Git's own rule: a colon before the first slash makes it a
+/// host.
 pub(super) fn is_relative(url: &str) -> bool {
     !url.starts_with('/') && !url.split('/').next().unwrap_or_default().contains(':')
 }

@@ -1,13 +1,9 @@
-//! The vault's own files: written as a whole, and what one that cannot be comes to.
+//! Files of the vault that Conductor itself writes.
 
 use crate::system::git::GitError;
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-
-pub(super) fn failed(path: &Path, error: &io::Error) -> GitError {
-    GitError::protocol("vault", format!("{}: {error}", path.display()))
-}
 
 /// Written only when it differs, and as a whole.
 pub(super) fn write(path: &Path, text: &str, mode: u32) -> Result<(), GitError> {
@@ -26,4 +22,8 @@ pub(super) fn write(path: &Path, text: &str, mode: u32) -> Result<(), GitError> 
         Ok(())
     };
     write().map_err(|error| failed(path, &error))
+}
+
+pub(super) fn failed(path: &Path, error: &io::Error) -> GitError {
+    GitError::protocol("vault", format!("{}: {error}", path.display()))
 }

@@ -16,9 +16,8 @@ pub use address::{login_in, without_login};
 pub use origin::Origin;
 pub use settings::Settings;
 
-use files::{failed, write};
-
 use crate::system::git::{GitError, Repository, delete_folder, lock_file, trash_for};
+use files::{failed, write};
 use std::path::Path;
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Where the checkout's remote is.
+//! The remote as the checkout knows it, and as the vault is told of it.
 
 use super::address::is_relative;
 use crate::system::git::Repository;

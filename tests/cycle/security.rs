@@ -194,6 +194,20 @@ fn a_failed_run_leaves_the_checkout_as_it_was() {
 }
 
 #[test]
+fn an_agent_that_clears_stashes_branches_and_objects_takes_nothing_of_the_checkout() {
+    let world = World::new();
+    world.ticket("T-1");
+    let before = in_use(&world);
+    let clear = "echo x >> README.md; git stash -q; git stash clear; git branch -q -D mine; git tag -f v9; \
+                 git update-ref -d refs/heads/main; git update-ref refs/replace/$(git rev-parse HEAD^{tree}) HEAD; \
+                 git reflog expire --expire=now --all; git gc -q --prune=now; git worktree prune; :";
+    world.agent(&Script::new().sh(clear).then(Script::works()));
+    let run = world.once(&[]).exits(0);
+    assert_eq!(run.dispatched("T-1")["outcome"], "success", "{run}");
+    assert_eq!(Belongings::of(&world.checkout()), before);
+}
+
+#[test]
 fn an_agents_configuration_and_hooks_for_everybody_are_undone_and_never_run() {
     let world = World::new();
     world.ticket("T-1");
@@ -335,6 +349,97 @@ fn a_program_an_agent_gets_into_our_own_git_calls_finds_no_credential_there() {
     std::fs::remove_file(world.path().join("home/.gitconfig")).unwrap();
     let seen = std::fs::read_to_string(seen).unwrap();
     assert!(seen.contains("GIT_WORK_TREE=") && !seen.contains(TOKEN), "{seen}");
+}
+
+/// The token, and what a header makes of it.
+fn forms_of_the_token() -> [Vec<u8>; 2] {
+    [TOKEN.into(), BASE64_STANDARD.encode(format!("x-access-token:{TOKEN}")).into()]
+}
+
+/// Children and children's children of a process, and what is known of each but its memory.
+#[cfg(target_os = "linux")]
+fn descendants(parent: &str) -> Vec<(String, Vec<u8>)> {
+    let read = |path: String| std::fs::read(path).unwrap_or_default();
+    let mut found = Vec::new();
+    for task in std::fs::read_dir(format!("/proc/{parent}/task")).into_iter().flatten().flatten() {
+        let children = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
+        for child in children.split_whitespace() {
+            let (line, env) =
+                (read(format!("/proc/{child}/cmdline")), read(format!("/proc/{child}/environ")));
+            found.push((String::from_utf8_lossy(&line).into_owned(), [line, env].concat()));
+            found.extend(descendants(child));
+        }
+    }
+    found
+}
+
+/// While the remote lets a fetch and a push wait.
+#[cfg(target_os = "linux")]
+#[test]
+fn no_process_of_a_run_holds_the_token_in_its_arguments_or_its_environment() {
+    use std::sync::{Arc, Mutex};
+    let world = World::with_github();
+    world.ticket("T-1");
+    let (seen, pid) = (Arc::new(Mutex::new(Vec::new())), world.path().join("pid"));
+    let sees = Arc::clone(&seen);
+    let look = move |request: &crate::support::server::Received| {
+        if request.path().contains(".git/") && request.header("authorization").is_some() {
+            let service = request.path().rsplit('/').next().unwrap_or_default().to_owned();
+            let parent = std::fs::read_to_string(&pid).unwrap_or_default();
+            sees.lock().unwrap().push((service, descendants(&parent)));
+        }
+        false
+    };
+    world.github().server().inject(1, crate::support::server::Reply::text(500, "never sent"), look);
+    assert_eq!(world.once(&[]).exits(0).dispatched("T-1")["outcome"], "success");
+    world.github().server().repair();
+    let seen = seen.lock().unwrap();
+    for service in ["refs", "git-upload-pack", "git-receive-pack"] {
+        let of_service = seen.iter().filter(|(of, _)| of == service);
+        let held = of_service.flat_map(|(_, all)| all).filter(|(line, _)| line.contains("remote-http"));
+        assert!(held.count() > 0, "{service}: git was not there to be looked at");
+    }
+    for (line, known) in seen.iter().flat_map(|(_, all)| all) {
+        for form in forms_of_the_token() {
+            assert!(!known.windows(form.len()).any(|window| window == form), "{line}");
+        }
+    }
+}
+
+/// Somebody moved the repository to a host that is not the forge's.
+#[test]
+fn the_token_follows_no_redirect_to_another_host() {
+    use crate::support::server::{Reply, Server};
+    let world = World::with_github();
+    world.ticket("T-1");
+    let other =
+        Server::start(|_| Reply::text(401, "who").with_header("www-authenticate", "Basic realm=\"x\""));
+    let elsewhere = format!("{}/acme/app.git/info/refs?service=git-upload-pack", other.url());
+    let moved = Reply::text(301, "moved").with_header("location", elsewhere);
+    world.github().server().inject(1000, moved, |request| request.path().contains(".git/"));
+    let run = world.once(&[]);
+    assert_ne!(run.code(), 0, "{run}");
+    assert!(run.stderr.contains("no redirect is followed"), "{run}");
+    assert_eq!(other.received().len(), 0);
+    world.github().server().repair();
+}
+
+/// As `git clone https://me:token@host/…` leaves it.
+#[test]
+fn a_login_in_the_remotes_address_is_used_and_handed_on_to_nobody() {
+    let mut world = World::with_github();
+    let (pulls, url) = (world.path().join("pulls"), world.github().remote_url());
+    world.set("forge", json!({"kind": "local", "path": pulls}));
+    world.without_env("GITHUB_TOKEN");
+    let with_login = url.replacen("://", &format!("://x-access-token:{TOKEN}@"), 1);
+    repo::git(&world.checkout(), &["remote", "set-url", "origin", &with_login]);
+    world.ticket("T-1");
+    let look = "{ env; git config --list; git remote -v; } > \"$world/seen\" 2>&1";
+    world.agent(&Script::new().sh(look).then(Script::works()));
+    assert_eq!(world.once(&[]).exits(0).dispatched("T-1")["outcome"], "success");
+    let seen = std::fs::read_to_string(world.path().join("seen")).unwrap();
+    assert!(!seen.contains(TOKEN), "{seen}");
+    holds_no_secret(&world.checkout().join(".git/conductor"));
 }
 
 fn holds_no_secret(folder: &Path) {

@@ -3,8 +3,6 @@
 
 use super::words::{HostWords, all_words, remote_lines};
 use super::{Call, GitError, GitErrorKind, GitStop, REMOTE_IN_VAULT, Repository, protocol, ssh};
-pub use credential::Credential;
-
 use crate::model::{BranchName, Sha, safe_key};
 use std::collections::HashMap;
 use std::path::Path;
@@ -13,6 +11,8 @@ use std::sync::{Arc, OnceLock};
 mod credential;
 mod listing;
 mod login;
+
+pub use credential::Credential;
 
 /// A remote of a repository, with what it takes to talk to it.
 #[derive(Debug, Clone)]

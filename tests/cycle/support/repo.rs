@@ -98,8 +98,10 @@ pub struct Belongings {
     stash: String,
     config: String,
     hooks: Vec<PathBuf>,
-    branches: String,
+    refs: String,
     worktrees: String,
+    /// Objects that are lost or that nothing leads to.
+    fsck: String,
 }
 
 impl Belongings {
@@ -121,8 +123,9 @@ impl Belongings {
             stash: git(checkout, &["stash", "list"]),
             config: std::fs::read_to_string(inside.join("config")).unwrap(),
             hooks,
-            branches: git(checkout, &["for-each-ref", "refs/heads", "refs/tags", "refs/stash"]),
+            refs: git(checkout, &["for-each-ref"]),
             worktrees: git(checkout, &["worktree", "list", "--porcelain"]),
+            fsck: git(checkout, &["fsck", "--no-progress"]),
         }
     }
 
@@ -141,8 +144,9 @@ impl Belongings {
         differ("stash", &self.stash, &before.stash, self.stash == before.stash);
         differ("config", &self.config, &before.config, self.config == before.config);
         differ("hooks", &self.hooks, &before.hooks, self.hooks == before.hooks);
-        differ("branches", &self.branches, &before.branches, self.branches == before.branches);
+        differ("refs", &self.refs, &before.refs, self.refs == before.refs);
         differ("worktrees", &self.worktrees, &before.worktrees, self.worktrees == before.worktrees);
+        differ("fsck", &self.fsck, &before.fsck, self.fsck == before.fsck);
         changed
     }
 }

@@ -1,4 +1,4 @@
-//! A login at the remote.
+//! Who Conductor is for a remote.
 
 use crate::model::Secret;
 
