@@ -66,9 +66,11 @@ impl State {
         let before = self.issues.get(&done.issue_id).map(|record| record.cost.clone()).unwrap_or_default();
         let mut record = done.record.clone();
         record.cost = before;
+        // Attempts that are told together may have one number: a limit spends none.
+        let written = self.outcomes.len();
         for attempt in &done.attempts {
             let outcome = done.outcome_of(attempt);
-            if self.outcomes.iter().any(|known| outcome.is_of_the_same_attempt(known)) {
+            if self.outcomes.iter().take(written).any(|known| outcome.is_of_the_same_attempt(known)) {
                 continue;
             }
             record.cost = record.cost.plus(&attempt.usage);
@@ -190,14 +192,15 @@ mod tests {
             run_id: RunId::new("run"),
             at,
             record: IssueRecord::new("ENG-1", Stage::Claimed),
-            attempts: vec![attempt(1), attempt(2)],
+            attempts: vec![attempt(1), attempt(1)],
             labels: Vec::new(),
             keeps_claim: true,
         };
         let once = State::empty().conclude_unclaimed(&done);
         let twice = once.conclude_unclaimed(&done);
         assert_eq!(twice, once);
-        done.attempts.push(attempt(3));
+        assert_eq!(once.outcomes.len(), 2, "a limit spends no attempt: both have one number");
+        done.attempts = vec![attempt(2)];
         let more = once.conclude_unclaimed(&done);
         assert_eq!(more.outcomes.len(), 3);
         assert_eq!(more.issues[&id].cost.usd, 6.0);
