@@ -124,17 +124,6 @@ fn a_contact_that_fails_as_a_whole_carries_the_words_and_the_next_step() {
 }
 
 #[test]
-fn a_fetch_leaves_the_person_s_tracking_refs_alone() {
-    let place = Place::new();
-    let before = repo::sha(&place.checkout(), "refs/remotes/origin/main");
-    let newer = repo::commit(&place.origin(), "main", "More", &[("a", "b")]);
-    let repository = place.repository();
-    remote(&repository).fetch(&main_branch()).unwrap();
-    assert_eq!(repo::sha(&place.checkout(), "refs/remotes/origin/main"), before);
-    assert_eq!(repo::sha(&place.checkout(), "refs/conductor/remote/origin/main"), Some(newer));
-}
-
-#[test]
 fn ssh_never_asks_and_fails_at_once_with_what_to_do() {
     let place = Place::new();
     let told = place.path().join("told");

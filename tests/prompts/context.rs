@@ -64,7 +64,9 @@ fn the_next_attempt_is_told_what_the_last_one_did_decided_and_said() {
 #[test]
 fn a_context_outlives_its_cycle_and_its_machine() {
     let world = world(
-        "agent: {kind: command, command: [sh, 'AGENT'], max_attempts: 1}\n".replace("agent:", "#").as_str(),
+        "agent: {kind: command, sandbox: none, command: [sh, 'AGENT'], max_attempts: 1}\n"
+            .replace("agent:", "#")
+            .as_str(),
     );
     let config = world.read("clone/conductor.yml").replace("agent.sh']}", "agent.sh'], max_attempts: 1}");
     world.write("clone/conductor.yml", &config);

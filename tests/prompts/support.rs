@@ -22,7 +22,7 @@ impl World {
             "clone/conductor.yml",
             &format!(
                 "tracker: {{kind: local, path: ../issues}}\nforge: {{kind: local, path: ../pulls}}\n\
-                 agent: {{kind: command, command: [sh, '{}/agent.sh']}}\nworkspace: {{root: ../ws}}\n{rest}",
+                 agent: {{kind: command, sandbox: none, command: [sh, '{}/agent.sh']}}\nworkspace: {{root: ../ws}}\n{rest}",
                 world.path().display()
             ),
         );

@@ -45,7 +45,7 @@ server:
 conductor:
   tracker: {kind: local, path: ../issues}
   forge: {kind: local, path: ../pulls}
-  agent: {kind: command, command: [sh, 'ROOT/agent.sh']}
+  agent: {kind: command, sandbox: none, command: [sh, 'ROOT/agent.sh']}
 ---
 
 You are working on a Linear ticket `{{ issue.identifier }}`

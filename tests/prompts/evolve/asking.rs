@@ -154,8 +154,10 @@ fn codex_works_in_the_folder_although_it_is_no_repository() {
     fs::set_permissions(&codex, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let config = world.read("clone/conductor.yml");
     let agent = config.lines().find(|line| line.starts_with("agent:")).unwrap();
-    let own =
-        format!("agent: {{kind: codex, command: '{}', model: big, codex: {{mode: exec}}}}", codex.display());
+    let own = format!(
+        "agent: {{kind: codex, sandbox: none, command: '{}', model: big, codex: {{mode: exec}}}}",
+        codex.display()
+    );
     world.write("clone/conductor.yml", &config.replace(agent, &own));
     let shown = evolve(&world, &[]).exits(0).out();
     assert!(
@@ -181,7 +183,7 @@ fn in_a_sandbox_the_agent_writes_to_its_folders_only() {
         (echo x > \"$ROOT/$place\") 2>/dev/null && echo \"out: $place\" >> prompt.md\ndone\n\
         echo x > \"$TMPDIR/x\" && echo 'in: TMPDIR' >> prompt.md";
     let world = World::new("exit 9", CONFIGURED);
-    let config = world.read("clone/conductor.yml").replace("agent: {", "agent: {sandbox: bubblewrap, ");
+    let config = world.read("clone/conductor.yml").replace("sandbox: none", "sandbox: bubblewrap");
     world.write("clone/conductor.yml", &config);
     world.write("clone/prompts/task.md", TEMPLATE);
     world.ticket("T-1", "One", "x");
