@@ -127,5 +127,5 @@ fn a_retry_after_a_timeout_finds_no_old_child_and_goes_on_from_the_work_so_far()
         (written(&world, "found"), written(&world, "status")),
         (String::new(), "A  half.txt\n".to_owned())
     );
-    assert_eq!(repo::file_at(&world.checkout(), "refs/conductor/wip/T-1", "half.txt"), "half");
+    assert_eq!(repo::file_at(&world.vault(), "refs/conductor/wip/T-1", "half.txt"), "half");
 }
