@@ -52,7 +52,10 @@ fn saved_work_of_a_ticket_whose_key_begins_alike_is_left_where_it_is() {
     world.agent(&Script::new().sh("[ -e half.txt ] && tell half").then(Script::works()));
     let run = world.start_in("two", &["--issue", "T-1"]).wait().exits(0);
     assert!(world.knows("half"), "{run}");
-    let fetched = repo::git(&world.path().join("two"), &["for-each-ref", "--format=%(refname)"]);
+    let fetched = repo::git(
+        &world.path().join("two/.git/conductor/vault.git"),
+        &["for-each-ref", "--format=%(refname)"],
+    );
     assert!(fetched.contains("refs/conductor/wip/T-1\n") || fetched.contains("wip/T-1"), "{fetched}");
     assert!(!fetched.contains("T-10"), "{fetched}");
 }
