@@ -50,7 +50,7 @@ fn tree(world: &World) -> Tree {
     // Reading the state fetches it, which writes the same again.
     found.retain(|path, _| !path.ends_with("FETCH_HEAD"));
     for (path, (seconds, nanoseconds, _)) in &mut found {
-        if path.to_string_lossy().contains("/.git/refs/conductor/remote/") {
+        if path.to_string_lossy().contains("/vault.git/refs/remotes/") {
             (*seconds, *nanoseconds) = (0, 0);
         }
     }

@@ -114,7 +114,9 @@ impl Remote {
 
     /// Where this remote's branches are kept locally after a fetch.
     pub fn tracking_ref(&self, branch: &BranchName) -> String {
-        format!("refs/remotes/{}/{branch}", safe_key(&self.name))
+        // In a vault nobody else has any, and agents know them by these names.
+        let all = if self.repository.is_vault() { "refs/remotes" } else { "refs/conductor/remote" };
+        format!("{all}/{}/{branch}", safe_key(&self.name))
     }
 
     /// Where the commit of this branch that was seen last is kept.
