@@ -215,7 +215,7 @@ fn a_shallow_clone_fetches_one_commit_of_the_state_however_long_its_past() {
     let first = store.load().unwrap();
     assert_eq!(words(&first).unwrap(), "newest");
     assert!(first.base.is_some() && repository.contacts() == 2);
-    let seen = "refs/remotes/origin/conductor/state";
+    let seen = "refs/conductor/remote/origin/conductor/state";
     assert_eq!(repo::git(&clone, &["rev-list", "--count", seen]), "1");
     // Later looks add what is new, and know that it follows.
     repo::commit(&place.origin(), "conductor/state", "more", &[("more", "x")]);

@@ -53,7 +53,7 @@ fn found(world: &World, by: &str) -> String {
         "agent" => config["agent"]["command"][2] = json!(format!("echo hello > hello.txt; {told}")),
         "gate" => {
             config["agent"]["command"][2] = json!("echo hello > hello.txt");
-            config["gates"] = json!([{"name": "test", "run": format!("{told}").replace("exit 0", "exit 1")}]);
+            config["gates"] = json!([{"name": "test", "run": told.replace("exit 0", "exit 1")}]);
         }
         hook => {
             config["agent"]["command"][2] = json!("echo hello > hello.txt");
