@@ -6,7 +6,7 @@
 //! - [`cycle`]: the story of one cycle: reconcile, select, claim, work, publish, record.
 //! - [`adapters`]: the outside world in our words: trackers, forges, agents, state stores, the clock.
 //! - [`walls`]: what holds agents, hooks and gates: where they may write, what they may not read.
-//! - [`workspace`], [`gates`], [`guards`]: a ticket's worktree, the checks of an attempt, what must hold before a push.
+//! - [`workspace`], [`gates`], [`guards`]: a ticket's private clone, the checks of an attempt, what must hold before a push.
 //! - [`vault`]: Conductor's own bare repository, in which it fetches, commits its state and pushes.
 //! - [`config`]: YAML, environment and flags → one immutable value.
 //! - [`report`]: a cycle's report, rendered.

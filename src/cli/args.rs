@@ -38,7 +38,7 @@ Exit codes:
 
 /// Turns tickets into reviewed pull requests, from cron.
 ///
-/// One invocation is one cycle: read the tracker, claim work, give each issue its own git worktree,
+/// One invocation is one cycle: read the tracker, claim work, give each issue a private clone,
 /// run a coding agent in it, check, push, open a pull request, move the ticket, record, exit.
 #[derive(Debug, Parser)]
 #[command(

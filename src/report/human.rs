@@ -182,7 +182,7 @@ fn next_step(failure: Failure) -> &'static str {
         }
         Failure::GateFailed => "the log shows the gate's output; nothing was pushed",
         Failure::GuardRefused => "nothing was pushed: take the change over by hand, or change `guards`",
-        Failure::HookFailed => "run the hook by hand in a worktree and mend it",
+        Failure::HookFailed => "run the hook by hand in a clone and mend it",
         Failure::Workspace => {
             "see that the base branch exists, the disk has room and the workspace folder is free"
         }

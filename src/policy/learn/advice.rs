@@ -21,7 +21,7 @@ const BY_CLASS: &[(&str, f64, &str, &str)] = &[
         "changes are refused before the push: look at protected_paths, max_changed_files and max_diff_size, and tell the \
          agent of them in prompt.template",
     ),
-    ("hook_failed", 0.2, "hooks", "hooks fail before the agent starts: run them by hand in a fresh worktree"),
+    ("hook_failed", 0.2, "hooks", "hooks fail before the agent starts: run them by hand in a fresh clone"),
     (
         "budget",
         0.2,
