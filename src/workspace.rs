@@ -12,6 +12,7 @@ use crate::system::git::{
 };
 use marker::Marker;
 use start::Start;
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -63,6 +64,8 @@ pub struct Workspace {
     /// As it is in the worktree's administrative folder.
     marker: Mutex<Marker>,
     continued: Continued,
+    /// Commits of the clone that Conductor's own repository has.
+    taken_over: Mutex<BTreeSet<Sha>>,
 }
 
 /// What is in a workspace after an attempt.
@@ -170,7 +173,7 @@ impl Workspaces {
         branch: &BranchName,
         start: &Start,
     ) -> Result<Worktree, WorkspaceError> {
-        let (refs, front) = (self.known_refs(), self.front(path));
+        let (refs, front) = (self.known_refs(branch), self.front(path));
         let new = NewClone { path, branch, tip: &start.tip, refs: &refs, front: &front };
         if path.symlink_metadata().is_err() {
             match self.repository.add_clone(&new) {
@@ -202,10 +205,14 @@ impl Workspaces {
         Ok(Workspace { continued: self.continued(start)?, ..workspace })
     }
 
-    /// What a workspace knows besides its branch: the base, as the user's checkout calls it.
-    fn known_refs(&self) -> Vec<(String, Sha)> {
-        let base = self.repository.loose_ref(&self.remote.tracking_ref(&self.base_branch));
-        base.into_iter().map(|base| (format!("refs/remotes/origin/{}", self.base_branch), base)).collect()
+    /// What a workspace knows besides its branch: the base, by the names agents know it by.
+    fn known_refs(&self, branch: &BranchName) -> Vec<(String, Sha)> {
+        let Some(base) = self.repository.loose_ref(&self.remote.tracking_ref(&self.base_branch)) else {
+            return Vec::new();
+        };
+        let theirs = format!("refs/remotes/origin/{}", self.base_branch);
+        let own = (*branch != self.base_branch).then(|| (self.base_branch.full_ref(), base.clone()));
+        own.into_iter().chain([(theirs, base)]).collect()
     }
 
     /// Pushes commits to branches that must not be there yet. Answers for each, in the order given.

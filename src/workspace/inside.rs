@@ -23,6 +23,7 @@ impl Workspace {
             base: marker.base.clone(),
             marker: Mutex::new(marker),
             continued: Continued::default(),
+            taken_over: Mutex::default(),
         }
     }
 
@@ -107,7 +108,13 @@ impl Workspace {
 
     /// The same with a commit that was taken over before.
     pub(super) fn take_over_since(&self, heads: &[&Sha], known: &Sha) -> Result<(), WorkspaceError> {
-        let imported = self.repository.import(&self.worktree, heads, &[&self.base, known]);
+        let mut here = self.taken_over.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_here = |head: &Sha| *head == self.base || head == known || here.contains(head);
+        let new: Vec<&Sha> = heads.iter().copied().filter(|head| !is_here(head)).collect();
+        let imported = self.repository.import(&self.worktree, &new, &[&self.base, known]);
+        if imported.is_ok() {
+            here.extend(new.into_iter().cloned());
+        }
         imported.map_err(|error| match error.kind {
             GitErrorKind::Failed => WorkspaceError::Damaged(format!(
                 "what was committed in {} cannot be taken over: {error}",

@@ -108,7 +108,9 @@ impl Workspaces {
             return Ok(());
         }
         let (head, base) = (worktree.head()?, self.base()?);
-        self.repository.import(worktree, &[&head], &[&base])?;
+        if !self.has_commit(&head) {
+            self.repository.import(worktree, &[&head], &[&base])?;
+        }
         self.set_aside_branch(key, &head, &base)
     }
 

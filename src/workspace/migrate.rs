@@ -33,8 +33,8 @@ impl Workspaces {
         let id = linked.admin().file_name().unwrap_or_default().to_string_lossy();
         let head = checkout.objects(&[format!("worktrees/{id}/HEAD")])?.pop().flatten();
         let Some(head) = head.map(|commit| commit.id) else { return Ok(checkout.remove_worktree(linked)?) };
-        let (refs, front) = (self.known_refs(), Arc::default());
         let branch = &marker.branch;
+        let (refs, front) = (self.known_refs(branch), Arc::default());
         let new = NewClone { path: linked.path(), branch, tip: &head, refs: &refs, front: &front };
         let clone = self.repository.convert_linked(linked, &new)?;
         marker.move_to(linked.admin(), clone.admin())?;

@@ -9,7 +9,7 @@ use super::{GitError, GitErrorKind, Repository, protocol, trash};
 use crate::model::{BranchName, Sha};
 use std::ffi::OsString;
 use std::fs;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -187,15 +187,18 @@ impl Repository {
         {
             return Err(protocol("pack-objects", "the workspace told something that is no commit's id"));
         }
-        if names.is_empty() || self.objects(&names)?.iter().all(Option::is_some) {
+        if names.is_empty() {
             return Ok(());
         }
         let wanted = names.into_iter().map(|id| format!("{id}\n"));
         let left = known.iter().map(|id| format!("^{id}\n"));
-        let (pack, _) = from
+        let (mut pack, _) = from
             .git(["pack-objects", "--quiet", "--revs", "--thin", "--delta-base-offset", "--stdout"])
             .stdin(wanted.chain(left).collect::<String>())
             .spooled()?;
+        if is_empty(&mut pack).map_err(|error| protocol("pack-objects", error.to_string()))? {
+            return Ok(());
+        }
         self.git(["index-pack", "--stdin", "--strict", "--fix-thin", MAX_PACK]).stdin_file(pack)?.done()
     }
 
@@ -283,6 +286,14 @@ fn packed_refs(new: &NewClone<'_>) -> String {
     refs.sort();
     refs.iter()
         .fold("# pack-refs with: sorted \n".to_owned(), |text, (name, id)| text + &format!("{id} {name}\n"))
+}
+
+/// Whether a pack says that it holds nothing; such a one need not be taken over.
+fn is_empty(pack: &mut fs::File) -> io::Result<bool> {
+    let mut head = [0; 12];
+    pack.rewind()?;
+    pack.read_exact(&mut head)?;
+    Ok(head.ends_with(&[0; 4]))
 }
 
 fn is_id(text: &str) -> bool {
