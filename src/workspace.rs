@@ -8,11 +8,12 @@
 use crate::model::ids::short_hash;
 use crate::model::{BranchName, Sha, safe_key};
 use crate::system::git::{
-    CommitAuthor, FetchSpec, GitError, NewClone, Patches, RefPush, Remote, Repository, Worktree, sweep_trash,
+    CommitAuthor, FetchSpec, GitError, NewClone, Object, Patches, RefPush, Remote, Repository, Worktree,
+    sweep_trash,
 };
 use marker::Marker;
 use start::Start;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -33,7 +34,7 @@ mod sync;
 #[cfg(test)]
 mod tests;
 
-pub use crate::system::git::{ChangedFile, CommitInfo, RefResult as Pushed};
+pub use crate::system::git::{ChangedFile, CommitInfo, Reading, RefResult as Pushed, Step};
 pub use error::WorkspaceError;
 pub use found::Found;
 pub use saved::SavedRef;
@@ -64,8 +65,15 @@ pub struct Workspace {
     /// As it is in the worktree's administrative folder.
     marker: Mutex<Marker>,
     continued: Continued,
-    /// Commits of the clone that Conductor's own repository has.
-    taken_over: Mutex<BTreeSet<Sha>>,
+    taken_over: Mutex<TakenOver>,
+}
+
+/// What of a clone Conductor's own repository has.
+#[derive(Debug, Default)]
+struct TakenOver {
+    heads: BTreeSet<Sha>,
+    /// Commits that were read on the way, as they are stored.
+    commits: HashMap<Sha, Object>,
 }
 
 /// What is in a workspace after an attempt.
@@ -77,8 +85,14 @@ pub struct Work {
     pub commits: Vec<CommitInfo>,
     /// What differs from the base, all commits together.
     pub files: Vec<ChangedFile>,
-    /// Path → target of every symbolic link among them.
-    pub links: Vec<(String, String)>,
+    /// What each commit changed, newest first.
+    pub steps: Vec<Step>,
+    /// The commits as they are stored.
+    pub stored: Vec<Object>,
+    /// There is more than could be read: more commits, or larger ones.
+    pub is_cut: bool,
+    /// Targets of the symbolic links among them, by what is stored.
+    pub links: HashMap<Sha, String>,
     pub patches: Patches,
     /// Commits of the base the head no longer has.
     pub missing_base_commits: u64,

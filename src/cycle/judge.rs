@@ -2,11 +2,11 @@
 //! and the guards' verdict on all of it. The same for work just done and for work that was found.
 
 use super::run::Run;
-use crate::guards::{Change, ChangedPath, Verdict};
-use crate::model::{BranchName, GateResult, Issue, Usage};
+use crate::guards::{Change, ChangedPath, CommitPaths, StoredCommit, Verdict};
+use crate::model::{BranchName, GateResult, Issue, Sha, Usage};
 use crate::policy::pull_request::{self, ChangedFile, FileChange, Summary};
 use crate::policy::template::TemplateFault;
-use crate::workspace::Work;
+use crate::workspace::{ChangedFile as FoundFile, Reading, Work};
 use std::time::Duration;
 
 /// The title and the body of a pull request.
@@ -28,35 +28,54 @@ pub(super) struct Story<'s> {
     pub gates: &'s [GateResult],
 }
 
+/// How much of a change is read: no more than the guards let pass.
+pub(super) fn reading(run: &Run<'_>) -> Reading {
+    let rules = &run.world.guards.rules;
+    Reading { commits: rules.max_commits, patch: rules.max_diff_size.saturating_add(1) }
+}
+
 /// The verdict of the guards on everything that would leave the machine.
 pub(super) fn guard(run: &Run<'_>, branch: &BranchName, work: &Work, text: &PullRequestText) -> Verdict {
+    let paths = changed_paths(work, &work.files);
+    let short = |commit: Option<&Sha>| commit.map_or_else(String::new, |commit| commit.short().to_string());
+    let steps: Vec<CommitPaths> = work
+        .steps
+        .iter()
+        .map(|step| CommitPaths {
+            commit: short(step.commit.as_ref()),
+            paths: changed_paths(work, &step.files),
+        })
+        .collect();
+    let names: Vec<String> = work.stored.iter().map(|commit| short(Some(&commit.id))).collect();
+    let stored = names.iter().zip(&work.stored);
+    let commits: Vec<StoredCommit<'_>> =
+        stored.map(|(commit, object)| StoredCommit { commit, bytes: &object.data }).collect();
+    run.world.guards.judge(&Change {
+        paths: &paths,
+        steps: &steps,
+        commits: &commits,
+        count: work.commits.len() as u64,
+        is_cut: work.is_cut,
+        diff_size: work.patches.size,
+        patches: &work.patches.text,
+        branch: branch.as_str(),
+        title: &text.title,
+        body: &text.body,
+    })
+}
+
+fn changed_paths(work: &Work, files: &[FoundFile]) -> Vec<ChangedPath> {
     let mode = |text: &str| u32::from_str_radix(text, 8).unwrap_or(0);
-    let paths: Vec<ChangedPath> = work
-        .files
+    files
         .iter()
         .map(|file| ChangedPath {
             path: file.path.clone(),
             old_path: file.old_path.clone(),
             old_mode: mode(&file.old_mode),
             mode: mode(&file.new_mode),
-            link_target: work
-                .links
-                .iter()
-                .find(|(path, _)| *path == file.path)
-                .map(|(_, target)| target.clone()),
+            link_target: work.links.get(&file.new_id).cloned(),
         })
-        .collect();
-    let messages: Vec<String> =
-        work.commits.iter().map(|commit| format!("{}\n{}", commit.author, commit.message)).collect();
-    run.world.guards.judge(&Change {
-        paths: &paths,
-        diff_size: work.patches.size,
-        patches: &work.patches.text,
-        messages: &messages,
-        branch: branch.as_str(),
-        title: &text.title,
-        body: &text.body,
-    })
+        .collect()
 }
 
 /// The pull request's title and body.

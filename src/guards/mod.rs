@@ -1,15 +1,19 @@
 //! What must hold before a push: which paths a change may touch, how large it may be, that no
-//! secret is in it, and that it neither nests repositories nor links out of the workspace. Judges a
-//! summary of the change; reads no files, runs no git, and never repeats a secret.
+//! secret is in it, and that it neither nests repositories nor links out of the workspace. Judges
+//! every commit of it; reads no files, runs no git, and never repeats a secret.
 
 mod change;
+mod commits;
+mod names;
 mod paths;
 mod secrets;
 
-pub use change::{Change, ChangedPath};
+pub use change::{Change, ChangedPath, CommitPaths, StoredCommit};
 
+use crate::model::guarded_paths::BUILD_FILES;
 use crate::model::settings::{GuardRules, ProtectedPolicy};
 use crate::system::redact::Redactor;
+use names::Patterns;
 use std::sync::Arc;
 
 /// What the guards say; reasons are sentences for a person and the next prompt.
@@ -18,20 +22,82 @@ pub enum Verdict {
     Pass,
     /// May be pushed, as a draft that says why.
     Draft(Vec<String>),
-    /// Must not leave the machine.
-    Refuse(Vec<String>),
+    /// Must not leave the machine as a pull request.
+    Refuse(Refusal),
+}
+
+/// Why a change is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    pub reasons: Vec<String>,
+    pub ground: Ground,
+}
+
+/// The heaviest of the reasons: it says where the change may be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Ground {
+    /// Paths that the configuration protects, and nothing else.
+    Paths,
+    /// What no remote should have.
+    Content,
+    /// A secret is in it: it stays in Conductor's own repository.
+    Secret,
+}
+
+impl Refusal {
+    /// The reasons in one line.
+    pub fn told(&self) -> String {
+        self.reasons.join("; ")
+    }
 }
 
 /// The configured guards.
 pub struct Guards {
     pub rules: GuardRules,
     pub redactor: Arc<Redactor>,
+    protected: Patterns,
+    build_files: Patterns,
 }
 
 impl Guards {
+    pub fn new(rules: GuardRules, redactor: Arc<Redactor>) -> Self {
+        let protected = Patterns::new(&rules.protected_paths);
+        Self { rules, redactor, protected, build_files: Patterns::new(BUILD_FILES) }
+    }
+
     /// What must be said of a change before it leaves the machine.
-    pub fn judge(&self, change: &Change) -> Verdict {
-        judge(change, &self.rules, &self.redactor)
+    pub fn judge(&self, change: &Change<'_>) -> Verdict {
+        let mut refusals: Vec<(Ground, String)> = Vec::new();
+        let mut remarks = Vec::new();
+        let rules = &self.rules;
+        for (policy, reason) in [
+            (rules.on_protected, paths::protected(change, &self.protected)),
+            (rules.on_build_files, paths::build_files(change, &self.build_files, &self.protected)),
+        ] {
+            match (policy, reason) {
+                (ProtectedPolicy::Block, Some(reason)) => refusals.push((Ground::Paths, reason)),
+                (ProtectedPolicy::Draft, Some(reason)) => remarks.push(reason),
+                (ProtectedPolicy::Allow, _) | (_, None) => {}
+            }
+        }
+        let content = too_large(change, rules)
+            .into_iter()
+            .chain(paths::git_folders(change))
+            .chain(paths::nested_repositories(change))
+            .chain(paths::links_outwards(change))
+            .chain(commits::unreadable(change));
+        refusals.extend(content.map(|reason| (Ground::Content, reason)));
+        let leaks = secrets::leaks(change, &self.redactor);
+        refusals.extend(leaks.into_iter().map(|reason| (Ground::Secret, reason)));
+        let shown = |reason: &String| self.redact(reason);
+        if let Some(ground) = refusals.iter().map(|(ground, _)| *ground).max() {
+            let reasons = refusals.iter().map(|(_, reason)| shown(reason)).collect();
+            return Verdict::Refuse(Refusal { reasons, ground });
+        }
+        match remarks.is_empty() {
+            true => Verdict::Pass,
+            false => Verdict::Draft(remarks.iter().map(shown).collect()),
+        }
     }
 
     /// The text without secrets.
@@ -40,32 +106,7 @@ impl Guards {
     }
 }
 
-pub fn judge(change: &Change, rules: &GuardRules, redactor: &Redactor) -> Verdict {
-    let mut refusals = Vec::new();
-    let mut remarks = Vec::new();
-    if let Some(reason) = paths::protected(change.paths, &rules.protected_paths) {
-        match rules.on_protected {
-            ProtectedPolicy::Block => refusals.push(reason),
-            ProtectedPolicy::Draft => remarks.push(reason),
-            ProtectedPolicy::Allow => {}
-        }
-    }
-    refusals.extend(too_large(change, rules));
-    refusals.extend(paths::nested_repositories(change.paths));
-    refusals.extend(paths::links_outwards(change.paths));
-    refusals.extend(secrets::leaks(change, redactor));
-    let shown =
-        |reasons: Vec<String>| reasons.iter().map(|text| redactor.redact(text).into_owned()).collect();
-    if !refusals.is_empty() {
-        return Verdict::Refuse(shown(refusals));
-    }
-    if !remarks.is_empty() {
-        return Verdict::Draft(shown(remarks));
-    }
-    Verdict::Pass
-}
-
-fn too_large(change: &Change, rules: &GuardRules) -> Vec<String> {
+fn too_large(change: &Change<'_>, rules: &GuardRules) -> Vec<String> {
     let mut reasons = Vec::new();
     let files = change.paths.len() as u64;
     if files > rules.max_changed_files {
@@ -74,6 +115,12 @@ fn too_large(change: &Change, rules: &GuardRules) -> Vec<String> {
     if change.diff_size > rules.max_diff_size {
         let allowed = rules.max_diff_size;
         reasons.push(format!("the diff has {} bytes, {allowed} are allowed", change.diff_size));
+    }
+    if change.count > rules.max_commits {
+        let most = rules.max_commits;
+        reasons.push(format!("there are more than {most} commits, guards.max_commits allows {most}"));
+    } else if change.is_cut && reasons.is_empty() {
+        reasons.push("the commits and what they say are too large to be read whole".to_owned());
     }
     reasons
 }
@@ -86,9 +133,19 @@ mod tests {
     const RULES: GuardRules = GuardRules {
         protected_paths: Vec::new(),
         on_protected: ProtectedPolicy::Block,
+        on_build_files: ProtectedPolicy::Draft,
         max_changed_files: 2,
         max_diff_size: 100,
+        max_commits: 3,
     };
+
+    fn judge(change: &Change<'_>, rules: &GuardRules, redactor: &Redactor) -> Verdict {
+        Guards::new(rules.clone(), Arc::new(redactor.clone())).judge(change)
+    }
+
+    fn refused(ground: Ground, reason: &str) -> Verdict {
+        Verdict::Refuse(Refusal { reasons: vec![reason.to_owned()], ground })
+    }
 
     fn file(path: &str) -> ChangedPath {
         ChangedPath {
@@ -102,7 +159,18 @@ mod tests {
 
     fn change<'a>(paths: &'a [ChangedPath], patches: &'a [u8]) -> Change<'a> {
         let diff_size = patches.len() as u64;
-        Change { paths, diff_size, patches, messages: &[], branch: "conductor/X", title: "X: t", body: "b" }
+        Change {
+            paths,
+            steps: &[],
+            commits: &[],
+            count: 1,
+            is_cut: false,
+            diff_size,
+            patches,
+            branch: "conductor/X",
+            title: "X: t",
+            body: "b",
+        }
     }
 
     #[test]
@@ -120,9 +188,9 @@ mod tests {
                 GuardRules { protected_paths: vec![".github/**".to_owned()], on_protected: policy, ..RULES };
             judge(&change(&paths, b""), &rules, &Redactor::new(&[]))
         };
-        let reasons = vec!["protected paths changed: .github/workflows/ci.yml".to_owned()];
-        assert_eq!(judged(ProtectedPolicy::Block), Verdict::Refuse(reasons.clone()));
-        assert_eq!(judged(ProtectedPolicy::Draft), Verdict::Draft(reasons));
+        let reason = "protected paths changed: .github/workflows/ci.yml";
+        assert_eq!(judged(ProtectedPolicy::Block), refused(Ground::Paths, reason));
+        assert_eq!(judged(ProtectedPolicy::Draft), Verdict::Draft(vec![reason.to_owned()]));
         assert_eq!(judged(ProtectedPolicy::Allow), Verdict::Pass);
     }
 
@@ -135,7 +203,7 @@ mod tests {
             ..RULES
         };
         let verdict = judge(&change(&paths, b""), &rules, &Redactor::new(&[]));
-        assert_eq!(verdict, Verdict::Refuse(vec!["nested repositories added: v".to_owned()]));
+        assert_eq!(verdict, refused(Ground::Content, "nested repositories added: v"));
     }
 
     #[test]
@@ -146,11 +214,47 @@ mod tests {
             judge(&Change { diff_size: size, ..change(paths, b"") }, &RULES, &Redactor::new(&[]))
         };
         assert_eq!(judged(2, 100), Verdict::Pass);
-        assert_eq!(judged(3, 100), Verdict::Refuse(vec!["3 files changed, 2 are allowed".to_owned()]));
+        assert_eq!(judged(3, 100), refused(Ground::Content, "3 files changed, 2 are allowed"));
+        assert_eq!(judged(2, 101), refused(Ground::Content, "the diff has 101 bytes, 100 are allowed"));
+    }
+
+    #[test]
+    fn a_history_that_is_longer_than_allowed_or_cut_is_refused_by_name() {
+        let judged =
+            |count, is_cut| judge(&Change { count, is_cut, ..change(&[], b"") }, &RULES, &Redactor::new(&[]));
+        assert_eq!(judged(3, false), Verdict::Pass);
         assert_eq!(
-            judged(2, 101),
-            Verdict::Refuse(vec!["the diff has 101 bytes, 100 are allowed".to_owned()])
+            judged(4, true),
+            refused(Ground::Content, "there are more than 3 commits, guards.max_commits allows 3")
         );
+        let cut = "the commits and what they say are too large to be read whole";
+        assert_eq!(judged(1, true), refused(Ground::Content, cut));
+    }
+
+    #[test]
+    fn a_changed_build_file_makes_a_draft_that_names_it() {
+        let paths = [file("web/package.json"), file("AGENTS.md")];
+        let judged = |policy| {
+            let rules = GuardRules { on_build_files: policy, ..RULES };
+            judge(&change(&paths, b""), &rules, &Redactor::new(&[]))
+        };
+        let reason = "files that act on builds or agents changed: web/package.json, AGENTS.md";
+        assert_eq!(judged(ProtectedPolicy::Draft), Verdict::Draft(vec![reason.to_owned()]));
+        assert_eq!(judged(ProtectedPolicy::Block), refused(Ground::Paths, reason));
+        assert_eq!(judged(ProtectedPolicy::Allow), Verdict::Pass);
+    }
+
+    #[test]
+    fn a_secret_is_the_heaviest_ground() {
+        let paths = [file(".github/x")];
+        let rules = GuardRules { protected_paths: vec![".github/**".to_owned()], ..RULES };
+        let redactor = Redactor::new(&[Secret::new("sup3r-secret-value")]);
+        let body = "sup3r-secret-value";
+        let Verdict::Refuse(refusal) = judge(&Change { body, ..change(&paths, b"") }, &rules, &redactor)
+        else {
+            panic!("it passed");
+        };
+        assert_eq!((refusal.ground, refusal.reasons.len()), (Ground::Secret, 2));
     }
 
     #[test]
@@ -159,7 +263,9 @@ mod tests {
         let paths = [ChangedPath { mode: 0o120000, link_target: Some("/x".to_owned()), ..file(secret) }];
         let patch = format!("--- a/{secret}\n+++ b/{secret}\n@@ -0,0 +1 @@\n+{secret}\n");
         let redactor = Redactor::new(&[Secret::new(secret)]);
-        let Verdict::Refuse(reasons) = judge(&change(&paths, patch.as_bytes()), &RULES, &redactor) else {
+        let Verdict::Refuse(Refusal { reasons, .. }) =
+            judge(&change(&paths, patch.as_bytes()), &RULES, &redactor)
+        else {
             panic!("it passed");
         };
         assert!(reasons.len() >= 3, "{reasons:?}");

@@ -1,6 +1,7 @@
 //! The secret guard: known values and firm token shapes in what a change adds and says.
 
-use super::change::Change;
+use super::change::{Change, StoredCommit};
+use super::commits;
 use crate::model::text;
 use crate::system::redact::Redactor;
 
@@ -10,7 +11,8 @@ const TOLD: usize = 20;
 /// Each place that holds a secret, by name and never by value.
 pub fn leaks(change: &Change, redactor: &Redactor) -> Vec<String> {
     let mut reasons = Vec::new();
-    for path in change.paths {
+    let names = change.steps.iter().flat_map(|step| &step.paths).chain(change.paths);
+    for path in names {
         if let Some(what) = first_in(redactor, path.path.as_bytes()) {
             reasons.push(format!("a file's name holds {what}"));
         }
@@ -24,10 +26,17 @@ pub fn leaks(change: &Change, redactor: &Redactor) -> Vec<String> {
         }
     }
     let texts = [("the branch name", change.branch), ("the title", change.title), ("the body", change.body)];
-    let messages = change.messages.iter().map(|message| ("a commit message", message.as_str()));
-    for (place, said) in texts.into_iter().chain(messages) {
+    for (place, said) in texts {
         if let Some(what) = first_in(redactor, said.as_bytes()) {
             reasons.push(format!("{place} holds {what}"));
+        }
+    }
+    for StoredCommit { commit, bytes } in change.commits {
+        let (headers, message) = commits::parts(bytes);
+        for (place, said) in [("a commit message", message), ("a commit's header", headers)] {
+            if let Some(what) = first_in(redactor, said) {
+                reasons.push(format!("{place} holds {what} (commit {commit})"));
+            }
         }
     }
     reasons.dedup();
@@ -135,9 +144,12 @@ mod tests {
     fn change(patches: &[u8]) -> Change<'_> {
         Change {
             paths: &[],
+            steps: &[],
+            commits: &[],
+            count: 1,
+            is_cut: false,
             diff_size: 0,
             patches,
-            messages: &[],
             branch: "conductor/X",
             title: "",
             body: "",
@@ -197,9 +209,10 @@ mod tests {
 
     #[test]
     fn names_messages_and_texts_are_looked_at() {
-        let messages = [format!("chore: {VALUE}")];
+        let stored = format!("tree 1\nauthor {VALUE} <a@b> 1 +0000\nx-note y\n {VALUE}\n\nchore: {VALUE}");
+        let commits = [StoredCommit { commit: "1234567", bytes: stored.as_bytes() }];
         let token = "ghp_a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8";
-        let change = Change { messages: &messages, branch: VALUE, title: token, body: VALUE, ..change(b"") };
+        let change = Change { commits: &commits, branch: VALUE, title: token, body: VALUE, ..change(b"") };
         let reasons = leaks(&change, &redactor());
         assert_eq!(
             reasons,
@@ -207,7 +220,8 @@ mod tests {
                 "the branch name holds a secret of this run",
                 "the title holds a GitHub token",
                 "the body holds a secret of this run",
-                "a commit message holds a secret of this run",
+                "a commit message holds a secret of this run (commit 1234567)",
+                "a commit's header holds a secret of this run (commit 1234567)",
             ]
         );
     }

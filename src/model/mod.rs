@@ -11,6 +11,7 @@ pub mod evolution;
 pub mod failure;
 pub mod fault;
 pub mod glob;
+pub mod guarded_paths;
 pub mod history;
 pub mod ids;
 pub mod issue;

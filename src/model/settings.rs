@@ -158,9 +158,12 @@ pub struct GateSpec {
 pub struct GuardRules {
     pub protected_paths: Vec<String>,
     pub on_protected: ProtectedPolicy,
+    /// For files that act when the change is built or the next agent starts.
+    pub on_build_files: ProtectedPolicy,
     pub max_changed_files: u64,
     /// Bytes of the diff as text.
     pub max_diff_size: u64,
+    pub max_commits: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

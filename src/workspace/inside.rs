@@ -3,9 +3,12 @@
 
 use super::marker::{Marker, Stamp};
 use super::sync::sync_later;
-use super::{Continued, Work, Workspace, WorkspaceError, Workspaces};
+use super::{Continued, TakenOver, Work, Workspace, WorkspaceError, Workspaces};
 use crate::model::{BranchName, Sha};
-use crate::system::git::{ChangedFile, GitError, GitErrorKind, Repository, Worktree, WorktreeStatus};
+use crate::system::git::{
+    CommitInfo, GitError, GitErrorKind, Object, Range, Reading, Repository, Worktree, WorktreeStatus,
+};
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -82,7 +85,7 @@ impl Workspace {
 
     /// Commits what is uncommitted and tells what there is. The diff's text is read up to
     /// `max_patch` bytes.
-    pub fn finish(&self, all: &Workspaces, message: &str, max_patch: u64) -> Result<Work, WorkspaceError> {
+    pub fn finish(&self, all: &Workspaces, message: &str, reading: Reading) -> Result<Work, WorkspaceError> {
         self.check_intact()?;
         let status = self.worktree.status()?;
         let head = match self.uncommitted(&status)? {
@@ -90,13 +93,12 @@ impl Workspace {
             None => status.head,
         };
         self.take_over(&[&head])?;
-        let work = self.look(all, head.as_str(), max_patch)?;
+        let work = self.look(all, &head, reading)?;
         if head == self.base || (work.missing_base_commits == 0 && work.files.is_empty()) {
             // Commits that undo each other are nothing to review.
             return Ok(Work::default());
         }
-        let links = links(&all.repository, &head, &work.files)?;
-        Ok(Work { head: Some(head), links, ..work })
+        Ok(Work { head: Some(head), ..work })
     }
 
     /// Takes commits of the clone over into Conductor's own repository, with all they need beyond
@@ -108,13 +110,14 @@ impl Workspace {
 
     /// The same with a commit that was taken over before.
     pub(super) fn take_over_since(&self, heads: &[&Sha], known: &Sha) -> Result<(), WorkspaceError> {
-        let mut here = self.taken_over.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_here = |head: &Sha| *head == self.base || head == known || here.contains(head);
+        let mut here = self.taken_over();
+        let is_here = |head: &Sha| *head == self.base || head == known || here.heads.contains(head);
         let new: Vec<&Sha> = heads.iter().copied().filter(|head| !is_here(head)).collect();
         let imported = self.repository.import(&self.worktree, &new, &[&self.base, known]);
-        if imported.is_ok() {
-            here.extend(new.into_iter().cloned());
-        }
+        let imported = imported.map(|commits| {
+            here.heads.extend(new.into_iter().cloned());
+            here.commits.extend(commits.into_iter().map(|commit| (commit.id.clone(), commit)));
+        });
         imported.map_err(|error| match error.kind {
             GitErrorKind::Failed => WorkspaceError::Damaged(format!(
                 "what was committed in {} cannot be taken over: {error}",
@@ -124,20 +127,14 @@ impl Workspace {
         })
     }
 
+    fn taken_over(&self) -> MutexGuard<'_, TakenOver> {
+        self.taken_over.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// What `head` has beyond the base.
-    pub(super) fn look(&self, all: &Workspaces, head: &str, max_patch: u64) -> Result<Work, GitError> {
-        let range = all.repository.range(&self.base, head, max_patch)?;
-        let files = match range.files {
-            Some(files) => files,
-            None => all.repository.diff(&self.base, head)?,
-        };
-        Ok(Work {
-            commits: range.ahead,
-            files,
-            patches: range.patches,
-            missing_base_commits: range.behind,
-            ..Work::default()
-        })
+    pub(super) fn look(&self, all: &Workspaces, head: &Sha, reading: Reading) -> Result<Work, GitError> {
+        let here = self.taken_over();
+        look(&all.repository, &self.base, head, reading, &here.commits)
     }
 
     /// Puts a page for the agent where git does not see it: a folder that ignores itself. Its path
@@ -195,26 +192,68 @@ impl Workspace {
     }
 }
 
-/// Where the symbolic links of a change point.
-pub(super) fn links(
+/// What `head` has beyond `base`, with all that is asked of it before it leaves the machine. Commits
+/// that were read before are not read again.
+pub(super) fn look(
     repository: &Repository,
+    base: &Sha,
     head: &Sha,
-    files: &[ChangedFile],
-) -> Result<Vec<(String, String)>, GitError> {
-    let paths: Vec<&str> =
-        files.iter().filter(|file| file.new_mode == "120000").map(|file| file.path.as_str()).collect();
-    if paths.is_empty() {
-        return Ok(Vec::new());
+    reading: Reading,
+    known: &HashMap<Sha, Object>,
+) -> Result<Work, GitError> {
+    let Range { behind, ahead, patches, files, steps, is_cut } =
+        repository.range(base, head.as_str(), reading)?;
+    let files = match files {
+        Some(files) => files,
+        None => repository.diff(base, head.as_str())?,
+    };
+    let mut work = Work {
+        commits: ahead,
+        files,
+        patches,
+        steps,
+        is_cut,
+        missing_base_commits: behind,
+        ..Work::default()
+    };
+    // What cannot be read whole is refused unread.
+    if reading.patch > 0 && !is_cut && work.patches.size <= reading.patch {
+        work.links = links(repository, &work)?;
+        match stored(repository, &work.commits, known)? {
+            Some(stored) => work.stored = stored,
+            None => work.is_cut = true,
+        }
     }
-    let names: Vec<String> = paths.iter().map(|path| format!("{head}:{path}")).collect();
+    Ok(work)
+}
+
+/// The commits as they are stored; `None` when they are too large to be read.
+fn stored(
+    repository: &Repository,
+    commits: &[CommitInfo],
+    known: &HashMap<Sha, Object>,
+) -> Result<Option<Vec<Object>>, GitError> {
+    let mut stored: Vec<Object> =
+        commits.iter().filter_map(|commit| known.get(&commit.sha)).cloned().collect();
+    let rest: Vec<Sha> =
+        commits.iter().map(|commit| &commit.sha).filter(|sha| !known.contains_key(sha)).cloned().collect();
+    let read = match repository.raw_commits(&rest) {
+        Err(error) if error.kind == GitErrorKind::Protocol => return Ok(None),
+        read => read?,
+    };
+    stored.extend(read.into_iter().flatten());
+    Ok((stored.len() == commits.len()).then_some(stored))
+}
+
+/// Where the symbolic links of a change point, those of commits between included.
+fn links(repository: &Repository, work: &Work) -> Result<HashMap<Sha, String>, GitError> {
+    let all = work.steps.iter().flat_map(|step| &step.files).chain(&work.files);
+    let ids: BTreeSet<&Sha> = all.filter(|file| file.new_mode == "120000").map(|file| &file.new_id).collect();
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let names: Vec<String> = ids.iter().map(|id| id.to_string()).collect();
     let blobs = repository.objects(&names)?;
-    Ok(paths
-        .into_iter()
-        .zip(blobs)
-        .map(|(path, blob)| {
-            let target =
-                blob.map(|blob| String::from_utf8_lossy(&blob.data).into_owned()).unwrap_or_default();
-            (path.to_owned(), target)
-        })
-        .collect())
+    let targets = ids.into_iter().zip(blobs).filter_map(|(id, blob)| Some((id.clone(), blob?.data)));
+    Ok(targets.map(|(id, data)| (id, String::from_utf8_lossy(&data).into_owned())).collect())
 }

@@ -4,6 +4,8 @@
 use super::marker::Marker;
 use super::{Work, Workspace, WorkspaceError, Workspaces, is_saved_commit};
 use crate::model::{BranchName, Sha, safe_key};
+use crate::system::git::Reading;
+use std::collections::HashMap;
 
 impl Workspaces {
     /// What a lost run left in the ticket's workspace here, saved on the way. A half-made one holds
@@ -37,23 +39,14 @@ impl Workspaces {
         branch: &BranchName,
         base: &Sha,
         head: &Sha,
-        max_patch: u64,
+        reading: Reading,
     ) -> Result<Work, WorkspaceError> {
         if !self.has_commit(head) {
             self.remote.fetch_ref(&branch.full_ref())?;
         }
         let base = self.repository.merge_base(base, head)?.unwrap_or_else(|| base.clone());
-        let range = self.repository.range(&base, head.as_str(), max_patch)?;
-        let files = self.repository.diff(&base, head.as_str())?;
-        let links = super::inside::links(&self.repository, head, &files)?;
-        Ok(Work {
-            head: Some(head.clone()),
-            commits: range.ahead,
-            files,
-            links,
-            patches: range.patches,
-            missing_base_commits: range.behind,
-        })
+        let work = super::inside::look(&self.repository, &base, head, reading, &HashMap::new())?;
+        Ok(Work { head: Some(head.clone()), ..work })
     }
 
     /// Whether the remote's branch holds that commit and more on top of it.
@@ -74,7 +67,7 @@ impl Workspaces {
     fn between(&self, base: &Sha, head: &Sha) -> Result<Work, WorkspaceError> {
         // It may have gone on from what was saved on an earlier base.
         let base = self.repository.merge_base(base, head)?.unwrap_or_else(|| base.clone());
-        let range = self.repository.range(&base, head.as_str(), 0)?;
+        let range = self.repository.range(&base, head.as_str(), Reading::MESSAGES)?;
         let files = self.repository.diff(&base, head.as_str())?;
         Ok(Work { head: Some(head.clone()), commits: range.ahead, files, ..Work::default() })
     }

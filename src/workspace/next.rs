@@ -4,7 +4,7 @@
 use super::start::{Continued, Start};
 use super::{Workspace, WorkspaceError, Workspaces, is_saved_commit};
 use crate::model::Sha;
-use crate::system::git::Object;
+use crate::system::git::{Object, Reading};
 
 /// More history is fetched into a shallow clone in these steps, then all of it.
 const DEEPEN: u32 = 200;
@@ -78,7 +78,7 @@ impl Workspaces {
         let Start { base, head, tip, lost } = start;
         let commits = match head == base {
             true => Vec::new(),
-            false => self.repository.range(&base, head.as_str(), 0)?.ahead,
+            false => self.repository.range(&base, head.as_str(), Reading::MESSAGES)?.ahead,
         };
         let uncommitted = match head == tip {
             true => Vec::new(),
@@ -111,7 +111,7 @@ impl Workspace {
             None => Vec::new(),
         };
         self.take_over(&[&status.head])?;
-        let commits = self.repository.range(&self.base, status.head.as_str(), 0)?.ahead;
+        let commits = self.repository.range(&self.base, status.head.as_str(), Reading::MESSAGES)?.ahead;
         Ok(Continued { commits, uncommitted, lost: None })
     }
 

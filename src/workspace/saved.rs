@@ -8,7 +8,7 @@ use super::{
     wip_ref,
 };
 use crate::model::{Sha, safe_key};
-use crate::system::git::{RefPush, RefResult};
+use crate::system::git::{Reading, RefPush, RefResult};
 use std::collections::BTreeSet;
 
 /// Pushes that may lose against another run's, one after the other.
@@ -41,10 +41,10 @@ impl Workspaces {
 
     /// What an attempt that does not stand leaves, committed or not. Nothing is committed for it:
     /// the next attempt finds its files as they are.
-    pub fn unfinished(&self, workspace: &Workspace, max_patch: u64) -> Result<Work, WorkspaceError> {
+    pub fn unfinished(&self, workspace: &Workspace, reading: Reading) -> Result<Work, WorkspaceError> {
         workspace.check_intact()?;
         let Some(head) = self.commit_of(workspace)? else { return Ok(Work::default()) };
-        let mut work = workspace.look(self, head.as_str(), max_patch)?;
+        let mut work = workspace.look(self, &head, reading)?;
         work.commits.retain(|commit| !is_saved_commit(&workspace.key, commit.subject()));
         Ok(Work { head: Some(head), ..work })
     }
@@ -241,8 +241,12 @@ impl Workspaces {
         let Some(prepared) = workspace.uncommitted(&status)? else {
             workspace.take_over(&[&head])?;
             let is_new = head != start && head != workspace.base;
-            let is_ahead =
-                is_new && !self.repository.range(&workspace.base, head.as_str(), 0)?.ahead.is_empty();
+            let is_ahead = is_new
+                && !self
+                    .repository
+                    .range(&workspace.base, head.as_str(), Reading::MESSAGES)?
+                    .ahead
+                    .is_empty();
             return Ok(is_ahead.then_some(head));
         };
         let tree = worktree.tree_of_all(&prepared)?;

@@ -91,7 +91,7 @@ pub(super) fn wire(
             checkout: config.repository.path.clone(),
             grace: config.agent.limits.grace_period,
         },
-        guards: Guards { rules: config.guards.clone(), redactor },
+        guards: Guards::new(config.guards.clone(), redactor),
         is_alive: Box::new(move |claim| lives(claim, &host)),
         observers,
         sandbox: walls.as_ref().map_or("none", Walls::name),

@@ -5,6 +5,7 @@ use crate::config::values::{
     at_least_one, branch, choice, duration, inner_path, list, name, names, path, size, text, time_limit,
     without_dots,
 };
+use crate::model::guarded_paths::PROTECTED;
 use crate::model::settings::{
     GateSpec, GuardRules, Hooks, KeepWorkspace, ProtectedPolicy, RepositorySettings, StateSettings,
     StateStoreKind, WorkspaceSettings,
@@ -12,16 +13,6 @@ use crate::model::settings::{
 use chrono::TimeDelta;
 use std::path::PathBuf;
 use std::time::Duration;
-
-const PROTECTED: [&str; 7] = [
-    ".github/**",
-    ".gitmodules",
-    ".claude/**",
-    ".codex/**",
-    ".conductor-context/**",
-    ".mcp.json",
-    "CODEOWNERS",
-];
 
 pub(super) fn gates(top: &Section<'_>) -> Vec<GateSpec> {
     let gates: Vec<GateSpec> = top.read("gates", |entry| list(entry, gate)).unwrap_or_default();
@@ -51,8 +42,10 @@ pub(super) fn guards(top: &Section<'_>) -> GuardRules {
             .read("protected_paths", names)
             .unwrap_or_else(|| PROTECTED.iter().map(|glob| (*glob).to_owned()).collect()),
         on_protected: s.read("on_protected", |entry| choice(entry, &policies)).unwrap_or(Block),
+        on_build_files: s.read("on_build_files", |entry| choice(entry, &policies)).unwrap_or(Draft),
         max_changed_files: s.read("max_changed_files", at_least_one).unwrap_or(300),
         max_diff_size: s.read("max_diff_size", size).unwrap_or(5_000_000),
+        max_commits: s.read("max_commits", at_least_one).unwrap_or(500),
     })
 }
 

@@ -16,8 +16,8 @@ pub(in crate::cycle) fn of_found(
     found: &Delivery,
 ) -> Result<Delivery, Fault> {
     let base = &parcel.claim.base_sha;
-    let most = run.world.guards.rules.max_diff_size.saturating_add(1);
-    let work = run.world.workspaces.judged_work(branch, base, &found.head, most).map_err(|error| {
+    let reading = judge::reading(run);
+    let work = run.world.workspaces.judged_work(branch, base, &found.head, reading).map_err(|error| {
         let message = format!("the pushed branch {branch} could not be read: {error}");
         Fault::new(FaultKind::RemoteUnreachable, message, run.now())
     })?;
@@ -40,8 +40,8 @@ pub(in crate::cycle) fn of_found(
             notes.extend(reasons);
             (true, judge::words(run, &story, &notes))
         }
-        Verdict::Refuse(reasons) => {
-            let message = format!("guards refused the pushed branch {branch}: {}", reasons.join("; "));
+        Verdict::Refuse(refusal) => {
+            let message = format!("guards refused the pushed branch {branch}: {}", refusal.told());
             let fault = Fault::new(FaultKind::GuardRefused, message, run.now());
             return Err(fault
                 .remedy(format!("look at branch {branch} and delete it or open its pull request by hand")));

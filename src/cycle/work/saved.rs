@@ -66,21 +66,21 @@ pub(in crate::cycle) fn keep(run: &Run<'_>, job: &Job<'_>, last: &Attempted) -> 
 fn publish(run: &Run<'_>, job: &Job<'_>, last: &Attempted, kept: &Sha) -> Result<(), String> {
     let (identifier, branch) = (&job.issue().identifier, job.workspace.branch());
     let is_judged = last.work.head.as_ref() == Some(kept);
-    let most = run.world.guards.rules.max_diff_size.saturating_add(1);
     let judged = match is_judged {
         true => None,
-        false => run.world.workspaces.judged_work(branch, &job.claimed.claim.base_sha, kept, most).ok(),
+        false => run
+            .world
+            .workspaces
+            .judged_work(branch, &job.claimed.claim.base_sha, kept, judge::reading(run))
+            .ok(),
     };
     let Some(work) = judged.as_ref().or(is_judged.then_some(&last.work)) else {
         return Err(format!(
             "the unfinished work of {identifier} stays on this machine: it could not be judged"
         ));
     };
-    if let Verdict::Refuse(reasons) = judge::guard(run, branch, work, &PullRequestText::default()) {
-        return Err(format!(
-            "the unfinished work of {identifier} stays on this machine: {}",
-            reasons.join("; ")
-        ));
+    if let Verdict::Refuse(refusal) = judge::guard(run, branch, work, &PullRequestText::default()) {
+        return Err(format!("the unfinished work of {identifier} stays on this machine: {}", refusal.told()));
     }
     let pushed = run.time("save", Some(identifier), || run.world.workspaces.publish_saved(identifier, kept));
     pushed.map_err(|error| format!("the unfinished work of {identifier} stays on this machine: {error}"))

@@ -11,7 +11,7 @@ use crate::gates::GateRun;
 use crate::guards::Verdict;
 use crate::model::cycle_event::CycleEventKind;
 use crate::model::{Failure, FaultKind, GateResult, Outcome, StopReason};
-use crate::policy::outcome::{Facts, Judgement, judge};
+use crate::policy::outcome::{self, Facts, Judgement};
 use crate::policy::pull_request;
 use crate::workspace::{Work, WorkspaceError};
 
@@ -50,12 +50,11 @@ pub(in crate::cycle) fn inspect(
     agent: &AgentRun,
 ) -> Result<Work, WorkspaceError> {
     let message = pull_request::commit_message(job.issue(), &run.settings.identity.run_id);
-    // A change that is too large is refused by its size; its patch need not be read to the end.
-    let most = run.world.guards.rules.max_diff_size.saturating_add(1);
+    let reading = judge::reading(run);
     if stands(agent) {
-        job.workspace.finish(&run.world.workspaces, &message, most)
+        job.workspace.finish(&run.world.workspaces, &message, reading)
     } else {
-        run.world.workspaces.unfinished(&job.workspace, most)
+        run.world.workspaces.unfinished(&job.workspace, reading)
     }
 }
 
@@ -69,7 +68,7 @@ fn stands(agent: &AgentRun) -> bool {
         has_work: true,
         lost_base: false,
     };
-    judge(&facts).outcome == Outcome::Success
+    outcome::judge(&facts).outcome == Outcome::Success
 }
 
 pub(in crate::cycle) fn check(
@@ -80,7 +79,7 @@ pub(in crate::cycle) fn check(
     number: u32,
     stops: &Stops<'_>,
 ) -> Checked {
-    let judgement = judge(&Facts {
+    let judgement = outcome::judge(&Facts {
         ending: &agent.ending,
         result: agent.result.as_ref(),
         limit: agent.limit,
@@ -119,8 +118,8 @@ pub(in crate::cycle) fn check(
             let text = judge::words(run, &story, &notes);
             Checked { text, is_draft: true, notes, gates, ..Checked::plain(judgement) }
         }
-        Verdict::Refuse(reasons) => {
-            let error = format!("guards refused the change: {}", reasons.join("; "));
+        Verdict::Refuse(refusal) => {
+            let error = format!("guards refused the change: {}", refusal.told());
             Checked { gates, ..Checked::plain(Judgement::failed(Failure::GuardRefused, true, error)) }
         }
     }

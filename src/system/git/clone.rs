@@ -5,7 +5,7 @@
 //! agent wrote as git's own files is read by a call of git outside its walls.
 
 use super::worktree::Worktree;
-use super::{GitError, GitErrorKind, Repository, protocol, trash};
+use super::{GitError, GitErrorKind, Object, Repository, pack, protocol, trash};
 use crate::model::{BranchName, Sha};
 use std::ffi::OsString;
 use std::fs;
@@ -181,14 +181,15 @@ impl Repository {
 
     /// Takes over from a clone what `heads` have beyond `known`: packed behind the clone's walls,
     /// checked object by object here. An error leaves nothing behind.
-    pub fn import(&self, from: &Worktree, heads: &[&Sha], known: &[&Sha]) -> Result<(), GitError> {
+    /// Answers with those of the new commits that could be read on the way.
+    pub fn import(&self, from: &Worktree, heads: &[&Sha], known: &[&Sha]) -> Result<Vec<Object>, GitError> {
         let names: Vec<String> = heads.iter().map(ToString::to_string).collect();
         if names.iter().chain(&known.iter().map(ToString::to_string).collect::<Vec<_>>()).any(|id| !is_id(id))
         {
             return Err(protocol("pack-objects", "the workspace told something that is no commit's id"));
         }
         if names.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let wanted = names.into_iter().map(|id| format!("{id}\n"));
         let left = known.iter().map(|id| format!("^{id}\n"));
@@ -197,9 +198,12 @@ impl Repository {
             .stdin(wanted.chain(left).collect::<String>())
             .spooled()?;
         if is_empty(&mut pack).map_err(|error| protocol("pack-objects", error.to_string()))? {
-            return Ok(());
+            return Ok(Vec::new());
         }
-        self.git(["index-pack", "--stdin", "--strict", "--fix-thin", MAX_PACK]).stdin_file(pack)?.done()
+        let commits = pack::first_commits(&mut pack, self.format)
+            .map_err(|error| protocol("pack-objects", error.to_string()))?;
+        self.git(["index-pack", "--stdin", "--strict", "--fix-thin", MAX_PACK]).stdin_file(pack)?.done()?;
+        Ok(commits)
     }
 
     /// Where workspaces are noted, a folder each.

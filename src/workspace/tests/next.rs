@@ -29,7 +29,7 @@ fn saved_work_is_gone_on_from_with_its_commits_and_its_uncommitted_files() {
     write(&again, "more.txt", "more");
     let newer = fresh.save(&again).unwrap().unwrap();
     assert_eq!((world.local(WIP), world.refs("wip-earlier/T-1")), (Some(newer), vec![saved]));
-    let work = again.finish(&fresh, "Do the work", 1 << 20).unwrap();
+    let work = again.finish(&fresh, "Do the work", Reading { commits: 100, patch: 1 << 20 }).unwrap();
     let subjects: Vec<&str> = work.commits.iter().map(CommitInfo::subject).collect();
     assert_eq!(subjects, ["Do the work", "Add done.txt"]);
 }
