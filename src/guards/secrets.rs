@@ -18,7 +18,7 @@ pub fn leaks(change: &Change, redactor: &Redactor) -> Vec<String> {
         }
     }
     for added in added_blocks(change.patches) {
-        for found in redactor.find(&added.text).filter(|found| found.is_firm) {
+        for found in redactor.find_hidden(&added.text).into_iter().filter(|found| found.is_firm) {
             let above = added.text.get(..found.at.start).unwrap_or_default();
             let line = added.first_line + above.iter().filter(|byte| **byte == b'\n').count();
             let file = text::cut(&text::one_line(&added.file), 200).into_owned();
@@ -49,7 +49,7 @@ pub fn leaks(change: &Change, redactor: &Redactor) -> Vec<String> {
 }
 
 fn first_in(redactor: &Redactor, bytes: &[u8]) -> Option<&'static str> {
-    redactor.find(bytes).find(|found| found.is_firm).map(|found| found.what)
+    redactor.find_hidden(bytes).into_iter().find(|found| found.is_firm).map(|found| found.what)
 }
 
 /// Lines added one after the other.

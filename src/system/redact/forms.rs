@@ -1,5 +1,6 @@
 //! The forms in which a known value travels: as it is, line by line, escaped for JSON, encoded for
-//! a URL, in base64 at each of its three alignments.
+//! a URL, in base64 at each of its three alignments. And those in which it is hidden from a look that
+//! knows only these: every byte as hexadecimal digits or as an escape, the value backwards, in UTF-16.
 
 use crate::model::Secret;
 use base64::Engine;
@@ -15,6 +16,40 @@ const SHORTEST_LINE: usize = 16;
 pub fn of_all(secrets: &[Secret]) -> Vec<Vec<u8>> {
     let forms: BTreeSet<Vec<u8>> = secrets.iter().flat_map(|secret| of(secret.reveal().trim())).collect();
     forms.into_iter().collect()
+}
+
+/// The forms nobody writes by accident, without repetition.
+pub fn disguised(secrets: &[Secret]) -> Vec<Vec<u8>> {
+    let values = secrets.iter().map(|secret| secret.reveal().trim());
+    let long = values.filter(|value| value.chars().count() >= SHORTEST);
+    let forms: BTreeSet<Vec<u8>> = long.flat_map(parts).flat_map(disguises).collect();
+    forms.into_iter().collect()
+}
+
+fn disguises(part: &str) -> Vec<Vec<u8>> {
+    let mut forms = Vec::new();
+    for digit in [lower as fn(u8) -> String, upper] {
+        for before in ["", "%", "\\x"] {
+            let bytes = part.bytes().map(|byte| format!("{before}{}", digit(byte)));
+            forms.push(bytes.collect::<String>().into_bytes());
+        }
+        let units = part.encode_utf16().flat_map(u16::to_be_bytes).map(digit).collect::<Vec<_>>();
+        let escaped = units.chunks(2).map(|unit| format!("\\u{}", unit.concat()));
+        forms.push(escaped.collect::<String>().into_bytes());
+    }
+    forms.push(part.chars().rev().collect::<String>().into_bytes());
+    forms.push(json_escaped(part).replace('/', "\\/").into_bytes());
+    forms.push(part.encode_utf16().flat_map(u16::to_le_bytes).collect());
+    forms.push(part.encode_utf16().flat_map(u16::to_be_bytes).collect());
+    forms
+}
+
+fn lower(byte: u8) -> String {
+    format!("{byte:02x}")
+}
+
+fn upper(byte: u8) -> String {
+    format!("{byte:02X}")
 }
 
 fn of(value: &str) -> Vec<Vec<u8>> {

@@ -10,9 +10,10 @@ pub use writer::RedactingWriter;
 
 use crate::model::Secret;
 use aho_corasick::{AhoCorasick, Input, MatchKind};
-use shapes::{SHAPES, Shape};
+use shapes::{RARE_SHAPES, SHAPES, Shape};
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::OnceLock;
 
 const STARS: &str = "***";
 
@@ -23,6 +24,10 @@ pub struct Redactor {
     /// everything.
     needles: Option<AhoCorasick>,
     longest: usize,
+    /// What only [`Self::find_hidden`] looks for, so that logs are written as fast as ever: built
+    /// when it is first needed.
+    hidden: OnceLock<Option<AhoCorasick>>,
+    secrets: Vec<Secret>,
 }
 
 /// Where a secret stands, and what it is in words (never its value).
@@ -41,7 +46,7 @@ impl Redactor {
         let longest = exact.iter().map(Vec::len).max().unwrap_or(0);
         let patterns = SHAPES.iter().map(|shape| shape.begins.as_bytes().to_vec()).chain(exact);
         let needles = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(patterns);
-        Self { needles: needles.ok(), longest }
+        Self { needles: needles.ok(), longest, hidden: OnceLock::new(), secrets: secrets.to_vec() }
     }
 
     /// The text with stars for secrets.
@@ -72,6 +77,46 @@ impl Redactor {
                 Cow::Owned(hidden)
             }
         }
+    }
+
+    /// Every secret in the bytes, also those that are disguised by a simple encoding and tokens of
+    /// services that are rarely met, in order: for what is to leave the machine.
+    pub fn find_hidden(&self, bytes: &[u8]) -> Vec<Found> {
+        let mut found: Vec<Found> = Vec::new();
+        for one in self.find(bytes) {
+            let within = bytes.get(one.at.clone()).filter(|_| !one.is_firm).unwrap_or_default();
+            // What may be an example as a whole may hold a token that is none.
+            let firm = self.find(within).filter(|found| found.is_firm).map(|inner| Found {
+                at: one.at.start + inner.at.start..one.at.start + inner.at.end,
+                ..inner
+            });
+            found.extend(firm);
+            found.push(one);
+        }
+        let Some(needles) = self.hidden.get_or_init(|| self.build_hidden()) else {
+            return vec![known(0..bytes.len())];
+        };
+        let more = needles.find_overlapping_iter(bytes).filter_map(|hit| {
+            let Some(shape) = RARE_SHAPES.get(hit.pattern().as_usize()) else {
+                return Some(known(hit.range()));
+            };
+            shape.range(bytes, hit.range()).map(|range| shaped(shape, range))
+        });
+        found.extend(more);
+        found.sort_by_key(|found| found.at.start);
+        found.dedup_by(|next, before| {
+            let is_same = next.at.start < before.at.end;
+            if is_same && next.is_firm && !before.is_firm {
+                (before.is_firm, before.what) = (true, next.what);
+            }
+            is_same
+        });
+        found
+    }
+
+    fn build_hidden(&self) -> Option<AhoCorasick> {
+        let shapes = RARE_SHAPES.iter().map(|shape| shape.begins.as_bytes().to_vec());
+        AhoCorasick::new(shapes.chain(forms::disguised(&self.secrets))).ok()
     }
 
     /// Every secret in the bytes, in order, none overlapping another.
@@ -172,6 +217,76 @@ mod tests {
         assert_eq!(redactor.redact(r#"{"k":"quote\"back\\slash"}"#), r#"{"k":"***"}"#);
         assert_eq!(redactor.redact("?v=a%20value%2C%20with%20spaces&x"), "?v=***&x");
         assert_eq!(redactor.redact("?v=a%20value%2c%20with%20spaces&x"), "?v=***&x");
+    }
+
+    #[test]
+    fn a_disguised_value_is_found_in_what_is_to_leave_the_machine() {
+        let value = "tok_A/b\u{e9}9Zq";
+        let redactor = knowing(&[value]);
+        let hex: String = value.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let escaped: String = value.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
+        let percent: String = value.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let wide: Vec<u8> = value.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for text in [
+            hex.clone().into_bytes(),
+            hex.to_uppercase().into_bytes(),
+            percent.to_lowercase().into_bytes(),
+            percent.into_bytes(),
+            escaped.into_bytes(),
+            value.bytes().map(|byte| format!("\\x{byte:02x}")).collect::<String>().into_bytes(),
+            value.chars().rev().collect::<String>().into_bytes(),
+            value.replace('/', "\\/").into_bytes(),
+            wide,
+            STANDARD.encode(format!("xy{value}")).into_bytes(),
+            value.as_bytes().to_vec(),
+        ] {
+            let text = [b"a = '".as_slice(), &text, b"'".as_slice()].concat();
+            let found = redactor.find_hidden(&text);
+            assert_eq!(found.len(), 1, "{}: {found:?}", String::from_utf8_lossy(&text));
+            assert!(found[0].is_firm && found[0].what == "a secret of this run");
+        }
+        assert_eq!(redactor.find_hidden(b"nothing of the kind 746f6b"), []);
+        for header in [format!("Authorization: Bearer {hex}"), format!("https://me:{hex}@host/x")] {
+            assert!(redactor.find_hidden(header.as_bytes())[0].is_firm, "{header}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_one_although_it_stands_where_examples_stand() {
+        let redactor = knowing(&[]);
+        let token = "ghp_a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8";
+        for text in [format!("Authorization: Bearer {token}"), format!("https://x:{token}@github.com/a")] {
+            let found = redactor.find_hidden(text.as_bytes());
+            assert_eq!((found.len(), found[0].is_firm, found[0].what), (1, true, "a GitHub token"), "{text}");
+        }
+        let example = redactor.find_hidden(b"Authorization: Bearer 0123456789abcdefghij");
+        assert_eq!((example.len(), example[0].is_firm), (1, false));
+    }
+
+    #[test]
+    fn tokens_of_rarely_met_services_are_found_by_their_shape() {
+        let redactor = knowing(&[]);
+        let body = "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8";
+        for begins in ["hf_", "sk_live_", "dckr_pat_", "pypi-", "glrt-", "dop_v1_", "ATATT3xFfGF0"] {
+            let found = redactor.find_hidden(format!("({begins}{body})").as_bytes());
+            assert_eq!(found.len(), 1, "{begins}: {found:?}");
+        }
+        for text in ["self_hf_model_name", "hf_short", "pypi-server", "glrt-"] {
+            assert_eq!(redactor.find_hidden(text.as_bytes()), [], "{text}");
+        }
+    }
+
+    #[test]
+    fn tokens_of_every_length_github_has_had_are_found() {
+        let redactor = knowing(&[]);
+        let body = "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8";
+        for token in [
+            format!("ghs_{body}"),
+            format!("ghs_{}.{}.{}", body.repeat(4), body.repeat(9), body.repeat(5)),
+            format!("github_pat_11ABCDEFG0{}_{}", &body[..12], body.repeat(2)),
+        ] {
+            assert_eq!(redactor.redact(&format!("x={token};")), "x=***;");
+        }
     }
 
     #[test]

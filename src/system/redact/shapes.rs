@@ -69,6 +69,33 @@ pub const SHAPES: &[Shape] = &[
     Shape { begins: "://", what: "a password in a URL", is_firm: false, body: Body::UrlPassword },
 ];
 
+/// Tokens of services that Conductor and its agents do not talk to: looked for in what is to leave
+/// the machine.
+pub const RARE_SHAPES: &[Shape] = &[
+    run("glptt-", "a GitLab token", 20, b"_-."),
+    run("gldt-", "a GitLab token", 20, b"_-."),
+    run("glrt-", "a GitLab token", 20, b"_-."),
+    run("glcbt-", "a GitLab token", 20, b"_-."),
+    run("glsoat-", "a GitLab token", 20, b"_-."),
+    run("ATATT3", "an Atlassian token", 40, b"_-="),
+    run("ATCTT3", "an Atlassian token", 40, b"_-="),
+    run("sk_live_", "a Stripe key", 20, b""),
+    run("rk_live_", "a Stripe key", 20, b""),
+    run("xapp-", "a Slack token", 30, b"-"),
+    run("dckr_pat_", "a Docker token", 20, b"_-"),
+    run("pypi-", "a PyPI token", 32, b"_-"),
+    run("dop_v1_", "a DigitalOcean token", 32, b""),
+    run("AGE-SECRET-KEY-1", "an age key", 50, b""),
+    run("sntrys_", "a Sentry token", 40, b"_=+/"),
+    run("shpat_", "a Shopify token", 32, b""),
+    Shape {
+        begins: "hf_",
+        what: "a Hugging Face token",
+        is_firm: true,
+        body: Body::Word { least: 30, extra: b"" },
+    },
+];
+
 const fn run(begins: &'static str, what: &'static str, least: usize, extra: &'static [u8]) -> Shape {
     Shape { begins, what, is_firm: true, body: Body::Run { least, extra } }
 }
