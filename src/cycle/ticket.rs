@@ -76,6 +76,7 @@ fn parcel_of(claimed: &ClaimedIssue, seen_at: Duration) -> Parcel {
         record: claimed.record.clone(),
         unwritten: None,
         is_fresh: true,
+        is_judged: true,
         created: false,
         stays_where_it_is: false,
         announced: None,

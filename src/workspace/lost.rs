@@ -33,7 +33,8 @@ impl Workspaces {
         self.between(base, head)
     }
 
-    /// Everything the guards are to see of work that was found: fetched where it is not here.
+    /// Everything the guards are to see of work that was found: fetched where it is not here. What
+    /// it has beyond the remote's base counts; the base that a record names may be anybody's word.
     pub fn judged_work(
         &self,
         branch: &BranchName,
@@ -44,7 +45,10 @@ impl Workspaces {
         if !self.has_commit(head) {
             self.remote.fetch_ref(&branch.full_ref())?;
         }
-        let base = self.repository.merge_base(base, head)?.unwrap_or_else(|| base.clone());
+        let tracked = self.repository.loose_ref(&self.remote.tracking_ref(&self.base_branch));
+        let public = tracked.map_or_else(|| self.base(), Ok)?;
+        let shared = self.repository.merge_base(&public, head)?;
+        let base = shared.unwrap_or_else(|| base.clone());
         let work = super::inside::look(&self.repository, &base, head, reading, &HashMap::new())?;
         Ok(Work { head: Some(head.clone()), ..work })
     }

@@ -169,6 +169,63 @@ fn a_secret_in_a_commits_message_is_kept_back() {
 }
 
 #[test]
+fn a_protected_path_that_a_later_commit_takes_back_is_kept_back() {
+    let writes = Script::works().write(".github/workflows/ci.yml", "on: push").commit("CI");
+    guarded(&writes.sh("git rm -q -r .github").commit("No CI"), ".github/workflows/ci.yml (in commit ");
+}
+
+#[test]
+fn a_link_out_of_the_workspace_that_a_later_commit_takes_back_is_kept_back() {
+    let links =
+        Script::works().sh("ln -s /etc/passwd out").commit("Link").sh("git rm -q out").commit("No link");
+    guarded(&links, "symbolic links leave the workspace: out (in commit ");
+}
+
+#[test]
+fn a_protected_path_under_a_name_that_only_some_file_systems_know_is_kept_back() {
+    for path in [".GitHub/workflows/ci.yml", "GITHUB~1/workflows/ci.yml", ".github::$INDEX_ALLOCATION/x.yml"]
+    {
+        guarded(&Script::works().write(path, "on: push").commit("CI"), "protected paths changed");
+    }
+}
+
+#[test]
+fn more_commits_than_allowed_are_kept_back() {
+    let mut world = World::new();
+    world.set("agent.max_attempts", json!(1));
+    world.set("guards.max_commits", json!(2));
+    world.ticket("T-1");
+    let many = "for n in 1 2 3; do git commit -q --allow-empty -m \"Number $n\"; done";
+    world.agent(&Script::works().sh(many));
+    let run = world.once(&[]).exits(3);
+    is_kept_back(&world, &run, "guard_refused", "more than 2 commits, guards.max_commits allows 2");
+}
+
+#[test]
+fn a_secret_anywhere_in_a_commit_is_kept_back() {
+    let token = "ghp_abcdefghijklmnopqrstuvwxyz0123456789";
+    let header = format!(
+        "c=$(git cat-file commit HEAD | sed '1,/^committer/ s/^committer .*/&\\nx-note {token}/' | git hash-object -t commit -w --stdin) && git reset -q --hard $c"
+    );
+    for script in [
+        Script::works().sh(&format!("GIT_COMMITTER_NAME={token} git commit -q --allow-empty -m Mine")),
+        Script::works().sh(&header),
+    ] {
+        guarded(&script, "a commit's header holds a GitHub token");
+    }
+}
+
+#[test]
+fn a_changed_build_file_makes_a_draft_that_names_it() {
+    let world = World::with_github();
+    world.ticket("T-1");
+    world.agent(&Script::works().write("web/package.json", "{}").commit("Depend"));
+    world.once(&[]).exits(0);
+    let pulls = world.github().pulls();
+    assert!(pulls[0].draft && pulls[0].body.contains("web/package.json"), "{pulls:?}");
+}
+
+#[test]
 fn too_many_files_are_kept_back() {
     guarded(
         &Script::new().sh("for n in 1 2 3 4; do echo $n > f$n; done").commit("Much"),

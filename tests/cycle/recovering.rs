@@ -159,6 +159,63 @@ fn a_run_killed_after_its_branch_was_pushed_gets_its_pull_request_from_the_next(
     );
 }
 
+/// T-1 was pushed and is on record as accepted; then its branch got a workflow, and whoever did that
+/// wrote the state as if it had been accepted so.
+fn pushed_with_a_workflow() -> (World, String, String) {
+    let world = World::new();
+    world.ticket("T-1");
+    world.origin_hook("post-receive", &on_ref("refs/heads/conductor/T-1", "kill_conductor"));
+    world.start(&[]).wait().exits(-1);
+    world.without_origin_hook("post-receive");
+    let head = world.head_of("conductor/T-1").unwrap();
+    let evil =
+        repo::commit(&world.origin(), "conductor/T-1", "CI", &[(".github/workflows/ci.yml", "on: push")]);
+    (world, head, evil)
+}
+
+#[track_caller]
+fn is_not_proposed(world: &World, run: &Run) {
+    assert!(run.stderr.contains("guards refused the work of branch conductor/T-1"), "{run}");
+    assert!(run.stderr.contains(".github/workflows/ci.yml"), "{run}");
+    assert_eq!(world.pulls(), Vec::<String>::new());
+}
+
+#[test]
+fn a_record_that_says_accepted_is_no_verdict_on_what_the_branch_holds() {
+    let (world, head, evil) = pushed_with_a_workflow();
+    let state = world.state().to_string().replace(&head, &evil);
+    world.write_state(&serde_json::from_str(&state).unwrap());
+    is_not_proposed(&world, &world.once(&[]));
+}
+
+#[test]
+fn a_base_on_record_that_lies_behind_the_workflow_hides_it_not() {
+    let (world, head, evil) = pushed_with_a_workflow();
+    let after = repo::commit(&world.origin(), "conductor/T-1", "More", &[("more.txt", "x")]);
+    let mut state: Value = serde_json::from_str(&world.state().to_string().replace(&head, &after)).unwrap();
+    for claim in state["claims"].as_object_mut().unwrap().values_mut() {
+        claim["base_sha"] = json!(evil);
+    }
+    world.write_state(&state);
+    is_not_proposed(&world, &world.once(&[]));
+}
+
+#[test]
+fn a_record_that_says_ready_is_no_verdict_and_nothing_is_pushed() {
+    let (world, head, evil) = pushed_with_a_workflow();
+    let origin = world.origin().display().to_string();
+    repo::git(&world.checkout(), &["fetch", "--quiet", &origin, "refs/heads/conductor/T-1"]);
+    repo::git(&world.origin(), &["branch", "--quiet", "-D", "conductor/T-1"]);
+    let mut state: Value = serde_json::from_str(&world.state().to_string().replace(&head, &evil)).unwrap();
+    for record in state["issues"].as_object_mut().unwrap().values_mut() {
+        let delivery = record.as_object_mut().unwrap().remove("pushed").unwrap();
+        (record["stage"], record["ready"]) = (json!("ready"), delivery);
+    }
+    world.write_state(&state);
+    is_not_proposed(&world, &world.once(&[]));
+    assert_eq!(world.head_of("conductor/T-1"), None);
+}
+
 #[test]
 fn a_run_killed_after_its_pull_request_gets_no_second_one() {
     let world = World::with_github();

@@ -17,6 +17,9 @@ pub(in crate::cycle) struct Parcel {
     pub unwritten: Option<Unwritten>,
     /// Made by this very run: nothing of it can be anywhere already.
     pub is_fresh: bool,
+    /// The guards have judged its head as it is now. What a record or a file says of a verdict is
+    /// no verdict: others may have written it.
+    pub is_judged: bool,
     /// The pull request was opened by this run.
     pub created: bool,
     /// Nothing is asked of the ticket's tracker any more: a person took it elsewhere.

@@ -32,8 +32,9 @@ pub(in crate::cycle) fn propose(run: &Run<'_>, parcel: &mut Parcel) -> Result<()
         // Merged or closed since: a second one would ask for the same again.
         Some(pull_request) => Ensured { pull_request, created: false, warnings: Vec::new() },
         None => {
-            if delivery.lacks_words() {
-                delivery = words::of_found(run, parcel, &branch, &delivery)?;
+            if !parcel.is_judged || delivery.lacks_words() {
+                delivery = words::judged(run, parcel, &branch, &delivery)?;
+                parcel.is_judged = true;
             }
             let draft = draft_of(run, parcel, &branch, &delivery);
             run.time("pull request", name, || run.world.forge.ensure_pull_request(&draft))

@@ -7,6 +7,7 @@ use super::super::outages::Service;
 use super::super::run::Run;
 use super::parcel::Parcel;
 use super::settle::{self, Written};
+use super::words;
 use crate::model::cycle_event::CycleEventKind;
 use crate::model::{BranchName, Fault, FaultKind, IssueRecord, PullRequestState, Sha, Stage};
 use crate::ports::RefUpdate;
@@ -20,9 +21,14 @@ pub(in crate::cycle) fn push(run: &Run<'_>, parcel: &mut Parcel) -> Result<(), F
     if let Some(fault) = run.outages.of(Service::Remote) {
         return Err(fault);
     }
-    let delivery = delivery.clone();
+    let mut delivery = delivery.clone();
     let first = parcel.claim.branch.clone();
     let mut name = parcel.record.branch.clone().unwrap_or_else(|| first.clone());
+    // What is not here cannot be pushed from here; it is judged before it is proposed.
+    if !parcel.is_judged && run.world.workspaces.has_commit(&delivery.head) {
+        delivery = Box::new(words::judged(run, parcel, &name, &delivery)?);
+        parcel.is_judged = true;
+    }
     // What an earlier run pushed may be there although its answer was lost.
     let mut expect =
         if parcel.is_fresh { None } else { on_remote(run, &name)?.filter(|there| *there == delivery.head) };

@@ -1,15 +1,17 @@
-//! The words and the draft flag of work that was found pushed, without the record of the run that
-//! made it: it is judged as that run would have judged it.
+//! Work that was found, on record or on the remote: it is judged as the run that made it would have
+//! judged it, whatever is written of it. Where nobody wrote its words, they are written here.
 
-use super::super::judge::{self, Story};
+use super::super::judge::{self, PullRequestText, Story};
 use super::super::run::Run;
 use super::parcel::Parcel;
 use crate::guards::Verdict;
 use crate::model::stage::FILES;
 use crate::model::{BranchName, Delivery, Fault, FaultKind, Usage};
+use crate::workspace::Work;
 use std::time::Duration;
 
-pub(in crate::cycle) fn of_found(
+/// The change with its words and its draft flag, or why it may not leave the machine.
+pub(in crate::cycle) fn judged(
     run: &Run<'_>,
     parcel: &Parcel,
     branch: &BranchName,
@@ -18,12 +20,51 @@ pub(in crate::cycle) fn of_found(
     let base = &parcel.claim.base_sha;
     let reading = judge::reading(run);
     let work = run.world.workspaces.judged_work(branch, base, &found.head, reading).map_err(|error| {
-        let message = format!("the pushed branch {branch} could not be read: {error}");
+        let message = format!("the work of branch {branch} could not be read: {error}");
         Fault::new(FaultKind::RemoteUnreachable, message, run.now())
     })?;
+    if found.lacks_words() {
+        return of_found(run, parcel, branch, found, &work);
+    }
+    let text = PullRequestText { title: found.title.clone(), body: found.body.clone() };
+    let reasons = verdict(run, branch, &work, &text)?;
+    let new = reasons.iter().filter(|reason| !found.notes.contains(reason));
+    Ok(Delivery {
+        draft: found.draft || !reasons.is_empty(),
+        notes: found.notes.iter().chain(new).cloned().collect(),
+        ..found.clone()
+    })
+}
+
+/// Why it is to be a draft; a refusal is a fault.
+fn verdict(
+    run: &Run<'_>,
+    branch: &BranchName,
+    work: &Work,
+    text: &PullRequestText,
+) -> Result<Vec<String>, Fault> {
+    match judge::guard(run, branch, work, text) {
+        Verdict::Pass => Ok(Vec::new()),
+        Verdict::Draft(reasons) => Ok(reasons),
+        Verdict::Refuse(refusal) => {
+            let message = format!("guards refused the work of branch {branch}: {}", refusal.told());
+            let fault = Fault::new(FaultKind::GuardRefused, message, run.now());
+            Err(fault
+                .remedy(format!("look at branch {branch} and delete it or open its pull request by hand")))
+        }
+    }
+}
+
+fn of_found(
+    run: &Run<'_>,
+    parcel: &Parcel,
+    branch: &BranchName,
+    found: &Delivery,
+    work: &Work,
+) -> Result<Delivery, Fault> {
     let story = Story {
         issue: &parcel.issue,
-        work: &work,
+        work,
         attempt: parcel.claim.attempt,
         agent: run.world.agent.name(),
         model: None,
@@ -34,22 +75,13 @@ pub(in crate::cycle) fn of_found(
     let mut notes =
         vec!["The run that made this change ended before it could open the pull request.".to_owned()];
     let text = judge::words(run, &story, &notes);
-    let (draft, text) = match judge::guard(run, branch, &work, &text) {
-        Verdict::Pass => (false, text),
-        Verdict::Draft(reasons) => {
-            notes.extend(reasons);
-            (true, judge::words(run, &story, &notes))
-        }
-        Verdict::Refuse(refusal) => {
-            let message = format!("guards refused the pushed branch {branch}: {}", refusal.told());
-            let fault = Fault::new(FaultKind::GuardRefused, message, run.now());
-            return Err(fault
-                .remedy(format!("look at branch {branch} and delete it or open its pull request by hand")));
-        }
-    };
+    let reasons = verdict(run, branch, work, &text)?;
+    let draft = !reasons.is_empty();
+    notes.extend(reasons);
+    let text = if draft { judge::words(run, &story, &notes) } else { text };
     let rules = &run.settings.pull_request;
     Ok(Delivery {
-        base: base.clone(),
+        base: parcel.claim.base_sha.clone(),
         title: text.title,
         body: text.body,
         draft: rules.draft || draft,
