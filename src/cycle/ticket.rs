@@ -9,13 +9,14 @@ use super::stop::Stops;
 use super::told;
 use super::work::context;
 use super::work::job::{ClaimedIssue, Job};
+use super::work::refused;
 use super::work::result::WorkResult;
 use super::work::saved;
 use super::world::CycleError;
 use super::{tickets, work};
 use crate::model::cycle_event::CycleEventKind;
 use crate::model::report::Dispatched;
-use crate::model::{IssueRecord, Outcome, Stage};
+use crate::model::{FaultKind, IssueRecord, Outcome, Stage};
 use crate::policy::ongoing::{self, Change};
 use crate::ports::TicketUpdate;
 use std::time::Duration;
@@ -77,6 +78,7 @@ fn parcel_of(claimed: &ClaimedIssue, seen_at: Duration) -> Parcel {
         unwritten: None,
         is_fresh: true,
         is_judged: true,
+        kept: None,
         created: false,
         stays_where_it_is: false,
         announced: None,
@@ -184,7 +186,7 @@ fn hand_over(run: &Run<'_>, parcel: &mut Parcel, result: &WorkResult<'_>) {
         if is_pushed {
             deliver::carry(run, parcel);
         } else if let (Some(job), Some(last)) = (&result.job, result.last()) {
-            parcel.warnings.extend(saved::keep(run, job, last));
+            parcel.warnings.extend(saved::keep(run, job, last).warnings);
         }
         settle::settle(run, parcel);
         if let Some(Ok(Some(warning))) = removal.map(std::thread::ScopedJoinHandle::join) {
@@ -203,7 +205,13 @@ fn put_away(run: &Run<'_>, job: &Job<'_>, outcome: Outcome) -> Option<String> {
 fn give_up(run: &Run<'_>, parcel: &mut Parcel, result: &WorkResult<'_>) {
     let outcome = result.outcome();
     if let (Some(job), Some(last)) = (&result.job, result.last()) {
-        parcel.warnings.extend(saved::keep(run, job, last));
+        let kept = saved::keep(run, job, last);
+        parcel.warnings.extend(kept.warnings);
+        let fault = parcel.record.fault.as_mut().filter(|fault| fault.kind == FaultKind::GuardRefused);
+        if let (Some(fault), Some(work)) = (fault, &kept.work) {
+            fault.remedy = Some(refused::remedy(work));
+        }
+        parcel.kept = kept.work;
     }
     if let Ok(Some(fresh)) = tickets::look(run, &parcel.issue) {
         let at = tickets::give_back(run, &fresh, &mut parcel.record);

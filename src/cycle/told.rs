@@ -34,6 +34,7 @@ pub(super) fn told(
         blocked_reason: record.blocked_reason().map(str::to_owned),
         stage: Some(record.stage.name()),
         fault: record.fault.clone(),
+        kept: parcel.kept.clone(),
         warnings: parcel.warnings.iter().map(|warning| run.redact(warning)).collect(),
         ..Dispatched::of(&parcel.issue)
     };

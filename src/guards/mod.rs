@@ -33,7 +33,7 @@ pub struct Refusal {
     pub ground: Ground,
 }
 
-/// The heaviest of the reasons: it says where the change may be kept.
+/// The heaviest of the reasons. It says where the change may be kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Ground {
     /// Paths that the configuration protects, and nothing else.

@@ -96,6 +96,9 @@ pub struct Dispatched {
     /// What is wrong, and whose it is to put right.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<Fault>,
+    /// Where refused work is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kept: Option<KeptWork>,
     /// The folder or file that holds the run's log.
     pub log: Option<String>,
     /// Things that went less than well and did not stop the issue.
@@ -130,10 +133,23 @@ impl Dispatched {
             blocked_reason: None,
             stage: None,
             fault: None,
+            kept: None,
             log: None,
             warnings: Vec::new(),
         }
     }
+}
+
+/// Where work is that a guard refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KeptWork {
+    /// The ref's full name, in Conductor's own repository.
+    #[serde(rename = "ref")]
+    pub name: String,
+    /// A file `git fetch` reads; none when a secret is in it.
+    pub bundle: Option<String>,
+    /// Whether the remote has the ref as well.
+    pub on_remote: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -35,6 +35,12 @@ pub fn outputs(report: &CycleReport, random: &str, out: &mut dyn Write) -> io::R
         .filter_map(|issue| issue.pull_request.as_ref())
         .map(|pull| &*pull.url)
         .collect();
+    let kept: Vec<serde_json::Value> = report
+        .dispatched
+        .iter()
+        .filter_map(|issue| Some((issue, issue.kept.as_ref()?)))
+        .map(|(issue, kept)| serde_json::json!({"issue": issue.issue, "ref": kept.name, "bundle": kept.bundle, "on_remote": kept.on_remote}))
+        .collect();
     let values = [
         ("status", report.status.word().to_owned()),
         ("report", bounded(report)?),
@@ -42,6 +48,7 @@ pub fn outputs(report: &CycleReport, random: &str, out: &mut dyn Write) -> io::R
         ("succeeded", count(|outcome| outcome == Outcome::Success)),
         ("failed", count(Outcome::is_failure)),
         ("pull-requests", serde_json::to_string(&pulls)?),
+        ("kept", serde_json::to_string(&kept)?),
     ];
     for (name, value) in values {
         let mut delimiter = format!("conductor_{random}");

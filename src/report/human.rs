@@ -145,6 +145,13 @@ fn remarks(issue: &Dispatched, out: &mut dyn Write) -> io::Result<()> {
         if let Some(log) = &issue.log {
             writeln!(out, "  {LABEL}log{LABEL:#}  {}", text::one_line(log))?;
         }
+        if let Some(kept) = &issue.kept {
+            let place = if kept.on_remote { " (also on the remote)" } else { "" };
+            writeln!(out, "  {LABEL}kept{LABEL:#} {}{place}", text::one_line(&kept.name))?;
+            if let Some(bundle) = &kept.bundle {
+                writeln!(out, "       {}", text::one_line(bundle))?;
+            }
+        }
         if let Some(next) = issue.failure.map(next_step) {
             let again = if issue.blocked_reason.is_none() && tries_again(issue.failure) {
                 "; a later cycle tries again"

@@ -10,6 +10,7 @@ use super::{
 use crate::model::{Sha, safe_key};
 use crate::system::git::{Reading, RefPush, RefResult};
 use std::collections::BTreeSet;
+use std::path::Path;
 
 /// Pushes that may lose against another run's, one after the other.
 const MAX_RACES: usize = 3;
@@ -76,6 +77,24 @@ impl Workspaces {
         }
         self.set_aside(&workspace.key, &refused)?;
         Ok(head)
+    }
+
+    /// The full name of the ref that keeps refused work.
+    pub fn refused_ref(identifier: &str, head: &Sha) -> String {
+        refused_ref(&safe_key(identifier), head)
+    }
+
+    /// Writes what a ref of Conductor's own has beyond `base` into a file that git can fetch from.
+    pub fn write_bundle(&self, file: &Path, name: &str, base: &Sha) -> Result<(), WorkspaceError> {
+        Ok(self.repository.write_bundle(file, name, base)?)
+    }
+
+    /// Publishes refused work on the remote, under a ref that is no branch and that nothing starts
+    /// from.
+    pub fn publish_refused(&self, identifier: &str, head: &Sha) -> Result<(), WorkspaceError> {
+        let name = Self::refused_ref(identifier, head);
+        let update = RefPush { name, to: Some(head.clone()), expect: None };
+        self.push_refs(&[update], false)?.map_or(Ok(()), Err)
     }
 
     /// Takes the ticket's saved work off the remote's wip ref when it is part of what was refused

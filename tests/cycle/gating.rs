@@ -215,6 +215,64 @@ fn a_secret_anywhere_in_a_commit_is_kept_back() {
     }
 }
 
+/// One attempt whose work a guard refuses, and where the report says it is.
+fn refused(script: &Script, prepare: impl FnOnce(&mut World)) -> (World, serde_json::Value) {
+    let mut world = World::new();
+    world.set("agent.max_attempts", json!(1));
+    prepare(&mut world);
+    world.ticket("T-1");
+    world.agent(script);
+    let run = world.once(&[]).exits(3);
+    let kept = run.dispatched("T-1")["kept"].clone();
+    (world, kept)
+}
+
+/// What a person has after fetching the refused work from there.
+fn fetched(world: &World, from: &str, name: &serde_json::Value) -> String {
+    repo::git(&world.checkout(), &["fetch", "--quiet", from, name.as_str().unwrap()]);
+    repo::git(&world.checkout(), &["diff", "--name-only", "origin/main", "FETCH_HEAD"])
+}
+
+#[test]
+fn work_that_only_a_path_rule_refused_is_on_the_remote_and_in_a_bundle() {
+    let script = Script::works().write(".github/workflows/ci.yml", "on: push").commit("CI");
+    let (world, kept) = refused(&script, |_| {});
+    assert_eq!(kept["on_remote"], true, "{kept}");
+    let files = ".github/workflows/ci.yml\nwork.txt";
+    assert_eq!(fetched(&world, world.origin().to_str().unwrap(), &kept["ref"]), files);
+    assert_eq!(fetched(&world, kept["bundle"].as_str().unwrap(), &kept["ref"]), files);
+    let fault = &world.record("T-1")["fault"]["remedy"];
+    assert!(fault.as_str().unwrap().contains(kept["ref"].as_str().unwrap()), "{fault}");
+}
+
+#[test]
+fn work_that_the_remote_does_not_take_is_in_a_bundle() {
+    let script = Script::works().write(".github/workflows/ci.yml", "on: push").commit("CI");
+    let (world, kept) = refused(&script, |world| {
+        world.origin_hook("update", "case $1 in refs/conductor/refused/*) echo not here; exit 1;; esac");
+    });
+    assert_eq!(kept["on_remote"], false, "{kept}");
+    assert!(fetched(&world, kept["bundle"].as_str().unwrap(), &kept["ref"]).contains(".github"));
+}
+
+#[test]
+fn work_that_no_remote_should_have_is_in_a_bundle_only() {
+    let (world, kept) = refused(&Script::works().sh("ln -s /etc/passwd out").commit("Link"), |_| {});
+    assert_eq!(kept["on_remote"], false, "{kept}");
+    assert!(fetched(&world, kept["bundle"].as_str().unwrap(), &kept["ref"]).contains("out"));
+    assert!(!repo::refs(&world.origin()).contains_key(kept["ref"].as_str().unwrap()));
+}
+
+#[test]
+fn work_that_holds_a_secret_stays_in_conductors_own_repository() {
+    let token = "ghp_abcdefghijklmnopqrstuvwxyz0123456789";
+    let script = Script::works().write("a", token).write(".github/x", "x").commit("Both");
+    let (world, kept) = refused(&script, |_| {});
+    assert_eq!((&kept["bundle"], &kept["on_remote"]), (&json!(null), &json!(false)));
+    assert!(repo::sha(&world.vault(), kept["ref"].as_str().unwrap()).is_some());
+    assert!(!repo::refs(&world.origin()).contains_key(kept["ref"].as_str().unwrap()));
+}
+
 #[test]
 fn a_changed_build_file_makes_a_draft_that_names_it() {
     let world = World::with_github();

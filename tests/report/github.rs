@@ -24,9 +24,10 @@ fn outputs(report: &CycleReport, random: &str) -> BTreeMap<String, String> {
 fn the_outputs_are_those_of_the_action() {
     let outputs = outputs(&ordinary(), "r4nd0m");
     let names: Vec<&str> = outputs.keys().map(String::as_str).collect();
-    assert_eq!(names, ["dispatched", "failed", "pull-requests", "report", "status", "succeeded"]);
+    assert_eq!(names, ["dispatched", "failed", "kept", "pull-requests", "report", "status", "succeeded"]);
     assert_eq!(outputs["status"], "completed");
     assert_eq!([&*outputs["dispatched"], &*outputs["succeeded"], &*outputs["failed"]], ["2", "1", "1"]);
+    assert_eq!(outputs["kept"], "[]");
     assert_eq!(outputs["pull-requests"], r#"["https://forge.example/o/r/pull/17"]"#);
     let document: Value = serde_json::from_str(&outputs["report"]).unwrap();
     assert_eq!(document, serde_json::to_value(ordinary()).unwrap());

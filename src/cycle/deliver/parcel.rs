@@ -1,6 +1,7 @@
 //! A change on its way, and what of it is not on record yet.
 
 use super::super::world::CycleError;
+use crate::model::report::KeptWork;
 use crate::model::{Attempt, Claim, Delivery, Fault, Issue, IssueRecord, Time};
 use crate::ports::KeptFile;
 use std::time::Duration;
@@ -20,6 +21,8 @@ pub(in crate::cycle) struct Parcel {
     /// The guards have judged its head as it is now. What a record or a file says of a verdict is
     /// no verdict: others may have written it.
     pub is_judged: bool,
+    /// Where refused work is.
+    pub kept: Option<KeptWork>,
     /// The pull request was opened by this run.
     pub created: bool,
     /// Nothing is asked of the ticket's tracker any more: a person took it elsewhere.

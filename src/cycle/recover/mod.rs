@@ -119,6 +119,7 @@ fn bring_on(run: &Run<'_>, polled: &mut Polled, one: Found, recovery: &mut Recov
         unwritten: None,
         is_fresh: false,
         is_judged: false,
+        kept: None,
         created: false,
         stays_where_it_is: false,
         announced: None,

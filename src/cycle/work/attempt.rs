@@ -131,7 +131,7 @@ fn concluded(
 ) -> Attempted {
     let Turned { agent, work, checked } = turned;
     let limit_resets_at = agent.limit_resets_at();
-    let Checked { judgement, gates, failed: _, text, is_draft, notes, fault } = checked;
+    let Checked { judgement, gates, failed: _, text, is_draft, ground, notes, fault } = checked;
     let mut error = judgement.error;
     if judgement.outcome.is_failure() {
         let words = last_words(&agent.ending, agent.result.as_ref());
@@ -166,6 +166,7 @@ fn concluded(
         work,
         text,
         is_draft,
+        ground,
         notes,
         agent: Some(agent.agent),
         limit_resets_at,

@@ -1,6 +1,7 @@
 //! One attempt that is over, with what delivering, recording and the next attempt need of it.
 
 use super::super::judge::PullRequestText;
+use crate::guards::Ground;
 use crate::model::{Attempt, Failure, FaultKind, Outcome, Phase, Time, Usage, text};
 use crate::workspace::Work;
 use std::path::PathBuf;
@@ -17,6 +18,8 @@ pub(in crate::cycle) struct Attempted {
     /// The pull request's title and body, as the guards saw them.
     pub text: PullRequestText,
     pub is_draft: bool,
+    /// Why the guards refused it, when they did.
+    pub ground: Option<Ground>,
     pub notes: Vec<String>,
     /// The agent's name.
     pub agent: Option<String>,
@@ -52,6 +55,7 @@ impl Attempted {
             work: Work::default(),
             text: PullRequestText::default(),
             is_draft: false,
+            ground: None,
             notes: Vec::new(),
             agent: None,
             limit_resets_at: None,

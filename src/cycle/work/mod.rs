@@ -10,6 +10,7 @@ pub(super) mod environment;
 pub(super) mod files;
 pub(super) mod hooks;
 pub(super) mod job;
+pub(super) mod refused;
 pub(super) mod result;
 pub(super) mod resume;
 pub(super) mod saved;

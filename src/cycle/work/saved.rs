@@ -6,8 +6,10 @@ use super::super::run::Run;
 use super::attempted::Attempted;
 use super::hooks;
 use super::job::{ClaimedIssue, Job};
+use super::refused;
 use crate::gates::hooks::Hook;
 use crate::guards::Verdict;
+use crate::model::report::KeptWork;
 use crate::model::settings::KeepWorkspace;
 use crate::model::{Claim, Failure, Outcome, Sha};
 use crate::workspace::{Workspace, WorkspaceError};
@@ -45,16 +47,30 @@ pub(super) fn goes_on(outcome: Outcome, failure: Option<Failure>) -> bool {
     }
 }
 
+/// What became of the work of a last attempt.
+pub(in crate::cycle) struct Kept {
+    /// Where refused work is.
+    pub work: Option<KeptWork>,
+    pub warnings: Vec<String>,
+}
+
 /// Saves what the last attempt leaves. What a guard refused is set aside and is no start for
 /// anybody; everything else is saved here, and on the remote when the guards let it.
-pub(in crate::cycle) fn keep(run: &Run<'_>, job: &Job<'_>, last: &Attempted) -> Vec<String> {
-    let identifier = &job.issue().identifier;
+pub(in crate::cycle) fn keep(run: &Run<'_>, job: &Job<'_>, last: &Attempted) -> Kept {
     if last.is_refused() {
-        return match run.world.workspaces.refuse(&job.workspace) {
-            Ok(_) => Vec::new(),
-            Err(error) => vec![format!("the refused work could not be set aside: {error}")],
+        return match refused::keep(run, job, last) {
+            Ok((work, warnings)) => Kept { work, warnings },
+            Err(error) => {
+                let warnings = vec![format!("the refused work could not be set aside: {error}")];
+                Kept { work: None, warnings }
+            }
         };
     }
+    Kept { work: None, warnings: save(run, job, last) }
+}
+
+fn save(run: &Run<'_>, job: &Job<'_>, last: &Attempted) -> Vec<String> {
+    let identifier = &job.issue().identifier;
     match run.world.workspaces.save(&job.workspace) {
         Ok(Some(kept)) => publish(run, job, last, &kept).err().into_iter().collect(),
         Ok(None) => Vec::new(),

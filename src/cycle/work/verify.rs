@@ -8,7 +8,7 @@ use super::agent_run::AgentRun;
 use super::environment;
 use super::job::Job;
 use crate::gates::GateRun;
-use crate::guards::Verdict;
+use crate::guards::{Ground, Verdict};
 use crate::model::cycle_event::CycleEventKind;
 use crate::model::{Failure, FaultKind, GateResult, Outcome, StopReason};
 use crate::policy::outcome::{self, Facts, Judgement};
@@ -23,6 +23,8 @@ pub(in crate::cycle) struct Checked {
     pub failed: Vec<GateRun>,
     pub text: PullRequestText,
     pub is_draft: bool,
+    /// Why the guards refused it, when they did.
+    pub ground: Option<Ground>,
     /// What the pull request says of it besides.
     pub notes: Vec<String>,
     /// The fault, where it is known more exactly than the judgement's failure.
@@ -37,6 +39,7 @@ impl Checked {
             failed: Vec::new(),
             text: PullRequestText::default(),
             is_draft: false,
+            ground: None,
             notes: Vec::new(),
             fault: None,
         }
@@ -120,7 +123,8 @@ pub(in crate::cycle) fn check(
         }
         Verdict::Refuse(refusal) => {
             let error = format!("guards refused the change: {}", refusal.told());
-            Checked { gates, ..Checked::plain(Judgement::failed(Failure::GuardRefused, true, error)) }
+            let judgement = Judgement::failed(Failure::GuardRefused, true, error);
+            Checked { gates, ground: Some(refusal.ground), ..Checked::plain(judgement) }
         }
     }
 }

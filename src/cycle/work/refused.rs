@@ -1,0 +1,57 @@
+//! Work that a guard refused: kept in Conductor's own repository and, when no secret is in it, as a
+//! bundle beside the run's files. Where only a path was in its way the remote gets it as well, under
+//! a ref that is no branch and that nothing starts from.
+
+use super::super::run::Run;
+use super::attempted::Attempted;
+use super::job::Job;
+use crate::guards::Ground;
+use crate::model::report::KeptWork;
+use crate::workspace::WorkspaceError;
+
+const BUNDLE: &str = "refused.bundle";
+
+/// Sets the refused work aside; where it is, and what of that did not work.
+pub(in crate::cycle) fn keep(
+    run: &Run<'_>,
+    job: &Job<'_>,
+    refused: &Attempted,
+) -> Result<(Option<KeptWork>, Vec<String>), WorkspaceError> {
+    let workspaces = &run.world.workspaces;
+    let Some(head) = workspaces.refuse(&job.workspace)? else { return Ok((None, Vec::new())) };
+    let (identifier, base) = (&job.issue().identifier, &job.claimed.claim.base_sha);
+    let name = crate::workspace::Workspaces::refused_ref(identifier, &head);
+    let mut kept = KeptWork { name, bundle: None, on_remote: false };
+    let mut warnings = Vec::new();
+    // What changed since it was judged is nobody's to hand on.
+    let ground = refused.ground.filter(|_| refused.work.head.as_ref() == Some(&head));
+    if matches!(ground, Some(Ground::Paths | Ground::Content)) {
+        let file = job.dir.join(BUNDLE);
+        match workspaces.write_bundle(&file, &kept.name, base) {
+            Ok(()) => kept.bundle = Some(file.display().to_string()),
+            Err(error) => warnings.push(format!("the refused work could not be put into a bundle: {error}")),
+        }
+    }
+    if ground == Some(Ground::Paths) {
+        let pushed = run.time("save", Some(identifier), || workspaces.publish_refused(identifier, &head));
+        match pushed {
+            Ok(()) => kept.on_remote = true,
+            Err(error) => {
+                run.detail(Some(identifier), format!("the remote does not take the refused work: {error}"))
+            }
+        }
+    }
+    Ok((Some(kept), warnings))
+}
+
+/// What a person does with it.
+pub(in crate::cycle) fn remedy(kept: &KeptWork) -> String {
+    let place = match (kept.on_remote, &kept.bundle) {
+        (true, _) => format!("the remote has it: `git fetch origin {}`", kept.name),
+        (false, Some(_)) => {
+            format!("it is in {BUNDLE} of the run's files: `git fetch {BUNDLE} {}`", kept.name)
+        }
+        (false, None) => format!("Conductor's repository on the machine of the run has it as {}", kept.name),
+    };
+    format!("take the refused work over by hand, or change `guards`; {place}")
+}
