@@ -27,6 +27,7 @@ mod marker;
 mod migrate;
 mod next;
 mod prefix;
+mod reworded;
 mod saved;
 mod start;
 mod survey;
@@ -91,6 +92,8 @@ pub struct Work {
     pub stored: Vec<Object>,
     /// There is more than could be read: more commits, or larger ones.
     pub is_cut: bool,
+    /// The agent's own head, where the commits were written anew.
+    pub original: Option<Sha>,
     /// Targets of the symbolic links among them, by what is stored.
     pub links: HashMap<Sha, String>,
     pub patches: Patches,

@@ -39,6 +39,20 @@ fn the_readme_begins_with_its_two_commands() {
     }
 }
 
+#[test]
+fn the_guards_lists_are_those_of_the_readme() {
+    use conductor::model::guarded_paths::{BUILD_FILES, PROTECTED};
+    let readme = file("README.md");
+    let section = readme.split_once("\n### Guards\n").unwrap().1.split_once("\n## ").unwrap().0;
+    for (begins, ends, list) in
+        [("unless you set it: ", ".\n", PROTECTED), ("a draft that names them: ", ".\n", BUILD_FILES)]
+    {
+        let told = section.split_once(begins).unwrap().1.split_once(ends).unwrap().0;
+        let told: Vec<&str> = told.split(", ").map(|item| item.trim_matches('`')).collect();
+        assert_eq!(told, list);
+    }
+}
+
 fn first_picture(readme: &str) -> String {
     readme.split_once("![").unwrap().1.split_once("](").unwrap().1.split_once(')').unwrap().0.to_owned()
 }

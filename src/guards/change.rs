@@ -96,7 +96,7 @@ impl<'a> Change<'a> {
 }
 
 /// The first few, and how many more.
-fn listed(names: &[String]) -> String {
+pub(super) fn listed(names: &[String]) -> String {
     const SHOWN: usize = 10;
     let mut list = names.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
     if names.len() > SHOWN {

@@ -4,6 +4,7 @@
 
 mod change;
 mod commits;
+mod messages;
 mod names;
 mod paths;
 mod secrets;
@@ -11,7 +12,7 @@ mod secrets;
 pub use change::{Change, ChangedPath, CommitPaths, StoredCommit};
 
 use crate::model::guarded_paths::BUILD_FILES;
-use crate::model::settings::{GuardRules, ProtectedPolicy};
+use crate::model::settings::{GuardRules, MessagePolicy, ProtectedPolicy};
 use crate::system::redact::Redactor;
 use names::Patterns;
 use std::sync::Arc;
@@ -80,6 +81,11 @@ impl Guards {
                 (ProtectedPolicy::Allow, _) | (_, None) => {}
             }
         }
+        match (rules.commit_messages, commits::acting(change)) {
+            (MessagePolicy::Refuse, Some(reason)) => refusals.push((Ground::Content, reason)),
+            (MessagePolicy::Clean, Some(reason)) => remarks.push(reason),
+            (MessagePolicy::Keep, _) | (_, None) => {}
+        }
         let content = too_large(change, rules)
             .into_iter()
             .chain(paths::git_folders(change))
@@ -98,6 +104,11 @@ impl Guards {
             true => Verdict::Pass,
             false => Verdict::Draft(remarks.iter().map(shown).collect()),
         }
+    }
+
+    /// The commit's message as it may leave the machine, where that is another one.
+    pub fn clean_message(&self, commit: &[u8]) -> Option<Vec<u8>> {
+        (self.rules.commit_messages == MessagePolicy::Clean).then(|| messages::cleaned(commit)).flatten()
     }
 
     /// The text without secrets.
@@ -137,6 +148,7 @@ mod tests {
         max_changed_files: 2,
         max_diff_size: 100,
         max_commits: 3,
+        commit_messages: MessagePolicy::Clean,
     };
 
     fn judge(change: &Change<'_>, rules: &GuardRules, redactor: &Redactor) -> Verdict {
@@ -229,6 +241,20 @@ mod tests {
         );
         let cut = "the commits and what they say are too large to be read whole";
         assert_eq!(judged(1, true), refused(Ground::Content, cut));
+    }
+
+    #[test]
+    fn a_message_that_acts_on_others_is_told_refused_or_kept_as_the_rule_says() {
+        let bytes = b"tree 1\nauthor A <a@b> 1 +0000\n\nTidy\n\nFixes #1 [skip ci]\n";
+        let commits = [StoredCommit { commit: "1234567", bytes }];
+        let judged = |commit_messages| {
+            let rules = GuardRules { commit_messages, ..RULES };
+            judge(&Change { commits: &commits, ..change(&[], b"") }, &rules, &Redactor::new(&[]))
+        };
+        let reason = "commit messages act on others: 1234567 (Fixes #1 [skip ci])";
+        assert_eq!(judged(MessagePolicy::Refuse), refused(Ground::Content, reason));
+        assert_eq!(judged(MessagePolicy::Clean), Verdict::Draft(vec![reason.to_owned()]));
+        assert_eq!(judged(MessagePolicy::Keep), Verdict::Pass);
     }
 
     #[test]

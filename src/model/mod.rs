@@ -1,5 +1,6 @@
 //! The words everything else is said in: values and pure transitions, no I/O.
 
+pub mod acting_words;
 pub mod attempt;
 pub mod capture;
 pub mod change;

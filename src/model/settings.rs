@@ -164,6 +164,16 @@ pub struct GuardRules {
     /// Bytes of the diff as text.
     pub max_diff_size: u64,
     pub max_commits: u64,
+    pub commit_messages: MessagePolicy,
+}
+
+/// What becomes of words in the agent's commit messages that act on others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MessagePolicy {
+    Keep,
+    /// The commits are written anew without them.
+    Clean,
+    Refuse,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

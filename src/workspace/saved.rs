@@ -79,9 +79,11 @@ impl Workspaces {
         Ok(head)
     }
 
-    /// The full name of the ref that keeps refused work.
-    pub fn refused_ref(identifier: &str, head: &Sha) -> String {
-        refused_ref(&safe_key(identifier), head)
+    /// Makes a refused commit reachable; the full name of its ref.
+    pub fn name_refused(&self, identifier: &str, head: &Sha) -> Result<String, WorkspaceError> {
+        let key = safe_key(identifier);
+        self.set_aside(&key, std::slice::from_ref(head))?;
+        Ok(refused_ref(&key, head))
     }
 
     /// Writes what a ref of Conductor's own has beyond `base` into a file that git can fetch from.
@@ -92,7 +94,7 @@ impl Workspaces {
     /// Publishes refused work on the remote, under a ref that is no branch and that nothing starts
     /// from.
     pub fn publish_refused(&self, identifier: &str, head: &Sha) -> Result<(), WorkspaceError> {
-        let name = Self::refused_ref(identifier, head);
+        let name = refused_ref(&safe_key(identifier), head);
         let update = RefPush { name, to: Some(head.clone()), expect: None };
         self.push_refs(&[update], false)?.map_or(Ok(()), Err)
     }
@@ -203,6 +205,11 @@ impl Workspaces {
     /// The full name of the ref that keeps a ticket's unfinished work.
     pub fn wip_ref(identifier: &str) -> String {
         wip_ref(&safe_key(identifier))
+    }
+
+    /// Saves a commit of this repository as the ticket's unfinished work.
+    pub fn keep_saved(&self, identifier: &str, head: &Sha) -> Result<(), WorkspaceError> {
+        self.keep(&safe_key(identifier), head)
     }
 
     /// Points the wip ref at `head`; what it pointed to before and `head` does not build on stays

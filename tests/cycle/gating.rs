@@ -273,6 +273,70 @@ fn work_that_holds_a_secret_stays_in_conductors_own_repository() {
     assert!(!repo::refs(&world.origin()).contains_key(kept["ref"].as_str().unwrap()));
 }
 
+/// Two commits whose messages act on others, the second on an unchanged first.
+fn acting() -> Script {
+    Script::works()
+        .write("a", "a")
+        .commit("Plain")
+        .write("b", "b")
+        .commit("Tidy [skip ci]\n\nFixes #12\n\nCo-authored-by: Bob <bob@example.org>")
+        .write("c", "c")
+        .commit("After it")
+}
+
+#[test]
+fn words_in_commit_messages_that_act_on_others_are_made_inert_before_the_push() {
+    let world = World::new();
+    world.ticket("T-1");
+    world.agent(&acting());
+    let told = world.once(&[]).exits(0).dispatched("T-1");
+    let head = world.head_of("conductor/T-1").unwrap();
+    assert_eq!(told["head_sha"], json!(head));
+    let log = repo::git(&world.origin(), &["log", "--format=%B|%an|%ad|%T", "main..conductor/T-1"]);
+    for words in ["Tidy (skip ci)", "Fixes # 12", "(Co-authored-by: Bob <bob@example.org>)"] {
+        assert!(log.contains(words), "{words}: {log}");
+    }
+    assert!(!log.contains("[skip ci]") && !log.contains("#12"), "{log}");
+    assert_eq!(repo::git(&world.origin(), &["diff", "--name-only", "main", &head]), "a\nb\nc\nwork.txt");
+    assert_eq!(repo::git(&world.origin(), &["fsck", "--strict", "--no-dangling"]), "");
+}
+
+#[test]
+fn words_that_act_on_others_stay_where_the_rule_says_so() {
+    let mut world = World::new();
+    world.set("guards.commit_messages", json!("keep"));
+    world.ticket("T-1");
+    world.agent(&acting());
+    world.once(&[]).exits(0);
+    assert!(repo::git(&world.origin(), &["log", "--format=%B", "conductor/T-1"]).contains("[skip ci]"));
+}
+
+#[test]
+fn words_that_act_on_others_are_kept_back_where_the_rule_says_so() {
+    let mut world = World::new();
+    world.set("agent.max_attempts", json!(1));
+    world.set("guards.commit_messages", json!("refuse"));
+    world.ticket("T-1");
+    world.agent(&acting());
+    let run = world.once(&[]).exits(3);
+    is_kept_back(&world, &run, "guard_refused", "commit messages act on others");
+}
+
+#[test]
+fn accepted_work_that_cannot_be_pushed_is_saved_as_it_is_to_be_delivered() {
+    let world = World::new();
+    world.ticket("T-1");
+    world.agent(&acting());
+    world.origin_hook("update", "case $1 in refs/heads/conductor/T-1) echo not now; exit 1;; esac");
+    world.once(&[]);
+    world.without_origin_hook("update");
+    let saved = repo::sha(&world.origin(), "refs/conductor/wip/T-1").unwrap();
+    let record = world.record("T-1");
+    assert_eq!(record["ready"]["head"], json!(saved), "{record}");
+    let text = repo::git(&world.origin(), &["log", "--format=%B", "refs/conductor/wip/T-1"]);
+    assert!(text.contains("Tidy (skip ci)"), "{text}");
+}
+
 #[test]
 fn a_changed_build_file_makes_a_draft_that_names_it() {
     let world = World::with_github();

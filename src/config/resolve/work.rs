@@ -7,8 +7,8 @@ use crate::config::values::{
 };
 use crate::model::guarded_paths::PROTECTED;
 use crate::model::settings::{
-    GateSpec, GuardRules, Hooks, KeepWorkspace, ProtectedPolicy, RepositorySettings, StateSettings,
-    StateStoreKind, WorkspaceSettings,
+    GateSpec, GuardRules, Hooks, KeepWorkspace, MessagePolicy, ProtectedPolicy, RepositorySettings,
+    StateSettings, StateStoreKind, WorkspaceSettings,
 };
 use chrono::TimeDelta;
 use std::path::PathBuf;
@@ -35,8 +35,10 @@ fn gate(entry: &Entry<'_>) -> Option<GateSpec> {
 }
 
 pub(super) fn guards(top: &Section<'_>) -> GuardRules {
+    use MessagePolicy::{Clean, Keep, Refuse};
     use ProtectedPolicy::{Allow, Block, Draft};
     let policies = [("block", Block), ("draft", Draft), ("allow", Allow)];
+    let messages = [("keep", Keep), ("clean", Clean), ("refuse", Refuse)];
     top.section("guards", |s| GuardRules {
         protected_paths: s
             .read("protected_paths", names)
@@ -46,6 +48,7 @@ pub(super) fn guards(top: &Section<'_>) -> GuardRules {
         max_changed_files: s.read("max_changed_files", at_least_one).unwrap_or(300),
         max_diff_size: s.read("max_diff_size", size).unwrap_or(5_000_000),
         max_commits: s.read("max_commits", at_least_one).unwrap_or(500),
+        commit_messages: s.read("commit_messages", |entry| choice(entry, &messages)).unwrap_or(Clean),
     })
 }
 

@@ -20,11 +20,14 @@ pub(in crate::cycle) fn keep(
     let workspaces = &run.world.workspaces;
     let Some(head) = workspaces.refuse(&job.workspace)? else { return Ok((None, Vec::new())) };
     let (identifier, base) = (&job.issue().identifier, &job.claimed.claim.base_sha);
-    let name = crate::workspace::Workspaces::refused_ref(identifier, &head);
+    // What changed since it was judged is nobody's to hand on.
+    let work = &refused.work;
+    let is_judged = work.head.as_ref() == Some(&head) || work.original.as_ref() == Some(&head);
+    let ground = refused.ground.filter(|_| is_judged);
+    let head = work.head.clone().filter(|_| is_judged).unwrap_or(head);
+    let name = workspaces.name_refused(identifier, &head)?;
     let mut kept = KeptWork { name, bundle: None, on_remote: false };
     let mut warnings = Vec::new();
-    // What changed since it was judged is nobody's to hand on.
-    let ground = refused.ground.filter(|_| refused.work.head.as_ref() == Some(&head));
     if matches!(ground, Some(Ground::Paths | Ground::Content)) {
         let file = job.dir.join(BUNDLE);
         match workspaces.write_bundle(&file, &kept.name, base) {

@@ -72,10 +72,25 @@ pub(in crate::cycle) fn keep(run: &Run<'_>, job: &Job<'_>, last: &Attempted) -> 
 fn save(run: &Run<'_>, job: &Job<'_>, last: &Attempted) -> Vec<String> {
     let identifier = &job.issue().identifier;
     match run.world.workspaces.save(&job.workspace) {
-        Ok(Some(kept)) => publish(run, job, last, &kept).err().into_iter().collect(),
+        Ok(Some(kept)) => accepted(run, job, last, kept)
+            .and_then(|kept| publish(run, job, last, &kept))
+            .err()
+            .into_iter()
+            .collect(),
         Ok(None) => Vec::new(),
         Err(error) => vec![format!("what is in the workspace of {identifier} could not be saved: {error}")],
     }
+}
+
+/// The saved head, or that of the same commits written anew: it is the one that is delivered.
+fn accepted(run: &Run<'_>, job: &Job<'_>, last: &Attempted, kept: Sha) -> Result<Sha, String> {
+    let (identifier, work) = (&job.issue().identifier, &last.work);
+    let Some(head) = work.head.as_ref().filter(|_| work.original.as_ref() == Some(&kept)) else {
+        return Ok(kept);
+    };
+    let saved = run.world.workspaces.keep_saved(identifier, head);
+    saved.map_err(|error| format!("the accepted work of {identifier} could not be saved: {error}"))?;
+    Ok(head.clone())
 }
 
 /// Saved work goes to the remote as well, as this machine may not be the next run's.

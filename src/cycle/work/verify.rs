@@ -55,7 +55,8 @@ pub(in crate::cycle) fn inspect(
     let message = pull_request::commit_message(job.issue(), &run.settings.identity.run_id);
     let reading = judge::reading(run);
     if stands(agent) {
-        job.workspace.finish(&run.world.workspaces, &message, reading)
+        let work = job.workspace.finish(&run.world.workspaces, &message, reading)?;
+        run.world.workspaces.reworded(work, &|commit| run.world.guards.clean_message(commit))
     } else {
         run.world.workspaces.unfinished(&job.workspace, reading)
     }

@@ -4,6 +4,7 @@
 //! checks, `::add-mask::` commands a runner. In a plain line such words are broken up with a space;
 //! in Markdown with an entity of no width, the way other bots do it, so that they read as written.
 
+use crate::model::acting_words::{closes, may_be_key, without_skip_words};
 use crate::model::text::one_line;
 
 /// One line for titles and commit messages, where nothing can be escaped.
@@ -83,55 +84,9 @@ fn acts(before: &str, c: char, after: &str) -> bool {
 
 /// Whether the word before the dash is a key that a closing word stands before, or GitHub's own.
 fn is_closed_by(before: &str) -> bool {
-    const CLOSING: &[&str] = &[
-        "close",
-        "closes",
-        "closed",
-        "closing",
-        "fix",
-        "fixes",
-        "fixed",
-        "fixing",
-        "resolve",
-        "resolves",
-        "resolved",
-        "resolving",
-        "complete",
-        "completes",
-        "completed",
-        "completing",
-    ];
     let start = before.trim_end_matches(|c: char| c.is_ascii_alphanumeric()).len();
     let key = before.get(start..).unwrap_or_default();
-    let rest = before.get(..start).unwrap_or_default().trim_end_matches([' ', ':']).to_lowercase();
-    let word = rest.rsplit(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
-    key.eq_ignore_ascii_case("gh") || CLOSING.contains(&word)
-}
-
-/// `[skip ci]` and its kin, which in a commit message keep checks from running.
-fn without_skip_words(line: &str) -> String {
-    const WORDS: &[&str] = &["skip ci", "ci skip", "no ci", "skip actions", "actions skip", "skip checks"];
-    let mut open = String::with_capacity(line.len());
-    let mut rest = line;
-    while let Some((before, bracket)) = rest.split_once('[') {
-        open.push_str(before);
-        let inside = bracket.split_once(']').filter(|(inside, _)| {
-            let inside = inside.to_lowercase().replace(['-', '_'], " ");
-            WORDS.contains(&inside.trim())
-        });
-        match inside {
-            Some((inside, after)) => {
-                open.extend(["(", inside, ")"]);
-                rest = after;
-            }
-            None => {
-                open.push('[');
-                rest = bracket;
-            }
-        }
-    }
-    open.push_str(rest);
-    open.replace("***NO_CI***", "NO_CI")
+    key.eq_ignore_ascii_case("gh") || (may_be_key(before) && closes(before))
 }
 
 #[cfg(test)]

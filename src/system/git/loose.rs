@@ -60,6 +60,11 @@ impl Repository {
         self.write_object("commit", text.as_bytes())
     }
 
+    /// A commit as it is to be stored, byte for byte.
+    pub fn write_stored_commit(&self, data: &[u8]) -> Result<Sha, GitError> {
+        self.write_object("commit", data)
+    }
+
     fn write_object(&self, kind: &str, data: &[u8]) -> Result<Sha, GitError> {
         let header = format!("{kind} {}\0", data.len());
         let id = self.format.id(header.as_bytes(), data);
