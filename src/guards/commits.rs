@@ -1,7 +1,6 @@
 //! Guards over commits as they are stored: every header counts, not only those that git shows.
 
-use super::change::{Change, StoredCommit, listed};
-use super::messages;
+use super::change::{Change, StoredCommit};
 use crate::model::text;
 
 /// Encodings in which ASCII text reads as it is, by how their names begin: in any other one the
@@ -30,20 +29,6 @@ pub(super) fn parts(commit: &[u8]) -> (&[u8], &[u8]) {
 /// Commits whose message cannot be read as it stands.
 pub(super) fn unreadable(change: &Change<'_>) -> Vec<String> {
     change.commits.iter().filter_map(fault).collect()
-}
-
-/// The commits whose messages act on others, each with the first line that does.
-pub(super) fn acting(change: &Change<'_>) -> Option<String> {
-    let told = |StoredCommit { commit, bytes }: &StoredCommit<'_>| {
-        let clean = messages::cleaned(bytes)?;
-        let (_, message) = parts(bytes);
-        let both = message.split(|byte| *byte == b'\n').zip(clean.split(|byte| *byte == b'\n'));
-        let line = both.into_iter().find(|(before, after)| before != after).map_or(message, |(line, _)| line);
-        let line = text::one_line(&String::from_utf8_lossy(line));
-        Some(format!("{commit} ({})", text::cut(&line, 100)))
-    };
-    let acting: Vec<String> = change.commits.iter().filter_map(told).collect();
-    (!acting.is_empty()).then(|| format!("commit messages act on others: {}", listed(&acting)))
 }
 
 fn fault(StoredCommit { commit, bytes }: &StoredCommit<'_>) -> Option<String> {

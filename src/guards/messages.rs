@@ -1,8 +1,10 @@
 //! The agent's own commit messages without words that act on others: skipped checks, closed issues,
 //! names that vouch for what they never saw. Mentions stay: names of packages look the same.
 
+use super::change::{Change, StoredCommit, listed};
 use super::commits;
 use crate::model::acting_words::{closes, may_be_key, without_skip_words};
+use crate::model::text;
 
 /// Trailers that say who made, saw or approved a change, or that hosts obey.
 const TRAILERS: &[&str] = &[
@@ -47,6 +49,20 @@ pub(super) fn cleaned(commit: &[u8]) -> Option<Vec<u8>> {
             inert(&headers, &text).map(bytes)
         }
     }
+}
+
+/// The commits whose messages act on others, each with the first line that does.
+pub(super) fn acting(change: &Change<'_>) -> Option<String> {
+    let told = |StoredCommit { commit, bytes }: &StoredCommit<'_>| {
+        let clean = cleaned(bytes)?;
+        let (_, message) = commits::parts(bytes);
+        let both = message.split(|byte| *byte == b'\n').zip(clean.split(|byte| *byte == b'\n'));
+        let line = both.into_iter().find(|(before, after)| before != after).map_or(message, |(line, _)| line);
+        let line = text::one_line(&String::from_utf8_lossy(line));
+        Some(format!("{commit} ({})", text::cut(&line, 100)))
+    };
+    let acting: Vec<String> = change.commits.iter().filter_map(told).collect();
+    (!acting.is_empty()).then(|| format!("commit messages act on others: {}", listed(&acting)))
 }
 
 fn inert(headers: &str, message: &str) -> Option<String> {

@@ -81,7 +81,7 @@ impl Guards {
                 (ProtectedPolicy::Allow, _) | (_, None) => {}
             }
         }
-        match (rules.commit_messages, commits::acting(change)) {
+        match (rules.commit_messages, messages::acting(change)) {
             (MessagePolicy::Refuse, Some(reason)) => refusals.push((Ground::Content, reason)),
             (MessagePolicy::Clean, Some(reason)) => remarks.push(reason),
             (MessagePolicy::Keep, _) | (_, None) => {}

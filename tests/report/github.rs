@@ -2,7 +2,7 @@ use crate::support::{
     HOSTILE, at, commands, failed, hostile, ordinary, rendered, report, skipped, succeeded,
 };
 use conductor::model::Failure;
-use conductor::model::report::{CycleReport, CycleStatus, SkipReason};
+use conductor::model::report::{CycleReport, CycleStatus, KeptWork, SkipReason};
 use conductor::report::github;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -38,7 +38,7 @@ fn a_value_that_knows_the_delimiter_cannot_end_its_output() {
     let mut report = hostile();
     report.dispatched[0].title = "x\nconductor_r4nd0m\nstatus<<E\nforged\nE\nconductor_r4nd0m_".to_owned();
     let outputs = outputs(&report, "r4nd0m");
-    assert_eq!(outputs.len(), 6);
+    assert_eq!(outputs.len(), 7);
     assert_eq!(outputs["status"], "completed");
     let document: Value = serde_json::from_str(&outputs["report"]).unwrap();
     assert_eq!(document["dispatched"][0]["title"], report.dispatched[0].title);
@@ -196,5 +196,26 @@ fn a_dry_run_dispatches_nothing_and_says_so() {
     assert!(
         text.contains("## Conductor: dry run, 1 ticket would be worked on") && text.contains("| would run |"),
         "{text}"
+    );
+}
+
+#[test]
+fn refused_work_is_named_in_an_output() {
+    let mut report = ordinary();
+    report.dispatched[1].kept = Some(KeptWork {
+        name: "refs/conductor/refused/ENG-2/1234567".to_owned(),
+        bundle: Some("/runs/run-1/ENG-2/refused.bundle".to_owned()),
+        on_remote: false,
+    });
+    let kept: Value = serde_json::from_str(&outputs(&report, "r4nd0m")["kept"]).unwrap();
+    let issue = &report.dispatched[1].issue;
+    assert_eq!(
+        kept,
+        json!([{
+            "issue": issue,
+            "ref": "refs/conductor/refused/ENG-2/1234567",
+            "bundle": "/runs/run-1/ENG-2/refused.bundle",
+            "on_remote": false,
+        }])
     );
 }

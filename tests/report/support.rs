@@ -66,6 +66,7 @@ pub fn succeeded(issue: &str, title: &str) -> Dispatched {
         blocked_reason: None,
         stage: None,
         fault: None,
+        kept: None,
         log: Some(format!("/runs/run-1/{issue}/output.log")),
         warnings: Vec::new(),
     }

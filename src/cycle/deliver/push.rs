@@ -26,7 +26,7 @@ pub(in crate::cycle) fn push(run: &Run<'_>, parcel: &mut Parcel) -> Result<(), F
     let mut name = parcel.record.branch.clone().unwrap_or_else(|| first.clone());
     // What is not here cannot be pushed from here; it is judged before it is proposed.
     if !parcel.is_judged && run.world.workspaces.has_commit(&delivery.head) {
-        delivery = Box::new(words::judged(run, parcel, &name, &delivery)?);
+        *delivery = words::judged(run, parcel, &name, &delivery)?;
         parcel.is_judged = true;
     }
     // What an earlier run pushed may be there although its answer was lost.

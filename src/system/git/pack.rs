@@ -84,7 +84,7 @@ mod tests {
         let tree = repository.write_tree(&[]).unwrap();
         let author = crate::system::git::CommitAuthor { name: "A".to_owned(), email: "a@b".to_owned() };
         let first = repository.write_commit(&tree, &[], &"first ".repeat(500), &author).unwrap();
-        let second = repository.write_commit(&tree, &[first.clone()], "second", &author).unwrap();
+        let second = repository.write_commit(&tree, std::slice::from_ref(&first), "second", &author).unwrap();
         let call = repository.git(["pack-objects", "--quiet", "--revs", "--stdout"]);
         let (mut pack, _) = call.stdin(format!("{second}\n")).spooled().unwrap();
         let read = first_commits(&mut pack, repository.format).unwrap();
