@@ -2,9 +2,10 @@
 //! characters that show nothing (HFS+), to dots and spaces at a name's end, to streams and to short
 //! names (NTFS). Path and pattern are folded the same way.
 
-use crate::model::glob::Glob;
+use crate::model::glob::{Glob, names_of};
 use crate::model::text;
 use std::borrow::Cow;
+use std::collections::HashSet;
 use unicode_normalization::UnicodeNormalization;
 
 /// A path that could be read in more ways than this is taken for a match.
@@ -12,29 +13,45 @@ const MOST_READINGS: usize = 64;
 
 /// Patterns, and the names in them that a short name may stand for.
 pub struct Patterns {
+    /// Whole names that match at any depth: most patterns are no more than that.
+    anywhere: HashSet<String>,
     globs: Vec<Glob>,
     names: Vec<String>,
 }
 
 impl Patterns {
     pub fn new<T: AsRef<str>>(patterns: &[T]) -> Self {
-        let folded: Vec<String> = patterns.iter().map(|pattern| fold(pattern.as_ref())).collect();
+        let folded: Vec<String> = patterns
+            .iter()
+            .map(|pattern| fold(pattern.as_ref()))
+            .filter(|pattern| !pattern.is_empty())
+            .collect();
         let mut names: Vec<String> = folded
             .iter()
             .flat_map(|pattern| pattern.split('/'))
-            .filter(|name| !name.is_empty() && !name.contains(['*', '?', '[', '\\']))
+            .filter(|name| !name.is_empty() && is_literal(name))
             .map(str::to_owned)
             .collect();
         names.sort_unstable();
         names.dedup();
-        Self { globs: folded.iter().map(|pattern| Glob::new(pattern)).collect(), names }
+        let (anywhere, rest): (Vec<String>, Vec<String>) =
+            folded.into_iter().partition(|pattern| is_literal(pattern) && !pattern.contains('/'));
+        Self {
+            anywhere: anywhere.into_iter().collect(),
+            globs: rest.iter().map(|pattern| Glob::new(pattern)).collect(),
+            names,
+        }
     }
 
     /// Whether some file system takes the path for one that a pattern matches.
     pub fn matches(&self, path: &str) -> bool {
         let path = as_file_systems_read_it(path);
         let Some(readings) = self.readings(&path) else { return true };
-        readings.iter().any(|path| self.globs.iter().any(|glob| glob.matches(path)))
+        readings.iter().any(|path| {
+            let names = names_of(path);
+            path.split('/').any(|name| self.anywhere.contains(name))
+                || self.globs.iter().any(|glob| glob.matches_names(&names))
+        })
     }
 
     /// The path itself, and with each short name as every name it may stand for.
@@ -57,6 +74,10 @@ impl Patterns {
         }
         Some(readings.into_iter().map(Cow::Owned).collect())
     }
+}
+
+fn is_literal(pattern: &str) -> bool {
+    !pattern.contains(['*', '?', '[', '\\'])
 }
 
 /// Whether some file system takes a part of the path for git's own folder.

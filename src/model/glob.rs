@@ -41,8 +41,11 @@ impl Glob {
 
     /// Whether the path, or a folder above it, matches. Paths are relative, with `/`.
     pub fn matches(&self, path: &str) -> bool {
-        let names: Vec<Vec<char>> =
-            path.split('/').filter(|name| !name.is_empty()).map(|name| name.chars().collect()).collect();
+        self.matches_names(&names_of(path))
+    }
+
+    /// The same for the [`names_of`] a path: for many patterns and one path.
+    pub fn matches_names(&self, names: &[Vec<char>]) -> bool {
         (1..=names.len()).any(|depth| {
             wild(
                 &self.parts,
@@ -52,6 +55,11 @@ impl Glob {
             )
         })
     }
+}
+
+/// The names a path is made of.
+pub fn names_of(path: &str) -> Vec<Vec<char>> {
+    path.split('/').filter(|name| !name.is_empty()).map(|name| name.chars().collect()).collect()
 }
 
 fn fits(part: &Part, name: &[char]) -> bool {
