@@ -185,6 +185,7 @@ impl Workspace {
         if !self.path().is_dir() {
             return damaged("was deleted during the attempt");
         }
+        self.worktree.remove_special_files();
         if self.worktree.has_own_repository() {
             return Ok(self.repository.put_back_settings(&self.worktree)?);
         }

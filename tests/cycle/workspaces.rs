@@ -81,6 +81,23 @@ fn a_folder_of_somebody_elses_at_a_workspaces_place_is_left_alone() {
     assert!(theirs.join("precious.txt").exists());
 }
 
+#[test]
+fn pipes_an_agent_put_where_git_reads_hold_nobody_up() {
+    let world = World::new();
+    let places = [".git/index", ".git/packed-refs", ".gitattributes", "src/.gitignore", ".git/refs/heads/x"];
+    let put = places.map(|place| format!("rm -f {place}; mkfifo {place}")).join("\n");
+    world.ticket("T-1");
+    world.agent(&Script::works().sh("rm -rf .git/logs; ln -s /dev/zero .git/logs").sh(&put));
+    let begun = std::time::Instant::now();
+    let run = world.once(&[]);
+    assert_ne!(run.code(), -1, "{run}");
+    assert!(begun.elapsed() < std::time::Duration::from_secs(60), "{run}");
+    // Nobody else is held up either.
+    world.ticket("T-2");
+    world.agent(&Script::works());
+    assert_eq!(world.once(&[]).dispatched("T-2")["outcome"], "success");
+}
+
 const LOCKS: &str = ": > \"$(git rev-parse --git-dir)/index.lock\"";
 
 #[test]

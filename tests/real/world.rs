@@ -49,7 +49,12 @@ impl Ran {
 impl World {
     /// `agent` is what stands under `agent:` in the configuration.
     pub fn new(agent: &Value) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        Self::within(&std::env::temp_dir(), agent)
+    }
+
+    /// The same in a folder there: another user may not get to the test's own temporary folder.
+    pub fn within(place: &Path, agent: &Value) -> Self {
+        let dir = tempfile::tempdir_in(place).unwrap();
         let world = Self { env: Vec::new(), exe: env!("CARGO_BIN_EXE_conductor").into(), user: None, dir };
         for folder in ["home", "tickets", "pulls"] {
             fs::create_dir(world.path(folder)).unwrap();

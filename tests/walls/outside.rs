@@ -4,6 +4,7 @@ use crate::world::World;
 use crate::{agent, kinds};
 use serde_json::json;
 use std::fs;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 /// Tries to leave a file named `out` in many places and in several ways.
@@ -26,12 +27,12 @@ fn foreign(world: &World) -> String {
 }
 
 /// An agent that writes by itself, or leaves it to a gate or hooks.
-fn worlds(kind: &str) -> Vec<(&'static str, World)> {
+fn worlds(kind: &str, place: &Path) -> Vec<(&'static str, World)> {
     let work = "echo hello > hello.txt; git add hello.txt; git commit -q -m 'Say hello' || exit 9";
     let attack = |world: &World| WRITES.replace("$FOREIGN", foreign(world).trim_end_matches('/'));
     let mut worlds = Vec::new();
     for by in ["agent", "gate", "before_run", "after_run"] {
-        let world = World::new(&agent(kind, work, &[]));
+        let world = World::within(place, &agent(kind, work, &[]));
         let attack = attack(&world);
         world.configure(|config| match by {
             "agent" => config["agent"]["command"][2] = json!(format!("{work}\n{attack}")),
@@ -48,7 +49,7 @@ const NOBODY: u32 = 65534;
 #[test]
 fn nothing_outside_the_workspace_is_written() {
     for kind in kinds() {
-        for (by, world) in worlds(kind) {
+        for (by, world) in worlds(kind, &std::env::temp_dir()) {
             writes_nowhere_else(&world, kind, by);
         }
     }
@@ -61,7 +62,7 @@ fn nothing_outside_the_workspace_is_written_by_an_ordinary_user() {
         return;
     }
     for kind in kinds() {
-        for (by, world) in worlds(kind) {
+        for (by, world) in worlds(kind, Path::new("/tmp")) {
             writes_nowhere_else(&world.of_user(NOBODY), kind, by);
         }
     }

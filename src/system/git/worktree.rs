@@ -2,6 +2,7 @@
 //! folder and stands behind the walls of the agent whose it is.
 
 mod orphans;
+mod special;
 mod unfinished;
 
 use super::refs::durable;
