@@ -173,7 +173,13 @@ impl Repository {
 
     /// The refs whose full names begin with `prefix`, with what they point to.
     pub fn refs(&self, prefix: &str) -> Result<HashMap<String, Sha>, GitError> {
-        let text = self.git(["for-each-ref", "--format=%(objectname) %(refname)", prefix]).text()?;
+        self.refs_below(&[prefix])
+    }
+
+    /// The same for several prefixes.
+    pub fn refs_below(&self, prefixes: &[&str]) -> Result<HashMap<String, Sha>, GitError> {
+        let args = ["for-each-ref", "--format=%(objectname) %(refname)"].iter().chain(prefixes).copied();
+        let text = self.git(args).text()?;
         Ok(text
             .lines()
             .filter_map(|line| line.split_once(' '))

@@ -1,6 +1,7 @@
 //! What the vault borrows of the checkout: objects, where a shallow history ends, tags, and the
 //! files that say what is ignored. Looked at anew by each run, and written only when it changed.
 
+use super::Refs;
 use super::files::{failed, write};
 use crate::system::git::{GitError, Repository};
 use std::collections::BTreeSet;
@@ -10,6 +11,9 @@ use std::time::UNIX_EPOCH;
 
 /// Files of `info/` that git obeys in every worktree.
 const INFO: &[&str] = &["attributes", "exclude"];
+pub(super) const TAGS: &str = "refs/tags/";
+/// The file in the vault that tells as of when its tags are.
+const STAMP: &str = "tags.stamp";
 
 pub(super) fn refresh(checkout: &Repository, vault: &Repository, whole: bool) -> Result<(), GitError> {
     let (from, to) = (checkout.common_dir(), vault.common_dir());
@@ -26,7 +30,7 @@ pub(super) fn refresh(checkout: &Repository, vault: &Repository, whole: bool) ->
             write(&there, &text, 0o644)?;
         }
     }
-    if whole { take_tags(checkout, vault) } else { Ok(()) }
+    Ok(())
 }
 
 /// Where the history ends in the checkout it ends in the vault, too: older objects are not there.
@@ -45,21 +49,24 @@ fn join_shallow(from: &Path, to: &Path) -> Result<(), GitError> {
     write(&to.join("shallow"), &text, 0o644)
 }
 
-/// Builds and agents ask for the nearest tag.
-fn take_tags(checkout: &Repository, vault: &Repository) -> Result<(), GitError> {
+/// As of when the checkout's tags are, where they may be others than those taken last.
+pub(super) fn other_tags(checkout: &Repository, vault: &Path) -> Option<String> {
     let stamp = tags_stamp(checkout.common_dir());
-    let file = vault.common_dir().join("tags.stamp");
-    if fs::read_to_string(&file).is_ok_and(|known| known == stamp) {
-        return Ok(());
-    }
-    let (theirs, ours) = (checkout.refs("refs/tags/")?, vault.refs("refs/tags/")?);
-    let changed = theirs.iter().filter(|(name, id)| ours.get(*name) != Some(*id));
-    let gone = ours.keys().filter(|name| !theirs.contains_key(*name));
+    let known = fs::read_to_string(vault.join(STAMP));
+    (!known.is_ok_and(|known| known == stamp)).then_some(stamp)
+}
+
+/// Builds and agents ask for the nearest tag.
+pub(super) fn take_tags(vault: &Repository, refs: &Refs, stamp: &str) -> Result<(), GitError> {
+    let Refs { theirs, ours } = refs;
+    let changed = Refs::below(theirs, TAGS).filter(|(name, id)| ours.get(*name) != Some(*id));
+    let gone = Refs::below(ours, TAGS).filter(|(name, _)| !theirs.contains_key(*name));
     let updates: Vec<_> = changed
         .map(|(name, id)| (name.clone(), Some(id)))
-        .chain(gone.map(|name| (name.clone(), None)))
+        .chain(gone.map(|(name, _)| (name.clone(), None)))
         .collect();
     vault.update_refs(&updates)?;
+    let file = vault.common_dir().join(STAMP);
     fs::write(&file, stamp).map_err(|error| failed(&file, &error))
 }
 

@@ -16,6 +16,14 @@ impl ObjectFormat {
         if word == "sha256" { Self::Sha256 } else { Self::Sha1 }
     }
 
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sha1 => "sha1",
+            Self::Sha256 => "sha256",
+        }
+    }
+
     pub fn id(self, header: &[u8], data: &[u8]) -> String {
         match self {
             Self::Sha1 => hex(&Sha1::new().chain_update(header).chain_update(data).finalize()),

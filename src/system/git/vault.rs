@@ -26,8 +26,7 @@ impl Repository {
 
     /// Makes the bare repository `dir`, of this repository's kind of object ids.
     pub fn init_vault(&self, dir: &Path) -> Result<(), GitError> {
-        let format = self.git(["rev-parse", "--show-object-format"]).text()?;
-        let format = format!("--object-format={}", format.trim());
+        let format = format!("--object-format={}", self.format.name());
         let parent = dir.parent().unwrap_or(dir);
         Call::new(parent, ["init", "--quiet", "--bare", "--template=", &format, "--"])
             .env("GIT_CONFIG_GLOBAL", "/dev/null")
