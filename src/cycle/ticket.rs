@@ -18,7 +18,8 @@ use crate::model::cycle_event::CycleEventKind;
 use crate::model::report::Dispatched;
 use crate::model::{FaultKind, IssueRecord, Outcome, Stage};
 use crate::policy::ongoing::{self, Change};
-use crate::ports::TicketUpdate;
+use crate::ports::{TicketUpdate, TicketUpdated, TrackerError};
+use crate::workspace::WorkspaceError;
 use std::time::Duration;
 
 /// What became of one ticket.
@@ -41,8 +42,12 @@ pub(super) fn run_ticket(
     let (title, attempt) = (issue.title.clone(), claimed.claim.attempt);
     run.emit(issue, CycleEventKind::Claimed { title, attempt });
     let mut parcel = parcel_of(claimed, begun);
-    let job = begin(run, claimed, &mut parcel);
-    let mut result = work::work(run, claimed, job, stops);
+    let (started, mut result) = std::thread::scope(|scope| {
+        let started = scope.spawn(|| say_started(run, claimed));
+        let result = work::work(run, claimed, open_workspace(run, claimed), stops);
+        (started.join(), result)
+    });
+    note_started(run, claimed, &mut parcel, started.ok());
     // What was hit or spent must be on record before the next one begins.
     let holds = run.settings.budget.is_daily() || result.attempts.iter().any(|one| one.is_limited());
     note_end_of_dispatch(run, &result, claimed);
@@ -77,6 +82,7 @@ fn parcel_of(claimed: &ClaimedIssue, seen_at: Duration) -> Parcel {
         record: claimed.record.clone(),
         unwritten: None,
         is_fresh: true,
+        is_new_branch: false,
         is_judged: true,
         kept: None,
         created: false,
@@ -88,46 +94,48 @@ fn parcel_of(claimed: &ClaimedIssue, seen_at: Duration) -> Parcel {
     }
 }
 
-/// The workspace, while the ticket is told that the work begins.
-fn begin<'c>(
-    run: &Run<'_>,
-    claimed: &'c ClaimedIssue,
-    parcel: &mut Parcel,
-) -> Result<Job<'c>, crate::workspace::WorkspaceError> {
+/// Moves the ticket and says on it that work begins. The agent does not wait for it.
+fn say_started(run: &Run<'_>, claimed: &ClaimedIssue) -> Result<TicketUpdated, TrackerError> {
     let issue = &claimed.issue;
-    let name = Some(issue.identifier.as_str());
+    let _span = run.span(&issue.identifier).entered();
     let working = IssueRecord { stage: Stage::Claimed, fault: None, ..claimed.record.clone() };
     let update = TicketUpdate {
         move_to: Some(run.settings.tracker.in_progress_state.clone()),
         link: None,
         comment: tickets::comment(run, &working, Some(claimed.claim.attempt)),
     };
-    let (written, opened) = std::thread::scope(|scope| {
-        let written = scope.spawn(|| {
-            let _span = run.span(&issue.identifier).entered();
-            tickets::write(run, "move ticket", issue, &update)
-        });
-        let opened = run.time("workspace", name, || saved::open(run, claimed));
-        (written.join(), opened)
-    });
-    match written {
-        Ok(Ok(written)) => {
+    tickets::write(run, "move ticket", issue, &update)
+}
+
+/// What came of it; `None` when its thread panicked.
+fn note_started(
+    run: &Run<'_>,
+    claimed: &ClaimedIssue,
+    parcel: &mut Parcel,
+    started: Option<Result<TicketUpdated, TrackerError>>,
+) {
+    match started {
+        Some(Ok(written)) => {
             if let Some(error) = written.error() {
                 parcel.warnings.push(format!("the ticket could not be brought up to date: {error}"));
             }
             if let Some(Ok(id)) = &written.commented {
                 parcel.record.comment = Some(id.clone());
             }
-            parcel.record.issue_updated_at = written.updated_at.or(issue.updated_at);
+            parcel.record.issue_updated_at = written.updated_at.or(claimed.issue.updated_at);
         }
-        Ok(Err(error)) => parcel.warnings.push(format!(
+        Some(Err(error)) => parcel.warnings.push(format!(
             "the ticket could not be moved to {}: {error}",
             run.settings.tracker.in_progress_state
         )),
-        Err(_) => parcel.warnings.push("the ticket could not be moved: its thread failed".to_owned()),
+        None => parcel.warnings.push("the ticket could not be moved: its thread failed".to_owned()),
     }
+}
+
+fn open_workspace<'c>(run: &Run<'_>, claimed: &'c ClaimedIssue) -> Result<Job<'c>, WorkspaceError> {
+    let issue = &claimed.issue;
     let dir = run.folder().of_issue(&issue.identifier);
-    opened.map(|workspace| {
+    run.time("workspace", Some(&issue.identifier), || saved::open(run, claimed)).map(|workspace| {
         run.emit(issue, CycleEventKind::WorkspaceReady { path: workspace.path().to_owned() });
         Job { claimed, workspace, dir }
     })

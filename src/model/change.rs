@@ -12,6 +12,9 @@ pub struct PullRequestDraft {
     pub head: BranchName,
     /// The commit that was pushed as the head.
     pub head_sha: Sha,
+    /// The branch was not there before this run pushed it: no pull request is open for it, unless
+    /// somebody opened one at once.
+    pub is_new_branch: bool,
     pub base: String,
     pub draft: bool,
     pub labels: Vec<String>,

@@ -91,6 +91,7 @@ pub fn draft(issue: &str) -> PullRequestDraft {
         body: "What was done.\n".to_owned(),
         head: BranchName::new(format!("conductor/{issue}")),
         head_sha: Sha::new("0".repeat(40)),
+        is_new_branch: false,
         base: "main".to_owned(),
         draft: false,
         labels: Vec::new(),
@@ -162,6 +163,20 @@ fn a_pull_request_that_is_there_already_is_adopted() {
     let before = github.rest_requests();
     assert_eq!(forge.ensure_pull_request(&wanted).unwrap().pull_request.number, number);
     assert_eq!(github.rest_requests() - before, 1, "found; nothing more to do");
+}
+
+#[test]
+fn for_a_new_branch_none_is_looked_for_and_one_opened_at_once_by_others_is_adopted() {
+    let Scene { github, forge, origin: _origin } = scene();
+    let new = PullRequestDraft { is_new_branch: true, ..draft("ENG-1") };
+    let ensured = forge.ensure_pull_request(&new).unwrap();
+    assert_eq!((ensured.created, github.rest_requests()), (true, 1));
+
+    let number = github.open_by_hand("conductor/ENG-2", "main", None);
+    let new = PullRequestDraft { is_new_branch: true, ..draft("ENG-2") };
+    let ensured = forge.ensure_pull_request(&new).unwrap();
+    assert_eq!((ensured.created, ensured.pull_request.number), (false, number));
+    assert_eq!(github.pulls().len(), 2);
 }
 
 #[test]

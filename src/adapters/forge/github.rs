@@ -62,7 +62,9 @@ impl GitHub {
         warnings: &mut Vec<String>,
     ) -> Result<(WirePull, bool), ForgeError> {
         let what = format!("open a pull request for {}", draft.head);
-        if let Some(pull) = self.open_one(draft)? {
+        if !draft.is_new_branch
+            && let Some(pull) = self.open_one(draft)?
+        {
             return Ok((pull, false));
         }
         // Looks need no turn: only what is written is to come one by one.

@@ -18,6 +18,8 @@ pub(in crate::cycle) struct Parcel {
     pub unwritten: Option<Unwritten>,
     /// Made by this very run: nothing of it can be anywhere already.
     pub is_fresh: bool,
+    /// This run made its branch on the remote, where none was.
+    pub is_new_branch: bool,
     /// The guards have judged its head as it is now. What a record or a file says of a verdict is
     /// no verdict: others may have written it.
     pub is_judged: bool,

@@ -81,6 +81,7 @@ fn draft_of(run: &Run<'_>, parcel: &Parcel, branch: &BranchName, delivery: &Deli
         body: delivery.body.clone(),
         head: branch.clone(),
         head_sha: delivery.head.clone(),
+        is_new_branch: parcel.is_new_branch,
         base: run.settings.base_branch.clone(),
         draft: delivery.draft,
         labels: delivery.labels.clone(),

@@ -41,12 +41,14 @@ pub(in crate::cycle) fn push(run: &Run<'_>, parcel: &mut Parcel) -> Result<(), F
             head_sha: Some(delivery.head.clone()),
             ..parcel.record.clone()
         };
-        let update =
-            RefUpdate { name: name.full_ref(), to: Some(delivery.head.clone()), expect: expect.take() };
+        let expected = expect.take();
+        let is_new = expected.is_none();
+        let update = RefUpdate { name: name.full_ref(), to: Some(delivery.head.clone()), expect: expected };
         let what = format!("push {}: {name}", parcel.record.identifier);
         let detail = match settle::write(run, parcel, &record, what, vec![update], true) {
             Written::Yes => {
                 parcel.record = record;
+                parcel.is_new_branch = is_new;
                 run.has_pushed.store(true, Ordering::Relaxed);
                 return Ok(());
             }

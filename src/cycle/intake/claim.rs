@@ -1,4 +1,4 @@
-//! Claim: one ticket, when there is a free slot for it, by compare-and-swap; then a look at it as it
+//! Claim: one ticket, when there is a free slot for it, by compare-and-swap, with a look at it as it
 //! is now. A ticket that changed is given back.
 
 use super::super::claims::{CI_ATTEMPT, Living};
@@ -22,6 +22,9 @@ use std::time::Duration;
 
 /// Between the end of the work and the end of its lease: time to deliver and record.
 const LEASE_MARGIN: Duration = Duration::from_secs(600);
+
+/// A look at a ticket that began so long before its claim stood counts as one after it.
+const RECENT: Duration = Duration::from_secs(2);
 
 /// What became of a candidate.
 pub(in crate::cycle) enum Taken {
@@ -50,12 +53,18 @@ pub(in crate::cycle) fn take<'w>(
 ) -> Result<Taken, CycleError> {
     let issue = bid.issue;
     let name = Some(issue.identifier.as_str());
-    let decided = match run.time("claim", name, || swap(run, bid, slot))? {
+    let (decided, looked) = std::thread::scope(|scope| {
+        let looked = scope.spawn(|| (run.elapsed(), tickets::look(run, issue)));
+        (run.time("claim", name, || swap(run, bid, slot)), looked.join().ok())
+    });
+    let decided = match decided? {
         Ok(anew) => anew,
         Err(skip) => return Ok(Taken::Skipped(skipped_by(issue, skip))),
     };
     let state = run.ledger.state();
-    let fresh = match tickets::look(run, issue) {
+    let is_recent = |at: &Duration| run.elapsed().saturating_sub(*at) <= RECENT;
+    let looked = looked.filter(|(at, _)| is_recent(at)).map(|(_, looked)| looked);
+    let fresh = match looked.unwrap_or_else(|| tickets::look(run, issue)) {
         Ok(fresh) => fresh,
         Err(error) => {
             give_back(run, issue)?;

@@ -118,6 +118,7 @@ fn bring_on(run: &Run<'_>, polled: &mut Polled, one: Found, recovery: &mut Recov
         record,
         unwritten: None,
         is_fresh: false,
+        is_new_branch: false,
         is_judged: false,
         kept: None,
         created: false,
