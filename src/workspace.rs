@@ -7,6 +7,7 @@
 
 use crate::model::ids::short_hash;
 use crate::model::{BranchName, Sha, safe_key};
+use crate::system::barrier::Barrier;
 use crate::system::git::{
     CommitAuthor, FetchSpec, GitError, NewClone, Object, Patches, RefPush, Remote, Repository, Worktree,
     sweep_trash,
@@ -14,7 +15,6 @@ use crate::system::git::{
 use marker::Marker;
 use start::Start;
 use std::collections::{BTreeSet, HashMap};
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -41,9 +41,8 @@ pub use found::Found;
 pub use saved::SavedRef;
 pub use start::Continued;
 
-/// What stands in front of a program that may write to that folder only, as the beginning of its
-/// command line.
-pub type Front = Box<dyn Fn(&Path) -> Vec<OsString> + Send + Sync>;
+/// What a program is started behind that may write to that folder only.
+pub type Walls = Box<dyn Fn(&Path) -> Barrier + Send + Sync>;
 
 /// All workspaces of one repository.
 pub struct Workspaces {
@@ -51,7 +50,7 @@ pub struct Workspaces {
     remote: Remote,
     base_branch: BranchName,
     root: PathBuf,
-    walls: Front,
+    walls: Walls,
     author: OnceLock<Option<CommitAuthor>>,
 }
 
@@ -109,20 +108,20 @@ impl Workspaces {
             remote,
             base_branch,
             root,
-            walls: Box::new(|_| Vec::new()),
+            walls: Box::new(|_| Barrier::default()),
             author: OnceLock::new(),
         }
     }
 
     /// Calls git in a workspace behind these walls.
     #[must_use]
-    pub fn behind(self, walls: Front) -> Self {
+    pub fn behind(self, walls: Walls) -> Self {
         Self { walls, ..self }
     }
 
-    /// What stands in front of every call of git in that workspace.
-    fn front(&self, path: &Path) -> Arc<[OsString]> {
-        (self.walls)(path).into()
+    /// What every call of git in that workspace is started behind.
+    fn barrier(&self, path: &Path) -> Arc<Barrier> {
+        Arc::new((self.walls)(path))
     }
 
     /// Contacts with the remote so far.
@@ -190,8 +189,8 @@ impl Workspaces {
         branch: &BranchName,
         start: &Start,
     ) -> Result<Worktree, WorkspaceError> {
-        let (refs, front) = (self.known_refs(branch), self.front(path));
-        let new = NewClone { path, branch, tip: &start.tip, refs: &refs, front: &front };
+        let (refs, barrier) = (self.known_refs(branch), self.barrier(path));
+        let new = NewClone { path, branch, tip: &start.tip, refs: &refs, barrier: &barrier };
         if path.symlink_metadata().is_err() {
             match self.repository.add_clone(&new) {
                 Ok(worktree) => return Ok(worktree),

@@ -43,7 +43,7 @@ use std::process::ExitCode;
 pub fn main() -> ExitCode {
     // A supervisor is started for every child: it must not pay for parsing a command line.
     if std::env::args_os().nth(1).is_some_and(|word| word == process::SUPERVISE) {
-        return process::supervise_main();
+        return process::supervise_main(walls::enforce);
     }
     if std::env::args_os().nth(1).is_some_and(|word| word == git::WATCH) {
         return git::watch_main();
@@ -72,7 +72,7 @@ pub fn main() -> ExitCode {
         Command::Context(args) => context::run(&cli.global, args),
         Command::Search(args) => search::run(&cli.global, args),
         Command::Completions { shell } => completions(*shell),
-        Command::Supervise(_) => return process::supervise_main(),
+        Command::Supervise(_) => return process::supervise_main(walls::enforce),
     };
     match result {
         Ok(code) => code,

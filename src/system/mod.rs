@@ -1,5 +1,6 @@
 //! Processes, git and HTTP.
 
+pub mod barrier;
 pub mod git;
 pub mod host;
 pub mod http;

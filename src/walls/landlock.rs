@@ -1,22 +1,20 @@
 //! The walls Linux itself builds around a process and all its descendants (Landlock), without root
-//! and without a package. This program stands in front of the child, closes the walls around
-//! itself and becomes the child.
+//! and without a package. They belong to a thread: the one that starts a child closes them around
+//! itself and ends. Behind bubblewrap this program stands in front of the child and becomes it.
 //!
 //! Nothing is written outside the places named, hidden files are not read, no process outside is
 //! traced, looked into or sent a signal, and neither `sudo` nor a setuid program gains anything.
 //! A child of root keeps only the privileges that make sense on files.
 
 use super::grants;
+use super::rules::Rules;
 use landlock::{
     ABI, Access, AccessFs, BitFlags, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr,
     RulesetCreatedAttr, RulesetStatus, Scope,
 };
 use rustix::thread::{CapabilitySet, CapabilitySets};
-use std::ffi::OsString;
 use std::io;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 /// What the oldest kernel that is good enough can hold (6.2: truncation too). What newer ones add
 /// is taken where it is there.
@@ -36,77 +34,42 @@ const KEPT: CapabilitySet = CapabilitySet::CHOWN
     .union(CapabilitySet::SETUID)
     .union(CapabilitySet::NET_BIND_SERVICE);
 
-const WRITE: &str = "--write";
-const HIDE: &str = "--hide";
-const PROGRAM: &str = "--";
-
-/// What a child is kept to.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Rules {
-    /// Files and folders it may write, change and delete; what is not there is left out.
-    pub writable: Vec<PathBuf>,
-    /// Files and folders it may not read.
-    pub hidden: Vec<PathBuf>,
+/// Closes the walls around this thread. Nothing undoes it.
+pub(super) fn close(rules: &Rules) -> io::Result<()> {
+    closed(rules).map_err(|words| io::Error::new(io::ErrorKind::Unsupported, format!("landlock: {words}")))
 }
 
-impl Rules {
-    /// The command line of this program, `exe`, that stands in front of another program's.
-    pub fn front(&self, exe: &Path) -> Vec<OsString> {
-        let named = |name: &'static str, paths: &[PathBuf]| {
-            paths.iter().flat_map(move |path| [name.into(), path.into()]).collect::<Vec<OsString>>()
-        };
-        let rules = [named(WRITE, &self.writable), named(HIDE, &self.hidden)].concat();
-        [exe.into(), super::front::WALLS.into()].into_iter().chain(rules).chain([PROGRAM.into()]).collect()
+fn closed(rules: &Rules) -> Result<(), String> {
+    let told = |error: &dyn std::fmt::Display| error.to_string();
+    rustix::thread::set_no_new_privs(true).map_err(|error| told(&error))?;
+    let all = AccessFs::from_all(WANTED);
+    let mut ruleset = Ruleset::default()
+        .set_compatibility(CompatLevel::HardRequirement)
+        .handle_access(AccessFs::from_all(NEEDED))
+        .map_err(|error| told(&error))?
+        .set_compatibility(CompatLevel::BestEffort)
+        .handle_access(all)
+        .and_then(|ruleset| ruleset.scope(Scope::from_all(WANTED)))
+        .and_then(Ruleset::create)
+        .map_err(|error| told(&error))?;
+    let read = AccessFs::ReadFile | AccessFs::Execute;
+    let grants = grants::readable(&real(&rules.hidden));
+    // Names may be read everywhere, as paths are.
+    let listing = [(PathBuf::from("/"), AccessFs::ReadDir.into())];
+    let reading = grants.into_iter().map(|place| (place, read | AccessFs::ReadDir));
+    let devices = DEVICES.iter().map(|device| (PathBuf::from(device), all));
+    // No device nodes anywhere: they would lead past every wall.
+    let writing = all & !(AccessFs::MakeChar | AccessFs::MakeBlock);
+    let writable = rules.writable.iter().map(|place| (place.clone(), writing));
+    for (place, access) in listing.into_iter().chain(reading).chain(devices).chain(writable) {
+        let Some(rule) = rule(&place, access) else { continue };
+        ruleset = ruleset.add_rule(rule).map_err(|error| format!("{}: {error}", place.display()))?;
     }
-
-    /// The rules, the program and its arguments.
-    fn parse(args: impl Iterator<Item = OsString>) -> Option<(Self, OsString, Vec<OsString>)> {
-        let mut rules = Self::default();
-        let mut args = args;
-        loop {
-            let (name, value) = (args.next()?, args.next()?);
-            match name.to_str()? {
-                WRITE => rules.writable.push(value.into()),
-                HIDE => rules.hidden.push(value.into()),
-                PROGRAM => return Some((rules, value, args.collect())),
-                _ => return None,
-            }
-        }
+    let status = ruleset.restrict_self().map_err(|error| told(&error))?;
+    if status.ruleset == RulesetStatus::NotEnforced || !status.no_new_privs {
+        return Err("the kernel does not enforce it".to_owned());
     }
-
-    /// Closes the walls around this process. Nothing undoes it.
-    fn enforce(&self) -> Result<(), String> {
-        let told = |error: &dyn std::fmt::Display| error.to_string();
-        rustix::thread::set_no_new_privs(true).map_err(|error| told(&error))?;
-        let all = AccessFs::from_all(WANTED);
-        let mut ruleset = Ruleset::default()
-            .set_compatibility(CompatLevel::HardRequirement)
-            .handle_access(AccessFs::from_all(NEEDED))
-            .map_err(|error| told(&error))?
-            .set_compatibility(CompatLevel::BestEffort)
-            .handle_access(all)
-            .and_then(|ruleset| ruleset.scope(Scope::from_all(WANTED)))
-            .and_then(Ruleset::create)
-            .map_err(|error| told(&error))?;
-        let read = AccessFs::ReadFile | AccessFs::Execute;
-        let grants = grants::readable(&real(&self.hidden));
-        // Names may be read everywhere, as paths are.
-        let listing = [(PathBuf::from("/"), AccessFs::ReadDir.into())];
-        let reading = grants.into_iter().map(|place| (place, read | AccessFs::ReadDir));
-        let devices = DEVICES.iter().map(|device| (PathBuf::from(device), all));
-        // No device nodes anywhere: they would lead past every wall.
-        let writing = all & !(AccessFs::MakeChar | AccessFs::MakeBlock);
-        let writable = self.writable.iter().map(|place| (place.clone(), writing));
-        for (place, access) in listing.into_iter().chain(reading).chain(devices).chain(writable) {
-            let Some(rule) = rule(&place, access) else { continue };
-            ruleset = ruleset.add_rule(rule).map_err(|error| format!("{}: {error}", place.display()))?;
-        }
-        let status = ruleset.restrict_self().map_err(|error| told(&error))?;
-        if status.ruleset == RulesetStatus::NotEnforced || !status.no_new_privs {
-            return Err("the kernel does not enforce it".to_owned());
-        }
-        drop_privileges().map_err(|error| told(&error))
-    }
+    drop_privileges().map_err(|error| told(&error))
 }
 
 /// A rule for what is there.
@@ -137,17 +100,6 @@ fn drop_privileges() -> rustix::io::Result<()> {
     let kept = now.permitted.intersection(KEPT);
     let sets = CapabilitySets { effective: kept, permitted: kept, inheritable: CapabilitySet::empty() };
     rustix::thread::set_capabilities(None, sets)
-}
-
-/// This program as what stands in front of a child: never returns where the child starts.
-pub(super) fn stand_in_front(args: impl Iterator<Item = OsString>) -> io::Error {
-    let Some((rules, program, args)) = Rules::parse(args) else {
-        return io::Error::new(io::ErrorKind::InvalidInput, "the rules of the sandbox cannot be read");
-    };
-    if let Err(words) = rules.enforce() {
-        return io::Error::new(io::ErrorKind::Unsupported, format!("landlock: {words}"));
-    }
-    Command::new(program).args(args).exec()
 }
 
 /// Whether this kernel can hold what is needed.

@@ -4,10 +4,14 @@
 //! Owns which walls can be had here and what they leave open. Walls that were asked for and cannot
 //! be had are an error, never left out. `docs` of the levels: README, "What holds an agent".
 
+use crate::system::barrier::{Barrier, ThreadRules};
 use crate::system::process::{Confine, SpawnError, Spec};
 use std::ffi::{OsStr, OsString};
 use std::io;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
 
 mod bubblewrap;
 mod error;
@@ -16,13 +20,18 @@ mod front;
 mod grants;
 #[cfg(target_os = "linux")]
 mod landlock;
+#[cfg(not(target_os = "linux"))]
+#[path = "no_landlock.rs"]
+mod landlock;
 mod places;
+mod rules;
 
 pub use error::WallsError;
 pub use front::WALLS;
 pub use places::{CACHES, CREDENTIALS, Places};
 
 use places::variable;
+use rules::{PROGRAM, Rules};
 
 /// The walls around a child.
 #[derive(Debug, Clone)]
@@ -33,22 +42,24 @@ pub struct Walls {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Kind {
-    /// With this program in front.
-    Landlock { exe: PathBuf },
+    Landlock,
     /// Behind `bwrap`, and where the kernel has it behind Landlock too.
-    Bubblewrap { bwrap: PathBuf, exe: Option<PathBuf> },
+    Bubblewrap {
+        bwrap: PathBuf,
+        exe: Option<PathBuf>,
+    },
 }
 
 impl Walls {
     /// Landlock, where this kernel has it. Costs no process.
-    pub fn landlock(exe: &Path, places: Places) -> Result<Self, WallsError> {
+    pub fn landlock(places: Places) -> Result<Self, WallsError> {
         if !cfg!(target_os = "linux") {
             return Err(WallsError::Unsupported { kind: "Landlock" });
         }
-        if !has_landlock() {
+        if !landlock::is_there() {
             return Err(WallsError::NoLandlock);
         }
-        Ok(Self { kind: Kind::Landlock { exe: exe.to_owned() }, places })
+        Ok(Self { kind: Kind::Landlock, places })
     }
 
     /// Looks for `bwrap` on `path` and tries it once.
@@ -58,20 +69,20 @@ impl Walls {
         }
         let bwrap = find(OsStr::new("bwrap"), path).ok_or(WallsError::NoBubblewrap)?;
         bubblewrap::try_out(&bwrap)?;
-        let exe = has_landlock().then(|| exe.to_owned());
+        let exe = landlock::is_there().then(|| exe.to_owned());
         Ok(Self { kind: Kind::Bubblewrap { bwrap, exe }, places })
     }
 
     /// The strongest that works here without being set up.
     pub fn strongest(exe: &Path, path: Option<&OsStr>, places: Places) -> Option<Self> {
-        let landlock = Self::landlock(exe, places.clone());
+        let landlock = Self::landlock(places.clone());
         landlock.or_else(|_| Self::bubblewrap(exe, path, places)).ok()
     }
 
     /// As the configuration and the report call it.
     pub fn name(&self) -> &'static str {
         match self.kind {
-            Kind::Landlock { .. } => "landlock",
+            Kind::Landlock => "landlock",
             Kind::Bubblewrap { .. } => "bubblewrap",
         }
     }
@@ -82,21 +93,32 @@ impl Walls {
         Self { places: self.places.clone().with_own(own), ..self.clone() }
     }
 
-    /// What stands in front of a program that may write to these places only, as a command line:
-    /// the program and its arguments follow.
-    pub fn front(&self, cwd: &Path, writable: Vec<PathBuf>) -> Vec<OsString> {
-        let hidden = self.places.hidden();
+    /// What a program is started behind that may write to these places only.
+    pub fn barrier(&self, cwd: &Path, writable: Vec<PathBuf>) -> Barrier {
         match &self.kind {
-            Kind::Landlock { exe } => landlock_front(exe, writable, hidden),
+            Kind::Landlock => {
+                let rules: Arc<dyn ThreadRules> = Arc::new(Landlocked(self.rules(writable)));
+                Barrier { front: Vec::new(), rules: Some(rules) }
+            }
             Kind::Bubblewrap { bwrap, exe } => {
-                let mut words = bubblewrap::front(bwrap, cwd, &writable, &hidden);
-                if let Some(exe) = exe {
-                    // What bubblewrap covers is not there to be found a second time.
-                    words.extend(landlock_front(exe, with_own_devices(&writable), Vec::new()));
-                }
-                words
+                Barrier { front: self.bubble(bwrap, exe.as_deref(), cwd, &writable), rules: None }
             }
         }
+    }
+
+    fn rules(&self, writable: Vec<PathBuf>) -> Rules {
+        Rules { writable, hidden: self.places.hidden() }
+    }
+
+    /// The beginning of a command line.
+    fn bubble(&self, bwrap: &Path, exe: Option<&Path>, cwd: &Path, writable: &[PathBuf]) -> Vec<OsString> {
+        let mut words = bubblewrap::front(bwrap, cwd, writable, &self.places.hidden());
+        if let Some(exe) = exe {
+            // What bubblewrap covers is not there to be found a second time.
+            let rules = Rules { writable: with_own_devices(writable), hidden: Vec::new() };
+            words.extend(rules.front(exe));
+        }
+        words
     }
 }
 
@@ -109,43 +131,46 @@ impl Confine for Walls {
             }
         })?;
         self.places.make_own(spec)?;
-        let mut words = self.front(&spec.cwd, self.places.writable(spec)).into_iter();
+        let writable = self.places.writable(spec);
+        let Kind::Bubblewrap { bwrap, exe } = &self.kind else {
+            return Ok(Spec { program: program.into(), rules: self.rules(writable).words(), ..spec.clone() });
+        };
+        let mut words = self.bubble(bwrap, exe.as_deref(), &spec.cwd, &writable).into_iter();
         let front = words.next().unwrap_or_default();
         let args = words.chain([program.into()]).chain(spec.args.iter().cloned()).collect();
-        let is_wrapper = matches!(self.kind, Kind::Bubblewrap { .. });
-        Ok(Spec { program: front, args, is_wrapper, ..spec.clone() })
+        Ok(Spec { program: front, args, is_wrapper: true, ..spec.clone() })
     }
 }
 
 /// The start of this program as `conductor __walls …`: becomes the child, or says why not.
 pub fn walls_main(args: impl Iterator<Item = OsString>) -> io::Error {
-    #[cfg(target_os = "linux")]
-    return landlock::stand_in_front(args);
-    #[cfg(not(target_os = "linux"))]
-    {
-        drop(args);
-        io::Error::from(io::ErrorKind::Unsupported)
+    let mut words: Vec<OsString> = args.collect();
+    let end = words.iter().position(|word| word == PROGRAM).unwrap_or(words.len());
+    let mut program = words.split_off(end).into_iter().skip(1);
+    let Some(name) = program.next() else { return unreadable() };
+    match enforce(&words) {
+        Ok(()) => Command::new(name).args(program).exec(),
+        Err(error) => error,
     }
 }
 
-#[cfg(target_os = "linux")]
-fn has_landlock() -> bool {
-    landlock::is_there()
+/// What this program as a supervisor puts on the thread that starts its child.
+pub fn enforce(words: &[OsString]) -> io::Result<()> {
+    landlock::close(&Rules::read(words.iter().cloned()).ok_or_else(unreadable)?)
 }
 
-#[cfg(not(target_os = "linux"))]
-fn has_landlock() -> bool {
-    false
+/// Landlock around the thread that starts a call of git.
+#[derive(Debug)]
+struct Landlocked(Rules);
+
+impl ThreadRules for Landlocked {
+    fn enforce(&self) -> io::Result<()> {
+        landlock::close(&self.0)
+    }
 }
 
-#[cfg(target_os = "linux")]
-fn landlock_front(exe: &Path, writable: Vec<PathBuf>, hidden: Vec<PathBuf>) -> Vec<OsString> {
-    landlock::Rules { writable, hidden }.front(exe)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn landlock_front(_exe: &Path, _writable: Vec<PathBuf>, _hidden: Vec<PathBuf>) -> Vec<OsString> {
-    Vec::new()
+fn unreadable() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "the rules of the sandbox cannot be read")
 }
 
 /// Behind bubblewrap the devices are the child's own, shared memory too.

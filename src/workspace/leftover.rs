@@ -13,7 +13,7 @@ const DAMAGED: &str = ".damaged-";
 impl Workspaces {
     /// The clone that is noted for that place, behind its walls.
     pub(super) fn noted_at(&self, path: &Path) -> Option<Worktree> {
-        Some(self.repository.registered_at(path)?.behind(self.front(path)))
+        Some(self.repository.registered_at(path)?.behind(self.barrier(path)))
     }
 
     /// Ends what an earlier run left of a ticket that is over, and saves what is in it. Nothing

@@ -34,8 +34,8 @@ impl Workspaces {
         let head = checkout.objects(&[format!("worktrees/{id}/HEAD")])?.pop().flatten();
         let Some(head) = head.map(|commit| commit.id) else { return Ok(checkout.remove_worktree(linked)?) };
         let branch = &marker.branch;
-        let (refs, front) = (self.known_refs(branch), Arc::default());
-        let new = NewClone { path: linked.path(), branch, tip: &head, refs: &refs, front: &front };
+        let (refs, barrier) = (self.known_refs(branch), Arc::default());
+        let new = NewClone { path: linked.path(), branch, tip: &head, refs: &refs, barrier: &barrier };
         let clone = self.repository.convert_linked(linked, &new)?;
         marker.move_to(linked.admin(), clone.admin())?;
         checkout.forget_linked(linked)?;

@@ -25,7 +25,7 @@ pub(super) fn walls(config: &Config, surrounding: &Surrounding) -> Result<Option
     let walls = match config.agent.sandbox {
         AgentSandbox::None => return Ok(None),
         AgentSandbox::Auto => return Ok(Walls::strongest(exe, path.as_deref(), places)),
-        AgentSandbox::Landlock => Walls::landlock(exe, places),
+        AgentSandbox::Landlock => Walls::landlock(places),
         AgentSandbox::Bubblewrap => Walls::bubblewrap(exe, path.as_deref(), places),
     };
     walls.map(Some).map_err(|error| Failure::new(USAGE, error.to_string()))

@@ -62,7 +62,7 @@ pub(super) fn wire(
         workspace_root(config, surrounding, &checkout),
     );
     let workspaces = match walls.clone() {
-        Some(walls) => workspaces.behind(Box::new(move |path| walls.front(path, vec![path.to_owned()]))),
+        Some(walls) => workspaces.behind(Box::new(move |path| walls.barrier(path, vec![path.to_owned()]))),
         None => workspaces,
     };
     workspaces.take_over(&checkout).map_err(|error| Failure::new(FAULT, error.to_string()))?;

@@ -11,6 +11,7 @@ use super::words::all_words;
 use crate::model::Secret;
 use crate::model::secret::is_sensitive;
 use crate::model::text;
+use crate::system::barrier::Barrier;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{Seek, Write};
@@ -75,8 +76,8 @@ pub(super) struct Call {
     args: Vec<OsString>,
     env: Vec<(String, OsString)>,
     input: Input,
-    /// The walls, as the beginning of the command line.
-    front: Arc<[OsString]>,
+    /// The walls.
+    barrier: Arc<Barrier>,
     pub(super) timeout: Duration,
     /// Talks to the remote: without a login handed over, the user's own configuration may log in,
     /// and the variables it may need for that are left to it.
@@ -119,7 +120,7 @@ impl Call {
             args: args.into_iter().map(Into::into).collect(),
             env: Vec::new(),
             input: Input::Nothing,
-            front: Arc::default(),
+            barrier: Arc::default(),
             timeout: LOCAL_TIMEOUT,
             is_remote: false,
             stop: GitStop::default(),
@@ -156,8 +157,8 @@ impl Call {
     }
 
     /// Runs it behind walls.
-    pub fn behind(mut self, front: &Arc<[OsString]>) -> Self {
-        self.front = Arc::clone(front);
+    pub fn behind(mut self, barrier: &Arc<Barrier>) -> Self {
+        self.barrier = Arc::clone(barrier);
         self
     }
 
@@ -221,7 +222,7 @@ impl Call {
         let begun = Instant::now();
         let running = self
             .expression(stdout)
-            .and_then(|call| call.start())
+            .and_then(|call| self.barrier.start(|| call.start()))
             .map_err(|error| self.fails(GitErrorKind::NoGit, error.to_string()))?;
         let _watched = self.stop.watched(running.pids());
         let failed = |error: std::io::Error| self.fails(GitErrorKind::Failed, error.to_string());
@@ -290,7 +291,7 @@ impl Call {
         let contact = if self.is_remote { CONTACT_CONFIG } else { &[] };
         let mut words: Vec<OsString> = session.into_iter().map(OsString::from).collect();
         words.extend(hand_over.iter().map(OsString::from));
-        words.extend(self.front.iter().cloned());
+        words.extend(self.barrier.front.iter().cloned());
         words.push(program().into());
         words.extend(OWN_CONFIG.iter().chain(contact).map(OsString::from));
         words.extend(self.args.iter().cloned());

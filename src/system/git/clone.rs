@@ -7,7 +7,7 @@
 use super::worktree::Worktree;
 use super::{GitError, GitErrorKind, Object, Repository, pack, protocol, trash};
 use crate::model::{BranchName, Sha};
-use std::ffi::OsString;
+use crate::system::barrier::Barrier;
 use std::fs;
 use std::io::{self, ErrorKind, Read, Seek};
 use std::path::{Path, PathBuf};
@@ -28,8 +28,8 @@ pub struct NewClone<'a> {
     pub tip: &'a Sha,
     /// What else it knows, by full name.
     pub refs: &'a [(String, Sha)],
-    /// What stands in front of every call of git in it, once it is made.
-    pub front: &'a Arc<[OsString]>,
+    /// What every call of git in it is started behind, once it is made.
+    pub barrier: &'a Arc<Barrier>,
 }
 
 impl Repository {
@@ -43,7 +43,7 @@ impl Repository {
             }
             self.note(new.path)?
         };
-        let worktree = Worktree::new(new.path, &admin, Arc::clone(new.front));
+        let worktree = Worktree::new(new.path, &admin, Arc::clone(new.barrier));
         match self.fill(new).and_then(|()| worktree.write_files()) {
             Ok(()) => Ok(worktree),
             Err(error) => {
@@ -62,7 +62,7 @@ impl Repository {
             let _lock = self.lock()?;
             self.note(new.path)?
         };
-        let worktree = Worktree::new(new.path, &admin, Arc::clone(new.front));
+        let worktree = Worktree::new(new.path, &admin, Arc::clone(new.barrier));
         if !new.path.is_dir() {
             return Ok(worktree);
         }

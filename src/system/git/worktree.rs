@@ -8,7 +8,7 @@ mod unfinished;
 use super::refs::durable;
 use super::{Call, CommitAuthor, GitError, protocol};
 use crate::model::{BranchName, Sha};
-use std::ffi::OsString;
+use crate::system::barrier::Barrier;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use std::sync::Arc;
 pub struct Worktree {
     path: PathBuf,
     admin: PathBuf,
-    front: Arc<[OsString]>,
+    barrier: Arc<Barrier>,
 }
 
 /// `git status`, read.
@@ -33,9 +33,9 @@ pub struct WorktreeStatus {
 }
 
 impl Worktree {
-    /// `admin`: where it is noted; `front`: what stands in front of every call in it.
-    pub fn new(path: &Path, admin: &Path, front: Arc<[OsString]>) -> Self {
-        Self { path: path.to_owned(), admin: admin.to_owned(), front }
+    /// `admin`: where it is noted; `barrier`: what every call in it is started behind.
+    pub fn new(path: &Path, admin: &Path, barrier: Arc<Barrier>) -> Self {
+        Self { path: path.to_owned(), admin: admin.to_owned(), barrier }
     }
 
     /// The clone that this program works in itself, as an agent.
@@ -59,8 +59,8 @@ impl Worktree {
 
     /// The same behind these walls.
     #[must_use]
-    pub fn behind(self, front: Arc<[OsString]>) -> Self {
-        Self { front, ..self }
+    pub fn behind(self, barrier: Arc<Barrier>) -> Self {
+        Self { barrier, ..self }
     }
 
     /// Whether there is a folder of git, and not something in its place that leads elsewhere.
@@ -74,7 +74,7 @@ impl Worktree {
     }
 
     pub(super) fn git<const N: usize>(&self, args: [&str; N]) -> Call {
-        own_call(self, args).behind(&self.front)
+        own_call(self, args).behind(&self.barrier)
     }
 
     /// Writes the files of a clone that was just made, by what only Conductor has written.

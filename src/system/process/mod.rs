@@ -37,7 +37,7 @@ pub struct Supervisor {
 
 /// Walls around a child.
 pub trait Confine: std::fmt::Debug + Send + Sync {
-    /// The spec of the same child behind the walls.
+    /// The spec of the same child behind the walls; its rules are for [`supervise_main`] to put on.
     fn confine(&self, spec: &Spec) -> Result<Spec, SpawnError>;
 }
 

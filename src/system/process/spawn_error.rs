@@ -28,6 +28,9 @@ pub enum SpawnError {
         #[source]
         error: io::Error,
     },
+    /// The walls around it could not be closed, so that it was not started.
+    #[error("the agent's sandbox could not be closed: {0}")]
+    Sandbox(#[source] io::Error),
     /// The supervisor itself failed.
     #[error("supervisor: {0}")]
     Supervisor(#[source] io::Error),

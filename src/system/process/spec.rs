@@ -22,6 +22,8 @@ pub struct Spec {
     pub stderr: Stderr,
     /// Standard output is appended to this file as well, line by line and without secrets.
     pub log: Option<PathBuf>,
+    /// The rules its starting thread puts on itself, in the words of whoever confines it.
+    pub rules: Vec<OsString>,
     /// The program only stands around the real one: it is not told to end, and ends with it.
     pub is_wrapper: bool,
     /// Between SIGTERM and SIGKILL.
@@ -41,6 +43,7 @@ impl Spec {
             stdin: Stdin::Null,
             stderr: Stderr::Null,
             log: None,
+            rules: Vec::new(),
             is_wrapper: false,
             grace: Duration::from_secs(5),
             line_cap: DEFAULT_LINE_CAP,

@@ -8,9 +8,11 @@
 use super::lines::{Lines, Piece};
 use super::tree;
 use super::wire::{self, Errors, Failed, Job, Report};
+use crate::system::barrier::in_own_thread;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
@@ -32,15 +34,17 @@ const KILL_LIMIT: Duration = Duration::from_secs(60);
 
 /// The whole life of a supervisor. `main` calls it before anything else when the first argument is
 /// [`super::SUPERVISE`].
-pub fn supervise_main() -> ExitCode {
+///
+/// `enforce` puts the rules of a job on the thread that calls it.
+pub fn supervise_main(enforce: fn(&[OsString]) -> io::Result<()>) -> ExitCode {
     // Nobody reads what a supervisor prints: Conductor sees the socket end without a report.
-    match run() {
+    match run(enforce) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }
 }
 
-fn run() -> io::Result<()> {
+fn run(enforce: fn(&[OsString]) -> io::Result<()>) -> io::Result<()> {
     let mut control = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     let output = io::stdout().as_fd().try_clone_to_owned()?;
     let input = io::stderr().as_fd().try_clone_to_owned()?;
@@ -52,7 +56,7 @@ fn run() -> io::Result<()> {
     let (wake, told_to_end) = listen_for_signals()?;
     let errors = wire::receive_errors(&control)?;
     let job = wire::read_job(&mut control)?;
-    let child = match start(&job, input, output, errors) {
+    let child = match start(&job, enforce, [input, output], errors) {
         Ok(child) => child,
         Err(failed) => return control.write_all(failed.to_line().as_bytes()),
     };
@@ -93,7 +97,12 @@ fn listen_for_signals() -> io::Result<(UnixStream, Arc<AtomicBool>)> {
 }
 
 /// The child leads a group of its own, so that signals to it do not reach its supervisor.
-fn start(job: &Job, input: OwnedFd, output: OwnedFd, errors: Option<OwnedFd>) -> Result<Pid, Report> {
+fn start(
+    job: &Job,
+    enforce: fn(&[OsString]) -> io::Result<()>,
+    [input, output]: [OwnedFd; 2],
+    errors: Option<OwnedFd>,
+) -> Result<Pid, Report> {
     let failed =
         |what| move |error: io::Error| Report::Failed { what, errno: error.raw_os_error().unwrap_or(0) };
     std::fs::read_dir(&job.cwd).map_err(failed(Failed::Directory))?;
@@ -102,7 +111,8 @@ fn start(job: &Job, input: OwnedFd, output: OwnedFd, errors: Option<OwnedFd>) ->
         Errors::Merged => output.try_clone().map_err(failed(Failed::Stderr))?.into(),
         Errors::Sent => errors.ok_or(Report::Failed { what: Failed::Stderr, errno: 0 })?.into(),
     };
-    let child = Command::new(&job.program)
+    let mut command = Command::new(&job.program);
+    command
         .args(&job.args)
         .current_dir(&job.cwd)
         .env_clear()
@@ -110,11 +120,21 @@ fn start(job: &Job, input: OwnedFd, output: OwnedFd, errors: Option<OwnedFd>) ->
         .stdin(input)
         .stdout(output)
         .stderr(stderr)
-        .process_group(0)
-        .spawn()
-        .map_err(failed(Failed::Program))?;
+        .process_group(0);
     // Never waited for through `Child`: the loop reaps it among all others.
-    Ok(Pid::from_child(&child))
+    let mut spawn = || command.spawn().map(|child| Pid::from_child(&child));
+    if job.rules.is_empty() {
+        return spawn().map_err(failed(Failed::Program));
+    }
+    let mut what = Failed::Rules;
+    let started = in_own_thread(
+        || enforce(&job.rules),
+        || {
+            what = Failed::Program;
+            spawn()
+        },
+    );
+    started.map_err(failed(what))
 }
 
 #[derive(Clone, Copy)]

@@ -27,6 +27,7 @@ pub(super) struct Job {
     pub cwd: PathBuf,
     pub stderr: Errors,
     pub is_wrapper: bool,
+    pub rules: Vec<OsString>,
     pub program: OsString,
     pub args: Vec<OsString>,
     pub env: Vec<(OsString, OsString)>,
@@ -93,11 +94,13 @@ pub(super) fn encode_job(spec: &Spec) -> io::Result<Vec<u8>> {
         Stderr::File(_) => b"sent",
     })?;
     field(if spec.is_wrapper { b"wrapper" } else { b"program" })?;
-    field(spec.args.len().to_string().as_bytes())?;
-    field(spec.program.as_bytes())?;
-    for arg in &spec.args {
-        field(arg.as_bytes())?;
+    for words in [&spec.rules, &spec.args] {
+        field(words.len().to_string().as_bytes())?;
+        for word in words {
+            field(word.as_bytes())?;
+        }
     }
+    field(spec.program.as_bytes())?;
     for (name, value) in &spec.env {
         field(name.as_bytes())?;
         field(value.as_bytes())?;
@@ -129,14 +132,21 @@ fn decode_job(body: &[u8]) -> Option<Job> {
         _ => Errors::Sent,
     };
     let is_wrapper = fields.next()?.as_bytes() == b"wrapper";
-    let count: usize = number(&fields.next()?)?;
+    let rules = counted(&mut fields)?;
+    let args = counted(&mut fields)?;
     let program = fields.next()?;
-    let args: Vec<_> = fields.by_ref().take(count).collect();
     let mut env = Vec::new();
     while let Some(name) = fields.next() {
         env.push((name, fields.next()?));
     }
-    (args.len() == count).then_some(Job { grace, cwd, stderr, is_wrapper, program, args, env })
+    Some(Job { grace, cwd, stderr, is_wrapper, rules, program, args, env })
+}
+
+/// A number and so many fields.
+fn counted(fields: &mut impl Iterator<Item = OsString>) -> Option<Vec<OsString>> {
+    let count: usize = number(&fields.next()?)?;
+    let words: Vec<OsString> = fields.take(count).collect();
+    (words.len() == count).then_some(words)
 }
 
 fn torn() -> io::Error {
@@ -174,6 +184,8 @@ pub(super) enum Failed {
     Program,
     Directory,
     Stderr,
+    /// The rules could not be put on.
+    Rules,
 }
 
 impl Report {
@@ -183,6 +195,7 @@ impl Report {
             Self::Failed { what: Failed::Program, errno } => format!("program {errno} 0\n"),
             Self::Failed { what: Failed::Directory, errno } => format!("directory {errno} 0\n"),
             Self::Failed { what: Failed::Stderr, errno } => format!("stderr {errno} 0\n"),
+            Self::Failed { what: Failed::Rules, errno } => format!("rules {errno} 0\n"),
             Self::Exited { code, left } => format!("exited {code} {left}\n"),
             Self::Signaled { signal, left } => format!("signaled {signal} {left}\n"),
         }
@@ -199,6 +212,7 @@ impl Report {
             "program" => Self::Failed { what: Failed::Program, errno: value },
             "directory" => Self::Failed { what: Failed::Directory, errno: value },
             "stderr" => Self::Failed { what: Failed::Stderr, errno: value },
+            "rules" => Self::Failed { what: Failed::Rules, errno: value },
             "exited" => Self::Exited { code: value, left },
             "signaled" => Self::Signaled { signal: value, left },
             _ => return None,
@@ -227,9 +241,11 @@ mod tests {
         spec.args = vec!["".into(), "a\nb".into(), OsString::from_vec(vec![0xfe])];
         spec.env = vec![("EMPTY".into(), String::new()), ("TEXT".into(), "é=\n".into())];
         spec.stderr = Stderr::File("/tmp/x".into());
+        spec.rules = vec!["--write".into(), "/work tree".into()];
         let job = read_job(&mut encode_job(&spec).unwrap().as_slice()).unwrap();
         assert_eq!(job.program, spec.program);
         assert_eq!(job.args, spec.args);
+        assert_eq!(job.rules, spec.rules);
         assert_eq!(job.cwd, spec.cwd);
         assert_eq!(job.stderr, Errors::Sent);
         assert_eq!(job.grace, spec.grace);
@@ -256,6 +272,7 @@ mod tests {
             Report::Failed { what: Failed::Program, errno: 2 },
             Report::Failed { what: Failed::Directory, errno: 20 },
             Report::Failed { what: Failed::Stderr, errno: 13 },
+            Report::Failed { what: Failed::Rules, errno: 95 },
             Report::Exited { code: 3, left: 0 },
             Report::Signaled { signal: 9, left: 2 },
         ] {

@@ -125,6 +125,7 @@ impl Child {
                 Err(SpawnError::Directory { path: spec.cwd.clone(), error: failed(errno) })
             }
             Report::Failed { what: Failed::Stderr, errno } => Err(SpawnError::Supervisor(failed(errno))),
+            Report::Failed { what: Failed::Rules, errno } => Err(SpawnError::Sandbox(failed(errno))),
             Report::Exited { .. } | Report::Signaled { .. } => {
                 Err(SpawnError::Supervisor(io::Error::other("it told an end before a beginning")))
             }
