@@ -267,5 +267,8 @@ pub(super) fn is_variable_name(name: &str) -> bool {
 pub(super) fn suggestion<'w>(word: &str, known: impl Iterator<Item = &'w str>) -> Option<&'w str> {
     let word = word.to_lowercase().replace('-', "_");
     let near = |candidate: &&str| strsim::damerau_levenshtein(&word, candidate);
-    known.filter(|candidate| near(candidate) <= 1 + candidate.len() / 4).min_by_key(near)
+    // Short for it, such as `repo`.
+    let is_part = |candidate: &str| word.len() >= 3 && candidate.starts_with(&word);
+    let fits = |candidate: &&str| near(candidate) <= 1 + candidate.len() / 4 || is_part(candidate);
+    known.filter(fits).min_by_key(near)
 }

@@ -134,6 +134,12 @@ fn a_byte_order_mark_and_windows_line_ends_are_fine() {
 }
 
 #[test]
+fn the_beginning_of_a_key_is_understood_as_the_key() {
+    let told = faults("tracker: {kind: local}\nforge: {kind: github, repo: acme/app}\n");
+    assert_eq!(told[0], "2:23 forge.repo: unknown key; did you mean `repository`?");
+}
+
+#[test]
 fn broken_yaml_says_where() {
     for (text, place) in [("tracker: [1\nforge: 2\n", "2:"), ("tracker: \"x\n", "1:"), ("a: b: c\n", "1:")] {
         let told = faults(text);
