@@ -27,10 +27,10 @@ mod marker;
 mod migrate;
 mod next;
 mod prefix;
+mod repository_history;
 mod reworded;
 mod saved;
 mod start;
-mod survey;
 mod sync;
 #[cfg(test)]
 mod tests;

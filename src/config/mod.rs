@@ -9,11 +9,11 @@ mod discover;
 mod faults;
 mod file;
 mod formats;
-mod later;
 mod options;
 mod resolve;
 mod resolved;
 mod section;
+mod unsupported;
 mod values;
 mod workflow;
 

@@ -2,11 +2,11 @@
 //! together; each of them is its own room.
 
 use super::deliver::{self, Parcel, Unwritten, settle};
+use super::dispatched;
 use super::faults;
 use super::recover::kept_result;
 use super::run::Run;
 use super::stop::Stops;
-use super::told;
 use super::work::context;
 use super::work::job::{ClaimedIssue, Job};
 use super::work::refused;
@@ -237,7 +237,7 @@ fn give_up(run: &Run<'_>, parcel: &mut Parcel, result: &WorkResult<'_>) {
 fn end(run: &Run<'_>, mut parcel: Parcel, result: &WorkResult<'_>, begun: Duration) -> Worked {
     let outcome = result.outcome();
     let trouble = parcel.trouble.take();
-    let dispatched = told::told(run, &parcel, &result.attempts, outcome, begun);
+    let dispatched = dispatched::dispatched(run, &parcel, &result.attempts, outcome, begun);
     let finished =
         CycleEventKind::Finished { outcome, failure: dispatched.failure, error: dispatched.error.clone() };
     run.emit(&parcel.issue, finished);

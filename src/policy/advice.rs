@@ -1,13 +1,13 @@
 //! What a ticket's last attempt teaches the next.
 
-use super::symptom;
+use super::failure_analysis;
 use crate::model::{Attempt, IssueId, OutcomeRecord, State, Usage};
 
 /// Sentences for the prompt; none after a success.
 pub fn advice(id: &IssueId, state: &State) -> Vec<String> {
     let last = state.outcomes.iter().rev().find(|outcome| outcome.issue_id == *id);
     last.filter(|outcome| outcome.outcome.is_failure())
-        .map(|outcome| symptom::adjustments(&attempt_of(outcome)))
+        .map(|outcome| failure_analysis::adjustments(&attempt_of(outcome)))
         .unwrap_or_default()
 }
 

@@ -52,7 +52,7 @@ pub fn tokens(day: &DayUsage) -> u64 {
 mod tests {
     use super::*;
     use crate::model::{IssueId, Outcome, RunId};
-    use crate::policy::samples::attempt;
+    use crate::policy::fixtures::attempt;
 
     fn at(text: &str) -> Time {
         text.parse().unwrap()

@@ -175,7 +175,7 @@ fn lines_of(capture: &Capture) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::model::{BranchName, Failure, IssueId, Outcome, Phase, RunId, Sha};
-    use crate::policy::samples::at;
+    use crate::policy::fixtures::at;
 
     fn capture(issue: &str, second: i64) -> Capture {
         Capture {

@@ -3,10 +3,10 @@
 //! its own where it is made. Longer than other files, as it is all rows.
 
 use super::complexity::{assess, choose};
+use super::failure_analysis::adjustments;
+use super::fixtures::{BACKOFF, at, attempt, issue, limits, record};
 use super::retry::{Next, class_of, record_after, within_cycle};
-use super::samples::{BACKOFF, at, attempt, issue, limits, record};
 use super::slots::by_rank;
-use super::symptom::adjustments;
 use crate::model::plan::Complexity;
 use crate::model::plan::ComplexityClass::{self, Complex, Moderate, Simple};
 use crate::model::settings::{Limits, ModelRules, ModelsByClass, Weights};

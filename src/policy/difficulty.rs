@@ -92,7 +92,7 @@ fn of_past(like: &[&OutcomeRecord]) -> Vec<(i32, String)> {
 mod tests {
     use super::*;
     use crate::model::Outcome;
-    use crate::policy::samples::{issue, outcome};
+    use crate::policy::fixtures::{issue, outcome};
 
     fn ticket(labels: &[&str], length: usize, priority: i64) -> Issue {
         Issue {

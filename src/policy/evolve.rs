@@ -206,8 +206,8 @@ mod tests {
     use super::*;
     use crate::model::settings::Dialect;
     use crate::model::{Failure, Outcome};
+    use crate::policy::fixtures::outcome;
     use crate::policy::learn::{Scope, learn};
-    use crate::policy::samples::outcome;
     use crate::policy::template::{BUILT_IN, check};
 
     fn template(source: &str) -> Template {

@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn a_machines_fault_spends_nothing_and_ends_dispatch() {
         assert_eq!(row(Owner::Machine), (false, Dispatch::Ends, 1));
-        let at = crate::policy::samples::at(0);
+        let at = crate::policy::fixtures::at(0);
         assert_eq!(exit_of(&Fault::new(FaultKind::Workspace, "disk full", at)).code(), 1);
         assert_eq!(exit_of(&Fault::new(FaultKind::ProgramMissing, "no claude", at)).code(), 2);
     }

@@ -173,7 +173,7 @@ mod tests {
     use crate::model::{
         BranchName, Delivery, Fault, FaultKind, IssueId, IssueStatus, RecordedPullRequest, Review, Sha,
     };
-    use crate::policy::samples::{at, claim, record};
+    use crate::policy::fixtures::{at, claim, record};
 
     fn clocks() -> Clocks {
         Clocks { now: at(0), skew: TimeDelta::minutes(5), max_wait: TimeDelta::hours(24) }

@@ -10,8 +10,11 @@ pub mod difficulty;
 pub mod eligibility;
 pub mod environment;
 pub mod evolve;
+pub mod failure_analysis;
 pub mod faults;
 pub mod fix;
+#[cfg(test)]
+mod fixtures;
 pub mod integrity;
 pub mod learn;
 pub mod ongoing;
@@ -22,11 +25,8 @@ pub mod prompt;
 pub mod pull_request;
 pub mod rate_limit;
 pub mod retry;
-#[cfg(test)]
-mod samples;
 pub mod slots;
 pub mod spending;
 pub mod standing;
 pub mod status_comment;
-pub mod symptom;
 pub mod template;

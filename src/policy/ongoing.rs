@@ -58,7 +58,7 @@ pub fn is_closed(issue: &Issue, rules: &TrackerRules) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::samples::{in_state, issue, rules};
+    use crate::policy::fixtures::{in_state, issue, rules};
 
     #[test]
     fn only_what_a_person_changed_since_ends_the_work() {

@@ -236,7 +236,7 @@ pub fn ids_of(state: &State, name: &str) -> Vec<IssueId> {
 mod tests {
     use super::*;
     use crate::model::{Delivery, Fault, IssueStatus, Phase, RecordedPullRequest, Sha};
-    use crate::policy::samples::{at, claim, record};
+    use crate::policy::fixtures::{at, claim, record};
 
     fn life(alive: bool) -> impl Fn(&Claim) -> Liveness {
         move |_| Liveness { alive, because: "so it is".to_owned() }

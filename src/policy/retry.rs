@@ -1,8 +1,8 @@
 //! Again or not, when, and with what advice: within a cycle and across cycles. A limit of the
 //! provider or an interruption is never the issue's fault and spends nothing.
 
+use super::failure_analysis;
 use super::faults;
-use super::symptom;
 use crate::model::settings::{Backoff, Limits};
 use crate::model::text::counted;
 use crate::model::{Attempt, Failure, Fault, FaultKind, IssueRecord, Outcome, Stage, Time, stage};
@@ -46,7 +46,7 @@ pub fn within_cycle(
     if tried >= limits.max_attempts {
         return Next::Stop(format!("{tried} of {} attempts of this cycle are used", limits.max_attempts));
     }
-    Next::Retry { after: backoff.delay(tried), adjustments: symptom::adjustments(attempt) }
+    Next::Retry { after: backoff.delay(tried), adjustments: failure_analysis::adjustments(attempt) }
 }
 
 /// The issue's record after an attempt: what is counted, and when it may be tried again. Branch,
@@ -193,7 +193,7 @@ fn is_on_its_way(attempt: &Attempt) -> bool {
 mod tests {
     use super::*;
     use crate::model::{IssueStatus, Phase};
-    use crate::policy::samples::{BACKOFF, at, attempt, limits, record};
+    use crate::policy::fixtures::{BACKOFF, at, attempt, limits, record};
 
     fn after(record: &IssueRecord, attempt: &Attempt) -> IssueRecord {
         record_after(record, attempt, &limits(), &BACKOFF, at(0))

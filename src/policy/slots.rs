@@ -120,7 +120,7 @@ fn number(chars: &mut Peekable<Chars>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::samples::{in_state, issue, limits};
+    use crate::policy::fixtures::{in_state, issue, limits};
 
     fn ranked(issues: &[Issue]) -> Vec<&Issue> {
         let mut ranked: Vec<&Issue> = issues.iter().collect();

@@ -191,7 +191,7 @@ fn moment(time: Time) -> String {
 mod tests {
     use super::*;
     use crate::model::{Delivery, Fault, FaultKind, IssueStatus, Sha, StageName};
-    use crate::policy::samples::{at, claim, record};
+    use crate::policy::fixtures::{at, claim, record};
     use chrono::TimeDelta;
 
     fn stands(state: &State, is_alive: bool) -> Standing {

@@ -139,7 +139,7 @@ fn moment(time: Time) -> String {
 mod tests {
     use super::*;
     use crate::model::{Delivery, FaultKind, IssueStatus, Review, Sha};
-    use crate::policy::samples::{at, record};
+    use crate::policy::fixtures::{at, record};
 
     fn said(record: &IssueRecord, attempt: Option<u32>) -> String {
         body(&Standing { record, attempt, run: &RunId::new("run-1"), run_url: None })

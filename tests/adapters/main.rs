@@ -21,6 +21,6 @@ mod local;
 mod local_comment;
 mod local_forge;
 mod processes;
+mod repository_history;
 mod state_branch;
 mod state_file;
-mod survey;

@@ -12,7 +12,7 @@ use super::faults::ConfigFaults;
 use super::file::{Document, Key};
 use super::section::{Entry, Reading, Section};
 use super::values::{amount, at_least_one, boolean, branch, branch_prefix, names, path, remote, time_limit};
-use super::{Config, LoadOptions, later};
+use super::{Config, LoadOptions, unsupported};
 use crate::model::issue::is_named_among;
 use crate::model::settings::{
     Backoff, Budget, Limits, PullRequestSettings, RateLimitSettings, RepositorySettings, TrackerRules,
@@ -22,7 +22,7 @@ use std::time::Duration;
 pub(super) fn resolve(document: &Document, options: &LoadOptions<'_>) -> Result<Config, ConfigFaults> {
     let reading = Reading::new(document, options);
     let config = reading.top(|top| {
-        later::check_sections(top);
+        unsupported::check_sections(top);
         let (budget, usd_per_issue) = budget(top);
         let (tracker, forge) = (services::tracker(top), services::forge(top));
         let agent = agent::agent(top, usd_per_issue);
@@ -61,7 +61,7 @@ pub(super) fn resolve(document: &Document, options: &LoadOptions<'_>) -> Result<
             notes: Vec::new(),
         })
     });
-    later::refuse(&reading);
+    unsupported::refuse(&reading);
     match config {
         Some(config) if reading.is_sound() => Ok(config),
         _ => Err(ConfigFaults::new(reading.into_faults())),

@@ -3,7 +3,7 @@
 use crate::config::formats::{sound_address, sound_secret};
 use crate::config::section::{Entry, Section};
 use crate::config::values::{address, choice, name, names, path, secret, some_names, without_dots};
-use crate::config::{ForgeKind, TrackerConfig, TrackerKind, later};
+use crate::config::{ForgeKind, TrackerConfig, TrackerKind, unsupported};
 use crate::model::Secret;
 use crate::model::issue::is_named_among;
 use crate::model::settings::{AssigneeRule, StatusComments, TrackerRules};
@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 pub(super) fn tracker(top: &Section<'_>) -> Option<TrackerConfig> {
     top.section("tracker", |s| {
-        later::check_tracker(s);
+        unsupported::check_tracker(s);
         let rules = rules(s);
         let kind = tracker_kind(s)?;
         let comments = s.read("comment", comments).unwrap_or_default();
@@ -32,7 +32,7 @@ fn comments(entry: &Entry<'_>) -> Option<StatusComments> {
 
 fn tracker_kind(s: &Section<'_>) -> Option<TrackerKind> {
     s.know(&["kind", "team", "project", "api_key", "endpoint", "path"]);
-    if later::is_later_kind(s, "tracker.kind") {
+    if unsupported::is_unsupported_kind(s, "tracker.kind") {
         return None;
     }
     match s
@@ -106,7 +106,7 @@ fn assignee(entry: &Entry<'_>) -> Option<AssigneeRule> {
 pub(super) fn forge(top: &Section<'_>) -> Option<ForgeKind> {
     top.section("forge", |s| {
         s.know(&["kind", "repository", "api_url", "token", "path"]);
-        if later::is_later_kind(s, "forge.kind") {
+        if unsupported::is_unsupported_kind(s, "forge.kind") {
             return None;
         }
         let is_github = match s.given("kind") {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::policy::samples::issue;
+use crate::policy::fixtures::issue;
 use ComplexityClass::{Complex, Moderate};
 
 #[test]

@@ -6,7 +6,7 @@ use crate::model::{
     Blocker, BranchName, Claim, IssueRecord, IssueStatus, Person, Phase, RecordedPullRequest, Stage,
     StateKind, TicketState,
 };
-use crate::policy::samples::{at, claim, in_state, issue, limits, record, rules};
+use crate::policy::fixtures::{at, claim, in_state, issue, limits, record, rules};
 use chrono::TimeDelta;
 
 /// A world of one issue; each test changes what it is about.

@@ -1,6 +1,6 @@
 use super::*;
 use crate::model::GateResult;
-use crate::policy::samples::{at, outcome};
+use crate::policy::fixtures::{at, outcome};
 
 fn ended(count: usize, outcome_: Outcome, failure: Option<Failure>) -> Vec<OutcomeRecord> {
     (0..count).map(|_| outcome(1, outcome_, failure, "")).collect()

@@ -1,6 +1,6 @@
 use super::*;
 use crate::model::{History, PastCommit, Sha};
-use crate::policy::samples::issue;
+use crate::policy::fixtures::issue;
 
 fn index(commits: &[(&str, &[&str])], files: &[&str]) -> Index {
     let owned = |files: &[&str]| files.iter().map(|file| (*file).to_owned()).collect::<Vec<_>>();
@@ -267,7 +267,7 @@ mod properties {
     use crate::model::report::SkipReason;
     use crate::model::settings::Limits;
     use crate::policy::eligibility::Skip;
-    use crate::policy::samples::limits;
+    use crate::policy::fixtures::limits;
     use crate::policy::slots::fill_unless;
     use proptest::prelude::*;
 

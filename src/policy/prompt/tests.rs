@@ -2,7 +2,7 @@ use super::ticket::{DESCRIPTION, without_comments};
 use super::*;
 use crate::model::settings::GateSpec;
 use crate::model::{Failure, GateResult, Outcome, Priority};
-use crate::policy::samples::{BOUNDARY, brief, issue, outcome};
+use crate::policy::fixtures::{BOUNDARY, brief, issue, outcome};
 use std::time::Duration;
 
 /// What stands between the marks of the ticket.

@@ -2,7 +2,7 @@
 //! is shown there and does nothing: no mention, no issue closed or linked, no image, no HTML, no
 //! link that leads elsewhere than it says, no switched-off checks.
 
-mod inert;
+mod escape;
 mod own;
 
 pub use crate::policy::template::Words;
@@ -10,7 +10,7 @@ pub use own::{body_of, title_of};
 
 use crate::model::text::{cut, one_line};
 use crate::model::{GateResult, Issue, RunId, Usage};
-use inert::{code, markdown, plain};
+use escape::{code, markdown, plain};
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -207,7 +207,7 @@ fn link_target(url: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::samples::issue;
+    use crate::policy::fixtures::issue;
 
     const NONE: Usage = Usage {
         input_tokens: 0,

@@ -1,7 +1,7 @@
 //! Titles and bodies from the user's own templates. What the template says is the user's; what
 //! comes from a ticket or an agent is as inert in it as in the built-in ones.
 
-use super::inert::{code, markdown, plain};
+use super::escape::{code, markdown, plain};
 use super::{Summary, TITLE, body, link_target};
 use crate::model::settings::Template;
 use crate::model::text::{cut, one_line};

@@ -2,7 +2,7 @@ use super::*;
 use crate::model::Issue;
 use crate::model::settings::GateSpec;
 use crate::model::{Failure, Outcome, Priority};
-use crate::policy::samples::{brief, issue, outcome};
+use crate::policy::fixtures::{brief, issue, outcome};
 use std::time::Duration;
 
 fn template(source: &str, dialect: Dialect) -> Template {

@@ -113,10 +113,10 @@ const IMPORT: Phrases = &[
 mod tests {
     use super::*;
     use crate::model::{GateResult, Outcome};
-    use crate::policy::samples;
+    use crate::policy::fixtures;
 
     fn advice(failure: Failure, tail: &str, failed_gates: &[&str]) -> Vec<String> {
-        let mut attempt = samples::attempt(Outcome::Failure, Some(failure), tail);
+        let mut attempt = fixtures::attempt(Outcome::Failure, Some(failure), tail);
         attempt.gates = failed_gates.iter().map(|name| GateResult::new(*name, false, 1)).collect();
         adjustments(&attempt)
     }

@@ -20,7 +20,7 @@ const KINDS_NOT_YET: &[(&str, &[&str], &str)] = &[
 ];
 
 /// Whether that kind is in the contract but not built; if so, its fault has been recorded.
-pub(super) fn is_later_kind(section: &Section<'_>, dotted_key: &str) -> bool {
+pub(super) fn is_unsupported_kind(section: &Section<'_>, dotted_key: &str) -> bool {
     let Some(entry) = section.given("kind") else { return false };
     let Value::Scalar { text, .. } = &entry.node.value else { return false };
     let table =

@@ -9,7 +9,7 @@ use crate::model::{Attempt, Outcome, Sha};
 use std::time::Duration;
 
 /// A ticket that was worked on, as the report has it.
-pub(super) fn told(
+pub(super) fn dispatched(
     run: &Run<'_>,
     parcel: &Parcel,
     attempts: &[Attempted],
@@ -24,7 +24,7 @@ pub(super) fn told(
         created: parcel.created,
     });
     let branch = record.branch.as_ref().unwrap_or(&parcel.claim.branch);
-    let mut told = Dispatched {
+    let mut dispatched = Dispatched {
         outcome: Some(outcome),
         branch: branch.to_string(),
         head_sha: record.head_sha.as_ref().map(Sha::to_string),
@@ -39,24 +39,24 @@ pub(super) fn told(
         ..Dispatched::of(&parcel.issue)
     };
     for one in attempts {
-        told.tool_calls += one.attempt.tool_calls;
-        told.usage = told.usage.plus(&one.attempt.usage);
+        dispatched.tool_calls += one.attempt.tool_calls;
+        dispatched.usage = dispatched.usage.plus(&one.attempt.usage);
     }
     if let Some(last) = attempts.last() {
         let (complexity, choice) = model_choice::model_for(run, &parcel.issue, last.attempt.number);
-        (told.complexity, told.model_reason) = (complexity, Some(choice.reason));
+        (dispatched.complexity, dispatched.model_reason) = (complexity, Some(choice.reason));
         let Attempt { failure, phase, model, gates, .. } = last.attempt.clone();
-        told.failure = failure;
-        told.phase = Some(phase);
-        told.model = model;
-        told.gates = gates;
-        told.commits = last.work.commits.len() as u64;
-        told.files_changed = last.work.files.len() as u64;
-        told.error = Some(last.error.clone()).filter(|error| !error.is_empty());
-        told.log = last.log.as_ref().map(|log| log.display().to_string());
+        dispatched.failure = failure;
+        dispatched.phase = Some(phase);
+        dispatched.model = model;
+        dispatched.gates = gates;
+        dispatched.commits = last.work.commits.len() as u64;
+        dispatched.files_changed = last.work.files.len() as u64;
+        dispatched.error = Some(last.error.clone()).filter(|error| !error.is_empty());
+        dispatched.log = last.log.as_ref().map(|log| log.display().to_string());
     }
-    if told.error.is_none() {
-        told.error = record.fault.as_ref().map(|fault| fault.message.clone());
+    if dispatched.error.is_none() {
+        dispatched.error = record.fault.as_ref().map(|fault| fault.message.clone());
     }
-    told
+    dispatched
 }
