@@ -24,6 +24,7 @@ mod inside;
 mod leftover;
 mod lost;
 mod marker;
+mod mend;
 mod migrate;
 mod next;
 mod prefix;
@@ -73,6 +74,8 @@ pub struct Workspace {
 #[derive(Debug, Default)]
 struct TakenOver {
     heads: BTreeSet<Sha>,
+    /// The newest head of the ticket's branch among them.
+    newest: Option<Sha>,
     /// Commits that were read on the way, as they are stored.
     commits: HashMap<Sha, Object>,
 }

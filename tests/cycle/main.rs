@@ -10,6 +10,7 @@ mod deciding;
 mod explaining;
 mod forge_limits;
 mod gating;
+mod leavings;
 mod publishing;
 mod recovering;
 mod reporting;

@@ -128,6 +128,14 @@ impl World {
         ran
     }
 
+    /// A run; when that file is in the ticket's workspace, something is done there.
+    pub fn once_with(&self, name: &str, act: impl FnOnce(&Path)) -> Ran {
+        let child = self.command().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        self.wait_for(name);
+        act(find(&self.path("workspaces"), name).unwrap().parent().unwrap());
+        Ran::of(&child.wait_with_output().unwrap())
+    }
+
     fn command(&self) -> Command {
         let mut command = Command::new(&self.exe);
         if let Some(user) = self.user {

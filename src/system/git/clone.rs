@@ -117,7 +117,7 @@ impl Repository {
         })
     }
 
-    fn fill_git(&self, git: &Path, new: &NewClone<'_>) -> io::Result<()> {
+    pub(super) fn fill_git(&self, git: &Path, new: &NewClone<'_>) -> io::Result<()> {
         fs::create_dir(git)?;
         for folder in ["hooks", "info", "objects/info", "objects/pack", "refs/heads", "refs/tags"] {
             fs::create_dir_all(git.join(folder))?;
@@ -248,7 +248,11 @@ impl Repository {
     pub fn remove_worktree(&self, worktree: &Worktree) -> Result<(), GitError> {
         let aside = trash::place_for(worktree.path());
         self.unregister(worktree, &aside)?;
-        trash::delete(&aside).map_err(|error| failed(&aside, &error))
+        // Its place is free: what an agent left that cannot be deleted is in nobody's way.
+        if let Err(error) = trash::delete(&aside) {
+            tracing::warn!("{} could not be deleted: {error}; delete it by hand", aside.display());
+        }
+        Ok(())
     }
 
     /// Moves a clone's folder to `aside` and deletes its notes.

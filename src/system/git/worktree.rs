@@ -3,6 +3,7 @@
 
 mod orphans;
 mod special;
+mod staging;
 mod unfinished;
 
 use super::refs::durable;
@@ -55,6 +56,11 @@ impl Worktree {
     /// The clone's own folder of git, in the agent's reach.
     pub fn git_dir(&self) -> PathBuf {
         self.path.join(".git")
+    }
+
+    /// What stands in front of every call in it.
+    pub fn front(&self) -> Arc<[OsString]> {
+        Arc::clone(&self.front)
     }
 
     /// The same behind these walls.
@@ -110,8 +116,11 @@ impl Worktree {
                 status.is_changed |= !line.starts_with("? ");
             }
         }
-        if status.head.as_str().is_empty() {
-            return Err(protocol("status", "it told no head"));
+        // A branch without a commit is told as `(initial)`.
+        if !status.head.as_str().bytes().all(|byte| byte.is_ascii_hexdigit())
+            || status.head.as_str().is_empty()
+        {
+            return Err(protocol("status", "the head is on no commit"));
         }
         Ok(status)
     }
@@ -120,18 +129,6 @@ impl Worktree {
     pub fn untracked(&self) -> Result<Vec<String>, GitError> {
         let text = self.git(["ls-files", "--others", "--exclude-standard", "-z"]).text()?;
         Ok(text.split('\0').filter(|path| !path.is_empty()).map(str::to_owned).collect())
-    }
-
-    /// Stages everything that is not ignored, but for those paths.
-    pub fn stage_all(&self, but: &[String]) -> Result<(), GitError> {
-        self.clear_locks()?;
-        self.add_all(but).done()
-    }
-
-    fn add_all(&self, but: &[String]) -> Call {
-        let but = but.iter().map(|path| format!(":(exclude,literal){path}\0"));
-        self.git(["add", "--all", "--pathspec-from-file=-", "--pathspec-file-nul"])
-            .stdin(std::iter::once(".\0".to_owned()).chain(but).collect::<String>())
     }
 
     /// Commits everything that is not ignored onto the current head, but for those paths.
@@ -155,7 +152,7 @@ impl Worktree {
         let index = self.git_dir().join("conductor-index");
         self.copy_index(&index).map_err(|error| failed(&index, &error))?;
         let own = |call: Call| durable(call.env("GIT_INDEX_FILE", &index));
-        let tree = own(self.add_all(but)).done().and_then(|()| own(self.git(["write-tree"])).text());
+        let tree = self.add_readable(but, own).and_then(|()| own(self.git(["write-tree"])).text());
         // The next one is copied over it where this fails.
         let _ = std::fs::remove_file(&index);
         Ok(Sha::new(tree?.trim()))
@@ -187,6 +184,11 @@ impl Worktree {
     ) -> Result<Sha, GitError> {
         let args = ["commit-tree", "--no-gpg-sign", "-p", parent.as_str(), "-F", "-", tree.as_str()];
         Ok(Sha::new(durable(by(self.git(args).stdin(message), author)).text()?.trim()))
+    }
+
+    /// Makes the index that of a commit; the files stay as they are.
+    pub(super) fn read_tree(&self, commit: &Sha) -> Result<(), GitError> {
+        self.git(["read-tree", commit.as_str()]).done()
     }
 
     /// Moves the head back to `to`; what came since is staged.
