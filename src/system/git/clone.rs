@@ -282,7 +282,10 @@ fn noted_in(folder: &Path) -> impl Iterator<Item = Worktree> + use<> {
         // Newer versions of git may write it relative to the administrative folder.
         let link = admin.join(text.trim_end());
         let path = link.parent()?;
-        let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        // What is at its place now may be a link that leads elsewhere.
+        let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
+        let path =
+            folder.and_then(|folder| Some(folder.join(path.file_name()?))).unwrap_or_else(|| path.to_owned());
         Some(Worktree::new(&path, &admin, Arc::default()))
     })
 }

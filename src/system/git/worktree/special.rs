@@ -3,7 +3,7 @@
 //! Nothing of it can be committed, and nothing of it leads out of the clone.
 
 use super::Worktree;
-use std::fs::{self, DirEntry, FileType, ReadDir};
+use std::fs::{self, DirEntry, FileType, Metadata, ReadDir};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -18,6 +18,9 @@ impl Worktree {
     pub fn clear_obstacles(&self) -> Vec<PathBuf> {
         let mut nested = Vec::new();
         let mut folders = vec![(self.path().to_owned(), false)];
+        if let Ok(found) = self.path().symlink_metadata() {
+            add_permissions(self.path(), &found, 0o700);
+        }
         while let Some((folder, is_gits)) = folders.pop() {
             for entry in entries(&folder).into_iter().flatten().flatten() {
                 let Ok(kind) = entry.file_type() else { continue };
@@ -31,7 +34,7 @@ impl Worktree {
                 } else if is_obstacle(kind, is_gits) {
                     remove(&entry.path());
                 } else if is_gits && kind.is_file() {
-                    open_up(&entry, 0o400);
+                    open_up(&entry, if is_object(&folder) { 0o400 } else { 0o600 });
                 }
             }
         }
@@ -80,16 +83,26 @@ fn entries(folder: &Path) -> io::Result<ReadDir> {
     }
 }
 
-/// Gives the owner what is missing of these permissions.
 fn open_up(entry: &DirEntry, wanted: u32) {
-    let Ok(found) = entry.metadata() else { return };
-    let mode = found.permissions().mode();
-    if mode & wanted != wanted {
-        let opened = fs::set_permissions(entry.path(), fs::Permissions::from_mode(mode | wanted));
-        if let Err(error) = opened {
-            tracing::debug!("{}: {error}", entry.path().display());
-        }
+    if let Ok(found) = entry.metadata() {
+        add_permissions(&entry.path(), &found, wanted);
     }
+}
+
+/// Gives the owner what is missing of these permissions.
+fn add_permissions(path: &Path, found: &Metadata, wanted: u32) {
+    let mode = found.permissions().mode();
+    if mode & wanted == wanted {
+        return;
+    }
+    if let Err(error) = fs::set_permissions(path, fs::Permissions::from_mode(mode | wanted)) {
+        tracing::debug!("{}: {error}", path.display());
+    }
+}
+
+/// Whether a folder of git holds what is only ever read or replaced.
+fn is_object(folder: &Path) -> bool {
+    folder.components().any(|part| part.as_os_str() == "objects")
 }
 
 fn is_readable(entry: &DirEntry) -> bool {
