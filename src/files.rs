@@ -34,6 +34,12 @@ impl From<Refusal> for io::Error {
     }
 }
 
+/// Whether a file was refused for its size.
+pub fn is_too_large(error: &io::Error) -> bool {
+    let refusal = error.get_ref().and_then(|inner| inner.downcast_ref::<Refusal>());
+    matches!(refusal, Some(Refusal::TooLarge(_)))
+}
+
 /// Whether to go where a link in the last place leads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Links {

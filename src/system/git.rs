@@ -4,6 +4,7 @@
 //! in the C locale, with a time limit, and ends when the run is told to stop. English messages are
 //! passed on to people and never matched. Contacts with the remote are counted here.
 
+use crate::files;
 use crate::model::Sha;
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -194,7 +195,7 @@ impl Repository {
     /// What a ref points to, where it has a file of its own: a look without a call, for those who
     /// can do without an answer.
     pub fn loose_ref(&self, name: &str) -> Option<Sha> {
-        let text = std::fs::read_to_string(self.common_dir.join(name)).ok()?;
+        let text = files::read_text(&self.common_dir.join(name), files::SMALL).ok()?;
         let id = text.trim_end();
         let is_id = matches!(id.len(), 40 | 64) && id.bytes().all(|byte| byte.is_ascii_hexdigit());
         is_id.then(|| Sha::new(id))

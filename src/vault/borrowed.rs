@@ -2,9 +2,9 @@
 //! files that say what is ignored. Looked at anew by each run, and written only when it changed.
 
 use super::files::{failed, write};
+use crate::files;
 use crate::system::git::{GitError, Repository};
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
@@ -20,7 +20,7 @@ pub(super) fn refresh(checkout: &Repository, vault: &Repository, whole: bool) ->
         join_shallow(from, to)?;
     }
     for name in INFO {
-        let text = fs::read_to_string(from.join("info").join(name)).unwrap_or_default();
+        let text = files::read_linked_text(&from.join("info").join(name), files::SMALL).unwrap_or_default();
         let there = to.join("info").join(name);
         if !text.is_empty() || there.exists() {
             write(&there, &text, 0o644)?;
@@ -32,7 +32,7 @@ pub(super) fn refresh(checkout: &Repository, vault: &Repository, whole: bool) ->
 /// Where the history ends in the checkout it ends in the vault, too: older objects are not there.
 fn join_shallow(from: &Path, to: &Path) -> Result<(), GitError> {
     let read = |folder: &Path| -> BTreeSet<String> {
-        let text = fs::read_to_string(folder.join("shallow")).unwrap_or_default();
+        let text = files::read_text(&folder.join("shallow"), files::LARGE).unwrap_or_default();
         text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
     };
     let (theirs, mut ours) = (read(from), read(to));
@@ -49,7 +49,7 @@ fn join_shallow(from: &Path, to: &Path) -> Result<(), GitError> {
 fn take_tags(checkout: &Repository, vault: &Repository) -> Result<(), GitError> {
     let stamp = tags_stamp(checkout.common_dir());
     let file = vault.common_dir().join("tags.stamp");
-    if fs::read_to_string(&file).is_ok_and(|known| known == stamp) {
+    if files::read_text(&file, files::SMALL).is_ok_and(|known| known == stamp) {
         return Ok(());
     }
     let (theirs, ours) = (checkout.refs("refs/tags/")?, vault.refs("refs/tags/")?);
@@ -60,7 +60,7 @@ fn take_tags(checkout: &Repository, vault: &Repository) -> Result<(), GitError> 
         .chain(gone.map(|name| (name.clone(), None)))
         .collect();
     vault.update_refs(&updates)?;
-    fs::write(&file, stamp).map_err(|error| failed(&file, &error))
+    files::write(&file, stamp).map_err(|error| failed(&file, &error))
 }
 
 /// Changes whenever a tag does.

@@ -2,9 +2,9 @@
 //! into the vault once, then deleted there.
 
 use super::files::failed;
+use crate::files;
 use crate::model::Sha;
 use crate::system::git::{GitError, Repository};
-use std::fs;
 
 /// Everything Conductor ever called its own.
 const OWN: &str = "refs/conductor/";
@@ -31,5 +31,5 @@ pub(super) fn take_over_once(checkout: &Repository, vault: &Repository) -> Resul
     vault.update_refs(&moved)?;
     let gone: Vec<(String, Option<&Sha>)> = theirs.keys().map(|name| (name.clone(), None)).collect();
     checkout.update_refs(&gone)?;
-    fs::write(&done, "").map_err(|error| failed(&done, &error))
+    files::write(&done, "").map_err(|error| failed(&done, &error))
 }

@@ -4,6 +4,7 @@
 use super::marker::{Marker, Stamp};
 use super::sync::sync_later;
 use super::{Continued, TakenOver, Work, Workspace, WorkspaceError, Workspaces};
+use crate::files;
 use crate::model::{BranchName, Sha};
 use crate::system::git::{
     CommitInfo, GitError, GitErrorKind, Object, Range, Reading, Repository, Worktree, WorktreeStatus,
@@ -162,9 +163,8 @@ impl Workspace {
         let io = |error: std::io::Error| WorkspaceError::Io(format!("{}: {error}", folder.display()));
         if let Ok(found) = folder.symlink_metadata() {
             let ignore = folder.join(".gitignore");
-            let is_ours = found.is_dir()
-                && ignore.symlink_metadata().is_ok_and(|file| file.is_file())
-                && std::fs::read(&ignore).is_ok_and(|text| text == b"*\n");
+            let is_ours =
+                found.is_dir() && files::read(&ignore, files::SMALL).is_ok_and(|text| text == b"*\n");
             if !is_ours {
                 return Ok(None);
             }
@@ -172,8 +172,8 @@ impl Workspace {
             std::fs::remove_dir_all(&folder).map_err(io)?;
         }
         std::fs::create_dir(&folder).map_err(io)?;
-        std::fs::write(folder.join(".gitignore"), "*\n").map_err(io)?;
-        std::fs::write(self.path().join(PAGE), text).map_err(io)?;
+        files::write_new(&folder.join(".gitignore"), "*\n").map_err(io)?;
+        files::write_new(&self.path().join(PAGE), text).map_err(io)?;
         Ok(Some(PAGE))
     }
 

@@ -6,6 +6,7 @@
 
 use super::worktree::Worktree;
 use super::{GitError, GitErrorKind, Object, Repository, pack, protocol, trash};
+use crate::files;
 use crate::model::{BranchName, Sha};
 use std::ffi::OsString;
 use std::fs;
@@ -70,7 +71,7 @@ impl Repository {
         let convert = || -> io::Result<()> {
             trash::delete(&aside)?;
             self.fill_git(&aside, new)?;
-            fs::copy(linked.admin().join("index"), aside.join("index"))?;
+            files::copy_new(&linked.admin().join("index"), &aside.join("index"))?;
             trash::delete(&worktree.git_dir())?;
             fs::rename(&aside, worktree.git_dir())
         };
@@ -95,7 +96,10 @@ impl Repository {
                     Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                     made => {
                         made?;
-                        fs::write(admin.join("gitdir"), format!("{}\n", path.join(".git").display()))?;
+                        files::write_new(
+                            &admin.join("gitdir"),
+                            format!("{}\n", path.join(".git").display()),
+                        )?;
                         return Ok(admin);
                     }
                 }
@@ -122,9 +126,9 @@ impl Repository {
         for folder in ["hooks", "info", "objects/info", "objects/pack", "refs/heads", "refs/tags"] {
             fs::create_dir_all(git.join(folder))?;
         }
-        fs::write(git.join("packed-refs"), packed_refs(new))?;
+        files::write_new(&git.join("packed-refs"), packed_refs(new))?;
         self.write_settings(git)?;
-        fs::write(git.join("HEAD"), format!("ref: {}\n", new.branch.full_ref()))
+        files::write_new(&git.join("HEAD"), format!("ref: {}\n", new.branch.full_ref()))
     }
 
     /// Puts back what decides how git works in a clone, whatever an agent made of it: its
@@ -147,10 +151,10 @@ impl Repository {
     }
 
     fn write_settings(&self, git: &Path) -> io::Result<()> {
-        fs::write(git.join(ALTERNATES), self.lenders()?)?;
-        fs::write(git.join("config"), self.config_of_clones()?)?;
+        files::write_new(&git.join(ALTERNATES), self.lenders()?)?;
+        files::write_new(&git.join("config"), self.config_of_clones()?)?;
         for file in SHARED {
-            match fs::copy(self.common_dir().join(file), git.join(file)) {
+            match files::copy_new(&self.common_dir().join(file), &git.join(file)) {
                 Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
                 _ => {}
             }
@@ -162,7 +166,7 @@ impl Repository {
     fn lenders(&self) -> io::Result<String> {
         let own = self.common_dir().join("objects");
         let mut text = format!("{}\n", own.display());
-        match fs::read_to_string(own.join("info/alternates")) {
+        match files::read_linked_text(&own.join("info/alternates"), files::SMALL) {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
             Err(_) => {}
             Ok(further) => {
@@ -175,7 +179,7 @@ impl Repository {
     }
 
     fn config_of_clones(&self) -> io::Result<String> {
-        let own = fs::read_to_string(self.common_dir().join("config"))?;
+        let own = files::read_linked_text(&self.common_dir().join("config"), files::SMALL)?;
         Ok(format!("{own}\n[core]\n\tbare = false\n\tlogallrefupdates = true\n"))
     }
 
@@ -278,7 +282,8 @@ fn noted_in(folder: &Path) -> impl Iterator<Item = Worktree> + use<> {
     let entries = fs::read_dir(folder);
     entries.into_iter().flatten().flatten().filter_map(|entry| {
         let admin = entry.path();
-        let text = fs::read_to_string(admin.join("gitdir")).ok().filter(|text| !text.is_empty())?;
+        let text =
+            files::read_text(&admin.join("gitdir"), files::SMALL).ok().filter(|text| !text.is_empty())?;
         // Newer versions of git may write it relative to the administrative folder.
         let link = admin.join(text.trim_end());
         let path = link.parent()?;

@@ -8,6 +8,7 @@ mod unfinished;
 
 use super::refs::durable;
 use super::{Call, CommitAuthor, GitError, protocol};
+use crate::files;
 use crate::model::{BranchName, Sha};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -168,10 +169,8 @@ impl Worktree {
         let Some(found) = from.symlink_metadata().ok().filter(std::fs::Metadata::is_file) else {
             return Ok(());
         };
-        std::fs::copy(&from, to)?;
         // By its time git knows which files may have changed in the moment it was written.
-        std::fs::File::options().append(true).open(to)?.set_modified(found.modified()?)?;
-        Ok(())
+        files::copy_new(&from, to)?.set_modified(found.modified()?)
     }
 
     /// Writes a commit that no ref points to.
@@ -210,7 +209,7 @@ impl Worktree {
     /// Brings every file to the disk.
     #[cfg(target_os = "linux")]
     pub fn sync(&self) -> std::io::Result<()> {
-        Ok(rustix::fs::syncfs(std::fs::File::open(&self.path)?)?)
+        Ok(rustix::fs::syncfs(files::open_folder(&self.path)?)?)
     }
 
     #[cfg(not(target_os = "linux"))]
