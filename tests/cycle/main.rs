@@ -10,6 +10,7 @@ mod deciding;
 mod explaining;
 mod forge_limits;
 mod gating;
+mod hostile_files;
 mod leavings;
 mod publishing;
 mod recovering;

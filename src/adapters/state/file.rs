@@ -18,6 +18,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// A document is no larger than that.
+const MOST: u64 = 256 << 20;
 /// Writers hold the lock as long as a push takes.
 const LOCK_PATIENCE: Duration = Duration::from_secs(660);
 
@@ -36,11 +38,11 @@ impl FileStore {
     }
 
     fn read(&self) -> Result<Snapshot, StoreError> {
-        let text = match files::read_linked(&self.path, files::LARGE) {
+        let text = match files::read_linked(&self.path, MOST) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 // Every document has left this mark.
-                let rewound = self.mark().exists();
+                let rewound = self.mark().symlink_metadata().is_ok();
                 let state = Arc::new(State::empty());
                 return Ok(Snapshot { state, version: None, base: None, rewound });
             }
@@ -82,12 +84,13 @@ impl FileStore {
             files::sync_folder(&history)?;
         }
         let text = document.to_json();
+        // First: a document without its mark would read as a new one when it is deleted.
+        files::append_own(&self.mark())?;
         let mut temporary = tempfile::Builder::new().prefix(".state-").tempfile_in(folder)?;
         temporary.write_all(text.as_bytes())?;
         temporary.as_file().sync_all()?;
         temporary.persist(&self.path)?;
         files::sync_folder(folder)?;
-        files::append(&self.mark())?;
         Ok((document, short_hash(&text)))
     }
 
