@@ -8,11 +8,13 @@ mod address;
 mod borrowed;
 mod config_file;
 mod files;
+mod hidden;
 mod migrate;
 mod origin;
 mod settings;
 
 pub use address::{login_in, without_login};
+pub use hidden::private_files;
 pub use origin::Origin;
 pub use settings::Settings;
 
@@ -21,6 +23,8 @@ use files::{failed, write};
 use std::path::Path;
 use std::time::Duration;
 
+/// The configuration of contacts with the remote, logins included.
+const CONTACTS: &str = "contact.config";
 /// Creating a vault takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -32,7 +36,7 @@ pub fn open(checkout: &Repository, settings: &Settings, origin: &Origin) -> Resu
     if !dir.join("HEAD").is_file() {
         create(checkout, &own, &dir)?;
     }
-    let contact = dir.join("contact.config");
+    let contact = dir.join(CONTACTS);
     let origin = origin.seen_from_anywhere(checkout);
     write(&dir.join("config"), &settings.for_local_calls(checkout, &origin), 0o644)?;
     write(&contact, &settings.for_contacts(&origin), 0o600)?;

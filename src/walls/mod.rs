@@ -82,6 +82,12 @@ impl Walls {
         Self { places: self.places.clone().with_own(own), ..self.clone() }
     }
 
+    /// Hides these from the child, whatever the configuration opens.
+    #[must_use]
+    pub fn hiding(&self, hidden: Vec<PathBuf>) -> Self {
+        Self { places: self.places.clone().hiding(hidden), ..self.clone() }
+    }
+
     /// What stands in front of a program that may write to these places only, as a command line:
     /// the program and its arguments follow.
     pub fn front(&self, cwd: &Path, writable: Vec<PathBuf>) -> Vec<OsString> {

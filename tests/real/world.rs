@@ -91,7 +91,8 @@ impl World {
     /// Everything belongs to this user, and runs are this user's. Only root can do that.
     pub fn of_user(mut self, user: u32) -> Self {
         let exe = self.path("conductor");
-        fs::copy(&self.exe, &exe).unwrap();
+        // By another process: one that another test starts meanwhile would inherit it open for writing.
+        assert!(Command::new("cp").arg(&self.exe).arg(&exe).status().unwrap().success());
         self.exe = exe;
         let owner = format!("{user}:{user}");
         let chown = Command::new("chown").args(["-R", &owner]).arg(self.dir.path()).status().unwrap();
