@@ -30,6 +30,7 @@ mod next;
 mod prefix;
 mod reworded;
 mod saved;
+mod squashed;
 mod start;
 mod survey;
 mod sync;
@@ -76,6 +77,8 @@ struct TakenOver {
     heads: BTreeSet<Sha>,
     /// The newest head of the ticket's branch among them.
     newest: Option<Sha>,
+    /// Which of the commits Conductor made of what was left uncommitted.
+    own: BTreeSet<Sha>,
     /// Commits that were read on the way, as they are stored.
     commits: HashMap<Sha, Object>,
 }
@@ -97,6 +100,8 @@ pub struct Work {
     pub is_cut: bool,
     /// The agent's own head, where the commits were written anew.
     pub original: Option<Sha>,
+    /// Which of the commits Conductor made.
+    pub own: BTreeSet<Sha>,
     /// Targets of the symbolic links among them, by what is stored.
     pub links: HashMap<Sha, String>,
     pub patches: Patches,

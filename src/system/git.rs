@@ -31,6 +31,7 @@ mod range;
 mod refs;
 mod remote;
 mod renewed;
+mod signing;
 mod ssh;
 mod stale;
 mod stale_locks;
@@ -50,6 +51,7 @@ pub use objects::{CommitAuthor, CommitInfo, Entry, Object, parse_tree};
 pub use range::{ChangedFile, Patches, Range, Reading, Step};
 pub use remote::{Credential, FetchSpec, RefPush, RefResult, Remote, push_url, remote_url};
 pub use renewed::Renewed;
+pub use signing::{SignatureFormat, Signing};
 pub use stop::GitStop;
 pub use trash::{delete as delete_folder, place_for as trash_for, sweep as sweep_trash};
 pub use vault::REMOTE_IN_VAULT;
@@ -77,6 +79,8 @@ pub struct Repository {
     swept: Arc<Once>,
     /// Of a vault: the only configuration, beside its own, that contacts with the remote read.
     contact_config: Option<PathBuf>,
+    /// How Conductor's own commits are signed.
+    signing: Option<Signing>,
 }
 
 impl Repository {
@@ -96,6 +100,7 @@ impl Repository {
             contact_limit: REMOTE_TIMEOUT,
             swept: Arc::new(Once::new()),
             contact_config: None,
+            signing: None,
         };
         let answer = repository
             .git(["rev-parse", "--path-format=absolute", "--git-common-dir", "--show-object-format"])

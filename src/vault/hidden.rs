@@ -7,15 +7,25 @@ use std::path::{Path, PathBuf};
 /// Submodules within submodules, at most.
 const DEPTH: u32 = 8;
 
-/// The files and folders to hide, whether or not they are there.
-pub fn private_files(checkout: &Repository, vault: &Repository) -> Vec<PathBuf> {
+/// The files and folders to hide, whether or not they are there; `home` is the user's.
+pub fn private_files(checkout: &Repository, vault: &Repository, home: Option<&Path>) -> Vec<PathBuf> {
     let common = checkout.common_dir();
     let mut found: Vec<PathBuf> =
         ["config", "config.worktree", "FETCH_HEAD", "logs"].map(|name| common.join(name)).into();
     found.push(vault.common_dir().join(super::CONTACTS));
+    found.extend(vault.signing_key().and_then(|key| key_file(key, home)));
     found.extend(folders(&common.join("worktrees")).map(|linked| linked.join("config.worktree")));
     add_submodules(&common.join("modules"), DEPTH, &mut found);
     found
+}
+
+/// Where the key is that signs: `user.signingKey` of SSH may name its public half.
+fn key_file(key: &str, home: Option<&Path>) -> Option<PathBuf> {
+    let key = key.strip_suffix(".pub").unwrap_or(key);
+    match key.strip_prefix("~/") {
+        Some(rest) => Some(home?.join(rest)),
+        None => Some(PathBuf::from(key)).filter(|path| path.is_absolute()),
+    }
 }
 
 /// A submodule's repository is at its name, which may have slashes.

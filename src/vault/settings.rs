@@ -4,7 +4,9 @@
 
 use super::config_file;
 use super::origin::Origin;
-use crate::system::git::{ConfigEntry, ConfigScope, GitError, REMOTE_IN_VAULT, Repository};
+use crate::system::git::{
+    ConfigEntry, ConfigScope, GitError, REMOTE_IN_VAULT, Repository, SignatureFormat, Signing,
+};
 use std::path::Path;
 
 /// Sections of the checkout's own configuration that say nothing about files and commits.
@@ -104,6 +106,29 @@ impl Settings {
             entry.key == "extensions.partialclone"
                 || entry.key.starts_with("remote.") && entry.key.ends_with(".promisor") && entry.is_true()
         })
+    }
+
+    /// How the user signs commits, when every one is signed. A program is the user's own: what the
+    /// checkout names runs nowhere.
+    pub fn signing(&self) -> Option<Signing> {
+        self.entries
+            .iter()
+            .rev()
+            .find(|entry| entry.key == "commit.gpgsign")
+            .filter(|entry| entry.is_true())?;
+        let format = SignatureFormat::parse(self.last("gpg.format").unwrap_or("openpgp"))?;
+        let of_user = |keys: &[&str]| {
+            let own =
+                |entry: &&ConfigEntry| entry.scope == ConfigScope::User && keys.contains(&entry.key.as_str());
+            self.entries.iter().rev().find(own).map(|entry| entry.value.clone())
+        };
+        let program = match format {
+            SignatureFormat::OpenPgp => of_user(&["gpg.openpgp.program", "gpg.program"]),
+            SignatureFormat::X509 => of_user(&["gpg.x509.program"]),
+            SignatureFormat::Ssh => of_user(&["gpg.ssh.program"]),
+        };
+        let key = self.last("user.signingkey").map(str::to_owned);
+        Some(Signing { format, key, program, key_command: of_user(&["gpg.ssh.defaultkeycommand"]) })
     }
 
     /// The vault's own configuration: for calls that talk to nobody, and for git in workspaces.

@@ -91,7 +91,8 @@ impl Workspace {
             // Commits that undo each other are nothing to review.
             return Ok(Work::default());
         }
-        Ok(Work { head: Some(head), ..work })
+        let own = self.taken_over().own.clone();
+        Ok(Work { head: Some(head), own, ..work })
     }
 
     /// Commits what is uncommitted and takes it over; the head there is then.
@@ -101,7 +102,11 @@ impl Workspace {
         self.flatten(&nested)?;
         let status = self.worktree.status()?;
         let head = match self.uncommitted(&status)? {
-            Some(prepared) => self.worktree.commit_all(message, all.fallback_author(), &prepared)?,
+            Some(prepared) => {
+                let head = self.worktree.commit_all(message, all.fallback_author(), &prepared)?;
+                self.taken_over().own.insert(head.clone());
+                head
+            }
             None => status.head,
         };
         self.take_over(&[&head])?;

@@ -18,5 +18,6 @@ mod recovering;
 mod reporting;
 mod running;
 mod security;
+mod signing;
 mod support;
 mod workspaces;

@@ -53,7 +53,7 @@ pub(super) fn wire(
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::corrected_by(Arc::clone(&clients.time)));
     let Opened { checkout, vault: repository, remote } = open(config)?;
     repository.stop().outlive(&surrounding.exe);
-    let private = private_files(&checkout, &repository);
+    let private = private_files(&checkout, &repository, surrounding.home().as_deref());
     let walls = walls(config, surrounding)?.map(|walls| walls.hiding(private));
     let tracker = tracker(config, &mut clients);
     let forge = forge(config, &remote, &clock, &mut clients)?;

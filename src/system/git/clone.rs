@@ -16,6 +16,9 @@ use std::sync::Arc;
 
 /// What a clone is like its repository in, beside the configuration.
 const SHARED: &[&str] = &["shallow", "info/attributes", "info/exclude", "info/sparse-checkout"];
+/// What is otherwise in a clone: it has files, and no agent has a key to sign with.
+const OF_CLONES: &str = "[core]\n\tbare = false\n\tlogallrefupdates = true\n\
+    [commit]\n\tgpgsign = false\n[tag]\n\tgpgsign = false\n\tforcesignannotated = false\n";
 const ALTERNATES: &str = "objects/info/alternates";
 /// More than that is nobody's change.
 const MAX_PACK: &str = "--max-input-size=4294967296";
@@ -180,7 +183,7 @@ impl Repository {
 
     fn config_of_clones(&self) -> io::Result<String> {
         let own = files::read_linked_text(&self.common_dir().join("config"), files::SMALL)?;
-        Ok(format!("{own}\n[core]\n\tbare = false\n\tlogallrefupdates = true\n"))
+        Ok(format!("{own}\n{OF_CLONES}"))
     }
 
     /// Takes over from a clone what `heads` have beyond `known`: packed behind the clone's walls,
