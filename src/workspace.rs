@@ -181,6 +181,7 @@ impl Workspaces {
         sweep_trash(path.parent().unwrap_or(&path));
         self.repository.clear_ref_locks(&own_refs(&key))?;
         let start = self.starting_point(&key, base, start)?;
+        self.remote.fetch_large(&start.tip)?;
         let worktree = self.check_out(&key, &path, branch, &start)?;
         let made = self.complete(&key, worktree.clone(), branch, start);
         if made.is_err() {

@@ -22,6 +22,7 @@ mod error;
 mod format;
 mod group;
 mod history;
+mod lfs;
 mod lock;
 mod loose;
 mod objects;
@@ -81,6 +82,8 @@ pub struct Repository {
     contact_config: Option<PathBuf>,
     /// How Conductor's own commits are signed.
     signing: Option<Signing>,
+    /// Large files may be kept outside of git.
+    has_lfs: bool,
 }
 
 impl Repository {
@@ -101,6 +104,7 @@ impl Repository {
             swept: Arc::new(Once::new()),
             contact_config: None,
             signing: None,
+            has_lfs: false,
         };
         let answer = repository
             .git(["rev-parse", "--path-format=absolute", "--git-common-dir", "--show-object-format"])

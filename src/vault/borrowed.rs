@@ -2,6 +2,7 @@
 //! files that say what is ignored. Looked at anew by each run, and written only when it changed.
 
 use super::files::{failed, write};
+use super::settings::Settings;
 use crate::files;
 use crate::system::git::{GitError, Repository};
 use std::collections::BTreeSet;
@@ -11,13 +12,24 @@ use std::time::UNIX_EPOCH;
 /// Files of `info/` that git obeys in every worktree.
 const INFO: &[&str] = &["attributes", "exclude"];
 
-pub(super) fn refresh(checkout: &Repository, vault: &Repository, whole: bool) -> Result<(), GitError> {
+pub(super) fn refresh(
+    checkout: &Repository,
+    vault: &Repository,
+    settings: &Settings,
+) -> Result<(), GitError> {
+    let whole = !settings.is_partial();
     let (from, to) = (checkout.common_dir(), vault.common_dir());
     if whole {
         // A checkout that leaves objects out would have to fetch them in the middle of local calls.
         let objects = format!("{}\n", from.join("objects").display());
         write(&to.join("objects/info/alternates"), &objects, 0o644)?;
         join_shallow(from, to)?;
+    }
+    if settings.is_sparse() {
+        // A linked worktree has patterns of its own.
+        let patterns = checkout.path_of("info/sparse-checkout")?;
+        let text = files::read_linked_text(&patterns, files::SMALL).unwrap_or_default();
+        write(&to.join("info/sparse-checkout"), &text, 0o644)?;
     }
     for name in INFO {
         let text = files::read_linked_text(&from.join("info").join(name), files::SMALL).unwrap_or_default();

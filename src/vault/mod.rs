@@ -40,8 +40,9 @@ pub fn open(checkout: &Repository, settings: &Settings, origin: &Origin) -> Resu
     let origin = origin.seen_from_anywhere(checkout);
     write(&dir.join("config"), &settings.for_local_calls(checkout, &origin), 0o644)?;
     write(&contact, &settings.for_contacts(&origin), 0o600)?;
-    let vault = checkout.vault_at(&dir, &contact).with_signing(settings.signing());
-    borrowed::refresh(checkout, &vault, !settings.is_partial())?;
+    let vault =
+        checkout.vault_at(&dir, &contact).with_signing(settings.signing()).with_lfs(settings.has_lfs());
+    borrowed::refresh(checkout, &vault, settings)?;
     migrate::take_over_once(checkout, &vault)?;
     Ok(vault)
 }

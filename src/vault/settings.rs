@@ -46,8 +46,6 @@ const LEFT_BEHIND_OF_CORE: &[&str] = &[
     "logallrefupdates",
     "packedgitlimit",
     "repositoryformatversion",
-    "sparsecheckout",
-    "sparsecheckoutcone",
     "splitindex",
     "sshcommand",
     "untrackedcache",
@@ -100,6 +98,20 @@ impl Settings {
         self.entries.iter().any(|entry| entry.key == own || entry.key.ends_with(".pushinsteadof"))
     }
 
+    /// Whether only some of the files are checked out.
+    pub fn is_sparse(&self) -> bool {
+        self.entries
+            .iter()
+            .rev()
+            .find(|entry| entry.key == "core.sparsecheckout")
+            .is_some_and(ConfigEntry::is_true)
+    }
+
+    /// Whether large files may be kept outside of git (LFS).
+    pub fn has_lfs(&self) -> bool {
+        self.entries.iter().any(|entry| entry.key.starts_with("filter.lfs."))
+    }
+
     /// Whether the checkout leaves out objects and fetches them when they are needed.
     pub fn is_partial(&self) -> bool {
         self.entries.iter().any(|entry| {
@@ -147,9 +159,6 @@ impl Settings {
         // A message of LFS, and an agent, may ask where the remote is; a login in it is left out.
         if !origin.fetch_url.contains(['@', '?']) && origin.name != origin.fetch_url {
             add(&format!("remote.{}.url", origin.name), &origin.fetch_url);
-        }
-        if self.last("lfs.storage").is_none() {
-            add("lfs.storage", &checkout.common_dir().join("lfs").to_string_lossy());
         }
         add("core.hookspath", &self.hooks_path(checkout));
         for entry in self.entries.iter().filter(|entry| entry.scope == ConfigScope::Repository) {
@@ -199,6 +208,10 @@ impl Settings {
 
 fn concerns_files(key: &str) -> bool {
     let Some((section, rest)) = key.split_once('.') else { return false };
+    // A clone keeps its own, and finds the others' where it borrows objects.
+    if key == "lfs.storage" {
+        return false;
+    }
     if section == "core" {
         return !LEFT_BEHIND_OF_CORE.contains(&rest);
     }

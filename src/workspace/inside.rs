@@ -137,6 +137,10 @@ impl Workspace {
         let is_here = |head: &Sha| *head == self.base || head == known || here.heads.contains(head);
         let new: Vec<&Sha> = heads.iter().copied().filter(|head| !is_here(head)).collect();
         let imported = self.repository.import(&self.worktree, &new, &[&self.base, known]);
+        let imported = imported.and_then(|commits| {
+            self.repository.import_large(&self.worktree, &new)?;
+            Ok(commits)
+        });
         let imported = imported.map(|commits| {
             here.heads.extend(new.into_iter().cloned());
             here.commits.extend(commits.into_iter().map(|commit| (commit.id.clone(), commit)));

@@ -4,6 +4,7 @@
 
 mod archived;
 mod bad_input;
+mod checkout_files;
 mod checkouts;
 mod claiming;
 mod contending;

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 mod credential;
+mod large;
 mod listing;
 mod login;
 
@@ -276,6 +277,7 @@ impl Remote {
         if refs.is_empty() {
             return Ok(Vec::new());
         }
+        self.push_large(&refs.iter().filter_map(|update| update.to.as_ref()).collect::<Vec<_>>())?;
         let mut args: Vec<String> = [
             "push",
             "--porcelain",

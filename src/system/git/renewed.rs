@@ -25,7 +25,7 @@ impl Repository {
         let made = self
             .fill_git(&git, new)
             .map_err(|error| protocol("clone", format!("{}: {error}", git.display())))
-            .and_then(|()| clone.read_tree(new.tip))
+            .and_then(|()| clone.reset_index(new.tip))
             .and_then(|()| clone.stage_all(but));
         match made {
             Ok(()) => Ok(Renewed::Done { is_kept }),

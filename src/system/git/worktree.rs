@@ -84,6 +84,10 @@ impl Worktree {
         own_call(self, args).behind(&self.front)
     }
 
+    fn git_with(&self, args: Vec<&str>) -> Call {
+        own_call(self, args).behind(&self.front)
+    }
+
     /// Writes the files of a clone that was just made, by what only Conductor has written.
     pub(super) fn write_files(&self) -> Result<(), GitError> {
         own_call(self, ["reset", "--hard", "--quiet"]).done()
@@ -186,8 +190,8 @@ impl Worktree {
     }
 
     /// Makes the index that of a commit; the files stay as they are.
-    pub(super) fn read_tree(&self, commit: &Sha) -> Result<(), GitError> {
-        self.git(["read-tree", commit.as_str()]).done()
+    pub(super) fn reset_index(&self, commit: &Sha) -> Result<(), GitError> {
+        self.git(["reset", "--quiet", "--mixed", commit.as_str()]).done()
     }
 
     /// Moves the head back to `to`; what came since is staged.
@@ -226,7 +230,7 @@ impl Worktree {
 }
 
 /// A call in a clone that nobody but Conductor has written to yet.
-fn own_call<const N: usize>(worktree: &Worktree, args: [&str; N]) -> Call {
+fn own_call<'a>(worktree: &Worktree, args: impl IntoIterator<Item = &'a str>) -> Call {
     Call::new(worktree.path(), args).env("GIT_DIR", worktree.git_dir()).env("GIT_WORK_TREE", worktree.path())
 }
 

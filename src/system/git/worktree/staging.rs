@@ -32,8 +32,12 @@ impl Worktree {
 
     fn add_all(&self, but: &[String]) -> Call {
         let but = but.iter().map(|path| format!(":(exclude,literal){path}\0"));
-        self.git(["add", "--all", "--pathspec-from-file=-", "--pathspec-file-nul"])
-            .stdin(std::iter::once(".\0".to_owned()).chain(but).collect::<String>())
+        let mut args = vec!["add", "--all", "--pathspec-from-file=-", "--pathspec-file-nul"];
+        // What an agent made beside the part that is checked out is work, too.
+        if self.git_dir().join("info/sparse-checkout").symlink_metadata().is_ok() {
+            args.push("--sparse");
+        }
+        self.git_with(args).stdin(std::iter::once(".\0".to_owned()).chain(but).collect::<String>())
     }
 
     /// Takes away what makes these folders repositories of their own, so that their files can be
