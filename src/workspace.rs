@@ -102,6 +102,8 @@ pub struct Work {
     pub original: Option<Sha>,
     /// Which of the commits Conductor made.
     pub own: BTreeSet<Sha>,
+    /// Submodules that were moved to commits of the workspace's own, which nobody else has.
+    pub stray_submodules: Vec<String>,
     /// Targets of the symbolic links among them, by what is stored.
     pub links: HashMap<Sha, String>,
     pub patches: Patches,

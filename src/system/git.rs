@@ -37,6 +37,7 @@ mod ssh;
 mod stale;
 mod stale_locks;
 mod stop;
+mod submodules;
 mod trash;
 mod vault;
 mod watcher;

@@ -92,7 +92,14 @@ impl Workspace {
             return Ok(Work::default());
         }
         let own = self.taken_over().own.clone();
-        Ok(Work { head: Some(head), own, ..work })
+        let moved: Vec<(&str, &Sha)> = work
+            .files
+            .iter()
+            .filter(|file| file.new_mode == "160000")
+            .map(|file| (file.path.as_str(), &file.new_id))
+            .collect();
+        let stray_submodules = self.repository.stray_submodules(&head, &moved)?;
+        Ok(Work { head: Some(head), own, stray_submodules, ..work })
     }
 
     /// Commits what is uncommitted and takes it over; the head there is then.
@@ -197,6 +204,7 @@ impl Workspace {
             self.worktree.forget_unfinished()?;
             Ok(self.worktree.reset(&self.branch, &self.base)?)
         })?;
+        self.repository.fill_submodules(&self.worktree, &self.base)?;
         self.taken_over().newest = None;
         let marker = Marker::new(&self.key, &self.branch, &self.base, &self.base, &self.base);
         marker.write(admin)?;

@@ -23,8 +23,15 @@ impl Workspaces {
         };
         let base = workspace.base.clone();
         let squashed = self.repository.write_commit(&commit.tree, &[base], message, &self.committer())?;
+        let stray_submodules = work.stray_submodules;
         let work = workspace.look(self, &squashed, reading)?;
-        Ok(Work { own: [squashed.clone()].into(), head: Some(squashed), original: Some(head), ..work })
+        Ok(Work {
+            own: [squashed.clone()].into(),
+            stray_submodules,
+            head: Some(squashed),
+            original: Some(head),
+            ..work
+        })
     }
 
     /// Who makes Conductor's own commits.

@@ -96,3 +96,61 @@ fn large_files_are_there_for_the_agent_and_pushed_with_its_change() {
     );
     assert_eq!(std::fs::read_to_string(review.join("new.bin")).unwrap(), "a new large file");
 }
+
+/// A project with a submodule at `vendor/lib`, which the checkout has.
+fn with_a_submodule() -> World {
+    let world = World::new();
+    let (library, checkout) = (world.path().join("lib.git"), world.checkout());
+    repo::bare(&library);
+    repo::commit(&library, "main", "Begin", &[("lib.txt", "library")]);
+    repo::commit(&library, "main", "Go on", &[("lib.txt", "library 2")]);
+    let add = [
+        "-c",
+        "protocol.file.allow=always",
+        "submodule",
+        "--quiet",
+        "add",
+        library.to_str().unwrap(),
+        "vendor/lib",
+    ];
+    repo::git(&checkout, &add);
+    repo::git(&checkout.join("vendor/lib"), &["checkout", "-q", "HEAD~1"]);
+    repo::git(&checkout, &["add", "-A"]);
+    repo::git(&checkout, &["commit", "-qm", "Add a library"]);
+    repo::git(&checkout, &["push", "-q", "origin", "HEAD:main"]);
+    world.ticket("T-1");
+    world
+}
+
+#[test]
+fn submodules_of_the_checkout_are_there_and_can_be_moved_to_what_their_remote_has() {
+    let world = with_a_submodule();
+    let before = repo::Belongings::of(&world.checkout());
+    let looks = "[ \"$(cat vendor/lib/lib.txt)\" = library ] && git -C vendor/lib status && tell there";
+    world.agent(&Script::works().sh(looks));
+    let run = world.once(&[]).exits(0);
+    assert!(world.knows("there"), "{run}");
+    assert_eq!(repo::git(&world.origin(), &["diff", "--name-only", "main", "conductor/T-1"]), "work.txt");
+
+    world.ticket("T-2");
+    let newest = repo::sha(&world.path().join("lib.git"), "main").unwrap();
+    world.agent(&Script::new().sh(&format!("git -C vendor/lib checkout -q {newest}")));
+    let run = world.once(&[]).exits(0);
+    assert_eq!(run.dispatched("T-2")["outcome"], "success", "{run}");
+    let tree = repo::git(&world.origin(), &["ls-tree", "conductor/T-2", "vendor/lib"]);
+    assert!(tree.contains(&newest), "{tree}");
+    assert_eq!(repo::Belongings::of(&world.checkout()).changed_since(&before), [""; 0]);
+}
+
+#[test]
+fn a_submodules_commit_that_would_stay_behind_is_no_success() {
+    let mut world = with_a_submodule();
+    world.set("agent.max_attempts", serde_json::json!(1));
+    world.agent(&Script::new().sh(
+        "cd vendor/lib && echo mine > lib.txt && git -c user.name=A -c user.email=a@b commit -qam mine && cd ../..",
+    ));
+    let run = world.once(&[]).exits(3);
+    let told = run.dispatched("T-1")["error"].as_str().unwrap().to_owned();
+    assert!(told.contains("vendor/lib") && told.contains("remotes do not have"), "{run}");
+    assert!(world.branches().is_empty());
+}

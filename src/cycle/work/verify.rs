@@ -100,6 +100,13 @@ pub(in crate::cycle) fn check(
     if judgement.outcome != Outcome::Success {
         return Checked::plain(judgement);
     }
+    if !work.stray_submodules.is_empty() {
+        let error = format!(
+            "submodules point to commits that their remotes do not have: {}; push those first, or move the submodules back",
+            work.stray_submodules.join(", ")
+        );
+        return Checked::plain(Judgement::failed(Failure::GateFailed, true, error));
+    }
     let runs = match run_gates(run, job, work, number, stops) {
         Ok(runs) => runs,
         Err(reason) => return Checked::plain(Judgement::ended(Outcome::Interrupted, stopped(reason))),

@@ -48,7 +48,8 @@ impl Repository {
             self.note(new.path)?
         };
         let worktree = Worktree::new(new.path, &admin, Arc::clone(new.front));
-        match self.fill(new).and_then(|()| worktree.write_files()) {
+        let filled = self.fill(new).and_then(|()| worktree.write_files());
+        match filled.and_then(|()| self.fill_submodules(&worktree, new.tip)) {
             Ok(()) => Ok(worktree),
             Err(error) => {
                 self.remove_worktree(&worktree)?;
