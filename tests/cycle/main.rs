@@ -21,4 +21,5 @@ mod running;
 mod security;
 mod signing;
 mod support;
+mod two_sides;
 mod workspaces;
