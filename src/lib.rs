@@ -13,12 +13,14 @@
 //! - [`policy`]: decisions: values in, verdict out, no I/O.
 //! - [`ports`]: the traits the cycle speaks to.
 //! - [`system`]: processes, git and HTTP.
+//! - [`files`]: files that others may have written, read and written safely.
 //! - [`model`]: the words everything else is said in.
 
 pub mod adapters;
 pub mod cli;
 pub mod config;
 pub mod cycle;
+pub mod files;
 pub mod gates;
 pub mod guards;
 pub mod model;

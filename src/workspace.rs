@@ -24,12 +24,14 @@ mod inside;
 mod leftover;
 mod lost;
 mod marker;
+mod mend;
 mod migrate;
 mod next;
 mod prefix;
 mod repository_history;
 mod reworded;
 mod saved;
+mod squashed;
 mod start;
 mod sync;
 #[cfg(test)]
@@ -72,6 +74,10 @@ pub struct Workspace {
 #[derive(Debug, Default)]
 struct TakenOver {
     heads: BTreeSet<Sha>,
+    /// The newest head of the ticket's branch among them.
+    newest: Option<Sha>,
+    /// Which of the commits Conductor made of what was left uncommitted.
+    own: BTreeSet<Sha>,
     /// Commits that were read on the way, as they are stored.
     commits: HashMap<Sha, Object>,
 }
@@ -93,6 +99,10 @@ pub struct Work {
     pub is_cut: bool,
     /// The agent's own head, where the commits were written anew.
     pub original: Option<Sha>,
+    /// Which of the commits Conductor made.
+    pub own: BTreeSet<Sha>,
+    /// Submodules that were moved to commits of the workspace's own, which nobody else has.
+    pub stray_submodules: Vec<String>,
     /// Targets of the symbolic links among them, by what is stored.
     pub links: HashMap<Sha, String>,
     pub patches: Patches,
@@ -172,6 +182,7 @@ impl Workspaces {
         sweep_trash(path.parent().unwrap_or(&path));
         self.repository.clear_ref_locks(&own_refs(&key))?;
         let start = self.starting_point(&key, base, start)?;
+        self.remote.fetch_large(&start.tip)?;
         let worktree = self.check_out(&key, &path, branch, &start)?;
         let made = self.complete(&key, worktree.clone(), branch, start);
         if made.is_err() {

@@ -35,21 +35,23 @@ const ROOMS: &[(&str, &[&str])] = &[
             "policy",
             "system",
             "walls",
+            "files",
             "model",
         ],
     ),
-    ("cycle", &["ports", "workspace", "gates", "guards", "policy", "model"]),
-    ("adapters", &["ports", "system", "model"]),
-    ("walls", &["system", "model"]),
-    ("vault", &["system", "model"]),
-    ("workspace", &["system", "model"]),
+    ("cycle", &["ports", "workspace", "gates", "guards", "policy", "files", "model"]),
+    ("adapters", &["ports", "system", "files", "model"]),
+    ("walls", &["system", "files", "model"]),
+    ("vault", &["system", "files", "model"]),
+    ("workspace", &["system", "files", "model"]),
     ("gates", &["system", "model"]),
     ("guards", &["system", "model"]),
-    ("config", &["policy", "model"]),
+    ("config", &["policy", "files", "model"]),
     ("report", &["model"]),
     ("policy", &["model"]),
     ("ports", &["model"]),
-    ("system", &["model"]),
+    ("system", &["files", "model"]),
+    ("files", &[]),
     ("model", &[]),
 ];
 
@@ -59,6 +61,16 @@ const PROCESSES: &[&str] = &["system/", "walls/"];
 const PRINTING: &[&str] = &["cli/", "report/"];
 /// The supervisor hands streams through; it still may not print.
 const STREAMS: &[&str] = &["cli/", "report/", "system/"];
+
+/// The one place that opens files, and what may do so besides, with the reason.
+const FILES: &[(&str, &str)] = &[
+    ("files.rs", "it is the place"),
+    ("cli/learn.rs", "`--export` writes where a person says, be it a pipe or a device"),
+    ("cli/once.rs", "the runner's own command files, which the runner names"),
+    ("system/git/program.rs", "whether there is a terminal, which is a device"),
+    ("system/process/child/start.rs", "the null device for a child's input"),
+    ("system/process/supervise.rs", "the null device for a supervisor's streams"),
+];
 
 #[test]
 fn the_source_keeps_the_house_rules() {
@@ -167,6 +179,20 @@ fn rooms_missing_from(lib: &str) -> Vec<&'static str> {
         .collect()
 }
 
+/// What opens, reads or writes a file by its name.
+const OPENING: &[[&str; 2]] = &[
+    ["File", "open"],
+    ["File", "create"],
+    ["File", "create_new"],
+    ["File", "options"],
+    ["OpenOptions", "new"],
+    ["fs", "OpenOptions"],
+    ["fs", "read"],
+    ["fs", "read_to_string"],
+    ["fs", "write"],
+    ["fs", "copy"],
+];
+
 /// What one file of `src` does against the rules; `file` is relative to `src`.
 fn violations(file: &Path, tokens: &[Token]) -> Vec<String> {
     let module = module_path(file);
@@ -203,6 +229,10 @@ fn violations(file: &Path, tokens: &[Token]) -> Vec<String> {
         }
         if !within(EDGE) && reads_environment(&path) {
             refuse(format!("reads the environment: {text}"));
+        }
+        let opens = OPENING.iter().any(|pair| has(*pair));
+        if opens && !FILES.iter().any(|(place, _)| file == Path::new(place)) {
+            refuse(format!("opens a file outside `files`: {text}"));
         }
         let starts = has(["Command", "new"]) || has(["process", "Command"]) || has(["process", "*"]);
         if !within(PROCESSES) && (starts || path.segments[0] == "duct") {
@@ -307,6 +337,31 @@ fn a_forbidden_import_is_found_however_it_is_written() {
         let found = found_in(file, snippet);
         assert!(found.len() == 1 && found[0].contains("must not import"), "{file}: {snippet}: {found:?}");
     }
+}
+
+#[test]
+fn a_file_that_is_opened_elsewhere_is_found_however_it_is_written() {
+    let bad = [
+        "fn f() { std::fs::read(p); }",
+        "use std::fs; fn f() { fs::write(p, b); }",
+        "use std::fs::read_to_string;",
+        "use std::fs::File; fn f() { File::open(p); }",
+        "fn f() { std::fs::File::options().append(true); }",
+        "use std::fs::OpenOptions as Open;",
+        "fn f() { fs::copy(a, b); }",
+    ];
+    for snippet in bad {
+        let found = found_in("cycle/work.rs", snippet);
+        assert!(found.len() == 1 && found[0].contains("opens a file"), "{snippet}: {found:?}");
+        assert_eq!(found_in("files.rs", snippet), [""; 0]);
+    }
+    for (place, _) in FILES {
+        assert!(src().join(place).is_file(), "{place} is no exception: it is not there");
+    }
+    assert_eq!(
+        found_in("cycle/work.rs", "use std::fs; fn f() { fs::read_dir(p); fs::remove_file(p); }"),
+        [""; 0]
+    );
 }
 
 #[test]

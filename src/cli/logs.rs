@@ -6,6 +6,7 @@ use super::look::{self, IssueFolder};
 use super::show::printed;
 use super::terminal;
 use super::wire::Surrounding;
+use crate::files;
 use crate::report::{github, log};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
@@ -31,7 +32,7 @@ pub(super) fn run(global: &GlobalArgs, args: &LogsArgs) -> Result<ExitCode, Fail
     let failed = |error: &io::Error| Failure::new(FAULT, format!("{}: {error}", folder.path.display()));
     let mut out = terminal::stdout(global);
     if is_json {
-        let text = std::fs::read(folder.path.join(LOG)).map_err(|error| failed(&error))?;
+        let text = files::read(&folder.path.join(LOG), files::LARGE).map_err(|error| failed(&error))?;
         let written = log::document(&args.key, &folder.run_id, &String::from_utf8_lossy(&text), &mut out);
         printed(written, &mut out)?;
         return Ok(ExitCode::SUCCESS);
@@ -60,7 +61,7 @@ fn show(folder: &IssueFolder, follow: bool, out: &mut dyn Write) -> io::Result<(
         // Asked before the last look: what was written until then is seen by it.
         let goes_on = follow && folder.is_live();
         if file.is_none() {
-            file = match File::open(&path) {
+            file = match files::open(&path) {
                 Ok(opened) => Some(BufReader::new(opened)),
                 Err(error) if error.kind() == io::ErrorKind::NotFound && follow => None,
                 Err(error) => return Err(error),

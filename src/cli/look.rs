@@ -5,6 +5,7 @@ use super::args::GlobalArgs;
 use super::failure::{Failure, USAGE};
 use super::wire::{self, Surrounding, directory};
 use crate::config::{self, Config, LoadOptions, Overrides};
+use crate::files;
 use crate::model::live::{LiveIssue, LiveRun};
 use crate::model::{State, safe_key};
 use crate::system::git::Repository;
@@ -21,7 +22,7 @@ pub(super) struct IssueFolder {
 impl IssueFolder {
     /// The ticket's `status.json`, when it can be read.
     pub fn status(&self) -> Option<LiveIssue> {
-        serde_json::from_slice(&std::fs::read(self.path.join("status.json")).ok()?).ok()
+        serde_json::from_slice(&files::read(&self.path.join("status.json"), files::SMALL).ok()?).ok()
     }
 
     /// Whether the run still works on it.
@@ -87,7 +88,8 @@ pub(super) fn latest(
 /// is none.
 pub(super) fn live_run(global: &GlobalArgs, surrounding: &Surrounding) -> Result<Option<LiveRun>, Failure> {
     let file = repository(global, surrounding)?.own_folder().join("status.json");
-    let live: Option<LiveRun> = std::fs::read(file).ok().and_then(|text| serde_json::from_slice(&text).ok());
+    let live: Option<LiveRun> =
+        files::read(&file, files::SMALL).ok().and_then(|text| serde_json::from_slice(&text).ok());
     Ok(live.filter(|live| is_alive(live.pid, live.pid_started.as_deref())))
 }
 

@@ -2,8 +2,10 @@
 //! Agents end with it either way: their supervisors see their pipe close.
 
 use crate::cycle::Interrupt;
+use crate::files;
 use crate::system::git::GitStop;
 use crate::system::http::HttpClient;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Watches for signals until the process ends.
@@ -40,7 +42,7 @@ pub(super) fn watch(
 /// Whether whoever started this process had it ignore the signal.
 #[cfg(unix)]
 fn is_ignored(signal: i32) -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let status = files::read_text(Path::new("/proc/self/status"), files::SMALL).unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
     u32::try_from(signal - 1).is_ok_and(|bit| mask >> bit & 1 == 1)

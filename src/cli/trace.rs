@@ -6,6 +6,7 @@ use super::look;
 use super::show::printed;
 use super::terminal;
 use super::wire::Surrounding;
+use crate::files;
 use crate::model::trace;
 use crate::report::trace as report;
 use std::process::ExitCode;
@@ -16,8 +17,8 @@ pub(super) fn run(global: &GlobalArgs, args: &KeyArgs) -> Result<ExitCode, Failu
     let surrounding = Surrounding::read()?;
     let folder = look::latest(global, &surrounding, &args.key, Some(TRACE))?;
     let path = folder.path.join(TRACE);
-    let text =
-        std::fs::read(&path).map_err(|error| Failure::new(FAULT, format!("{}: {error}", path.display())))?;
+    let text = files::read(&path, files::LARGE)
+        .map_err(|error| Failure::new(FAULT, format!("{}: {error}", path.display())))?;
     let records = trace::parse(&String::from_utf8_lossy(&text));
     let traced = report::Traced {
         issue: &args.key,

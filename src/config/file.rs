@@ -5,12 +5,11 @@
 //! duplicate keys, several documents, unknown tags, alias bombs, deep nesting.
 
 use super::faults::{ConfigFaults, Fault, Position};
+use crate::files;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_yaml::options::NonFiniteFloatPolicy;
 use serde_yaml::{DuplicateKeyPolicy, Location, Options, RenderOptions, Spanned};
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 /// A configuration file as it was written.
@@ -82,21 +81,17 @@ pub(super) fn read(path: &Path) -> Result<Document, ConfigFaults> {
 /// A file of a sane size, as text.
 pub(super) fn read_text(path: &Path) -> Result<String, ConfigFaults> {
     let refuse = |message: String| ConfigFaults::from(Fault::of_file(path, message));
-    let bytes = read_bytes(path).map_err(|error| refuse(format!("cannot be read: {error}")))?;
-    if bytes.len() as u64 > MAX_BYTES {
-        return Err(refuse("larger than 1 MiB: this is not a configuration file".to_owned()));
-    }
+    let bytes = files::read_linked(path, MAX_BYTES).map_err(|error| {
+        refuse(match files::is_too_large(&error) {
+            true => "larger than 1 MiB: this is not a configuration file".to_owned(),
+            false => format!("cannot be read: {error}"),
+        })
+    })?;
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         let line = error.as_bytes().iter().take(at).filter(|byte| **byte == b'\n').count() + 1;
         refuse(format!("line {line} is not UTF-8: save the file as UTF-8"))
     })
-}
-
-fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 pub(super) fn parse(path: &Path, source: String) -> Result<Document, ConfigFaults> {

@@ -9,6 +9,7 @@ use super::work::agent_run::AgentRun;
 use super::work::environment::{Place, of_child};
 use super::work::files::{boundary, create_private};
 use super::world::{Settings, World};
+use crate::files;
 use crate::model::cycle_event::{CycleEvent, CycleEventKind};
 use crate::model::lessons::Lessons;
 use crate::model::settings::{Dialect, Template};
@@ -145,10 +146,10 @@ impl Evolution<'_> {
         for path in [&workspace, &temporary, &home] {
             create_private(path)?;
         }
-        std::fs::write(workspace.join(FILE), &self.evolving.current.source)?;
+        files::write(&workspace.join(FILE), &self.evolving.current.source)?;
         let Evolving { current, lessons, failures, .. } = *self.evolving;
         let prompt_file = folder.join("task.md");
-        std::fs::write(&prompt_file, render(&Task { current, lessons, failures, boundary: &boundary() }))?;
+        files::write(&prompt_file, render(&Task { current, lessons, failures, boundary: &boundary() }))?;
         let place = Place {
             issue_id: NAME,
             identifier: NAME,
@@ -261,16 +262,8 @@ impl Evolution<'_> {
 
 /// The text of a plain file; a link or a pipe in its place is not followed, nor waited for.
 fn read(path: &Path) -> Result<String, String> {
-    let told = |error: io::Error| match error.kind() {
+    files::read_text(path, MAX_BYTES).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => "is gone".to_owned(),
-        _ => format!("cannot be read: {error}"),
-    };
-    let found = path.symlink_metadata().map_err(told)?;
-    if !found.is_file() {
-        return Err("is no plain file".to_owned());
-    }
-    if found.len() > MAX_BYTES {
-        return Err("is larger than 1 MiB".to_owned());
-    }
-    String::from_utf8(std::fs::read(path).map_err(told)?).map_err(|_| "is no text in UTF-8".to_owned())
+        _ => format!("cannot be used: it {error}"),
+    })
 }

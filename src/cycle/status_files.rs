@@ -4,13 +4,14 @@
 
 use super::run_folder::RunFolder;
 use super::world::{Settings, World};
+use crate::files;
 use crate::model::cycle_event::{AgentTotals, CycleEvent, CycleEventKind, Observer};
 use crate::model::live::{LiveIssue, LiveRun};
 use crate::model::state::RateLimit;
 use crate::model::{Outcome, Phase, Time, Usage};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -264,7 +265,9 @@ impl Drop for StatusFiles<'_> {
             return;
         }
         let file = self.live_file();
-        let live = std::fs::read(&file).ok().and_then(|text| serde_json::from_slice::<LiveRun>(&text).ok());
+        let live = files::read(&file, files::SMALL)
+            .ok()
+            .and_then(|text| serde_json::from_slice::<LiveRun>(&text).ok());
         if live.is_some_and(|live| live.run_id == own) {
             self.folder.try_to(|| std::fs::remove_file(&file));
         }
@@ -273,11 +276,7 @@ impl Drop for StatusFiles<'_> {
 
 /// Readers see the old document or the new one, never half of it.
 fn replace(path: &Path, document: &impl Serialize) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(".status-").tempfile_in(folder)?;
-    file.write_all(&serde_json::to_vec(document)?)?;
-    file.persist(path)?;
-    Ok(())
+    files::write_private(path, serde_json::to_vec(document)?)
 }
 
 /// Keeps the newest runs, and those that still hold a claim: a run's id begins with its time.

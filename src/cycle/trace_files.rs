@@ -2,6 +2,7 @@
 //! stream. Texts are redacted before they are cut, so that no half of a secret is left.
 
 use super::run_folder::RunFolder;
+use crate::files;
 use crate::guards::Guards;
 use crate::model::cycle_event::{AgentEnd, AgentTotals, CycleEvent, CycleEventKind, Observer};
 use crate::model::trace::{TraceRecord, TracedEvent, TracedResult, TracedTurn};
@@ -36,7 +37,7 @@ impl<'w> TraceFiles<'w> {
         let mut file = None;
         self.folder.try_to(|| {
             let path = self.folder.of_issue(issue).join("trace.jsonl");
-            file = Some(File::options().create(true).append(true).open(path)?);
+            file = Some(files::append_own(&path)?);
             Ok(())
         });
         let folder = Arc::clone(&self.folder);

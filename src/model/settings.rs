@@ -241,6 +241,8 @@ pub struct PullRequestSettings {
     pub title: Option<Template>,
     /// Instead of the built-in body.
     pub body: Option<Template>,
+    /// One commit of Conductor's own instead of the agent's.
+    pub squash: bool,
 }
 
 /// A template of the user's own, checked.

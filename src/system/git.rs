@@ -4,6 +4,7 @@
 //! in the C locale, with a time limit, and ends when the run is told to stop. English messages are
 //! passed on to people and never matched. Contacts with the remote are counted here.
 
+use crate::files;
 use crate::model::Sha;
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -21,6 +22,7 @@ mod error;
 mod format;
 mod group;
 mod history;
+mod lfs;
 mod lock;
 mod loose;
 mod objects;
@@ -29,10 +31,13 @@ mod program;
 mod range;
 mod refs;
 mod remote;
+mod renewed;
+mod signing;
 mod ssh;
 mod stale;
 mod stale_locks;
 mod stop;
+mod submodules;
 mod trash;
 mod vault;
 mod watcher;
@@ -47,6 +52,8 @@ pub use lock::{RepositoryLock, lock_file};
 pub use objects::{CommitAuthor, CommitInfo, Entry, Object, parse_tree};
 pub use range::{ChangedFile, Patches, Range, Reading, Step};
 pub use remote::{Credential, FetchSpec, RefPush, RefResult, Remote, push_url, remote_url};
+pub use renewed::Renewed;
+pub use signing::{SignatureFormat, Signing};
 pub use stop::GitStop;
 pub use trash::{delete as delete_folder, place_for as trash_for, sweep as sweep_trash};
 pub use vault::REMOTE_IN_VAULT;
@@ -74,6 +81,10 @@ pub struct Repository {
     swept: Arc<Once>,
     /// Of a vault: the only configuration, beside its own, that contacts with the remote read.
     contact_config: Option<PathBuf>,
+    /// How Conductor's own commits are signed.
+    signing: Option<Signing>,
+    /// Large files may be kept outside of git.
+    has_lfs: bool,
 }
 
 impl Repository {
@@ -93,6 +104,8 @@ impl Repository {
             contact_limit: REMOTE_TIMEOUT,
             swept: Arc::new(Once::new()),
             contact_config: None,
+            signing: None,
+            has_lfs: false,
         };
         let answer = repository
             .git(["rev-parse", "--path-format=absolute", "--git-common-dir", "--show-object-format"])
@@ -198,7 +211,7 @@ impl Repository {
     /// What a ref points to, where it has a file of its own: a look without a call, for those who
     /// can do without an answer.
     pub fn loose_ref(&self, name: &str) -> Option<Sha> {
-        let text = std::fs::read_to_string(self.common_dir.join(name)).ok()?;
+        let text = files::read_text(&self.common_dir.join(name), files::SMALL).ok()?;
         let id = text.trim_end();
         let is_id = matches!(id.len(), 40 | 64) && id.bytes().all(|byte| byte.is_ascii_hexdigit());
         is_id.then(|| Sha::new(id))

@@ -1,14 +1,16 @@
 //! This machine and its processes, in terms another run can compare: a host's name that two
 //! containers do not share, and a process's start, as a pid alone may be somebody else's by now.
 
+use crate::files;
 use std::fs;
+use std::path::Path;
 
 /// A name of this host: its own, and a mark of the machine and of the container it is seen from.
 pub fn name() -> String {
     let node = node_name();
     let mark = format!(
         "{}{}",
-        fs::read_to_string("/etc/machine-id").unwrap_or_default().trim(),
+        files::read_linked_text(Path::new("/etc/machine-id"), files::SMALL).unwrap_or_default().trim(),
         fs::read_link("/proc/self/ns/pid").map(|link| link.display().to_string()).unwrap_or_default()
     );
     if mark.is_empty() { node } else { format!("{node}/{}", crate::model::ids::short_hash(&mark)) }
@@ -17,7 +19,7 @@ pub fn name() -> String {
 /// When the process with that id started, on a scale that begins anew with every boot; `None` when
 /// there is none.
 pub fn process_started(pid: u32) -> Option<String> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok();
+    let stat = files::read_text(Path::new(&format!("/proc/{pid}/stat")), files::SMALL).ok();
     match stat {
         Some(stat) => {
             // The name, in parentheses, may hold anything; the fields after it are numbers.
@@ -26,7 +28,8 @@ pub fn process_started(pid: u32) -> Option<String> {
             if matches!(fields.first(), Some(&"Z" | &"X")) {
                 return None;
             }
-            let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+            let boot = files::read_text(Path::new("/proc/sys/kernel/random/boot_id"), files::SMALL)
+                .unwrap_or_default();
             Some(format!("{}:{}", boot.trim().get(..8).unwrap_or_default(), fields.get(19)?))
         }
         None => process_started_elsewhere(pid),

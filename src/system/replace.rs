@@ -1,7 +1,8 @@
 //! A file of the user's, replaced as a whole: readers see the old text or the new one, and the old
 //! one stays beside it. Refuses to replace what somebody changed meanwhile.
 
-use std::fs::{File, Permissions};
+use crate::files;
+use std::fs::Permissions;
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -14,7 +15,7 @@ const TRIES: u32 = 100;
 pub fn replace(file: &Path, old: &str, text: &str, mark: &str) -> io::Result<PathBuf> {
     // The file behind a link is replaced, not the link.
     let file = file.canonicalize()?;
-    if std::fs::read(&file)? != old.as_bytes() {
+    if files::read(&file, files::LARGE)? != old.as_bytes() {
         return Err(io::Error::other("it was changed meanwhile, and is left as it is"));
     }
     let mode = file.metadata()?.permissions();
@@ -48,7 +49,7 @@ fn keep(file: &Path, old: &str, mark: &str, mode: &Permissions) -> io::Result<Pa
             name.push(format!("-{number}"));
         }
         let kept = file.with_file_name(name);
-        match File::options().write(true).create_new(true).open(&kept) {
+        match files::create_new(&kept) {
             Ok(mut created) => {
                 created.write_all(old.as_bytes())?;
                 created.set_permissions(mode.clone())?;

@@ -3,9 +3,10 @@
 
 use super::Refs;
 use super::files::{failed, write};
+use super::settings::Settings;
+use crate::files;
 use crate::system::git::{GitError, Repository};
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
@@ -15,7 +16,12 @@ pub(super) const TAGS: &str = "refs/tags/";
 /// The file in the vault that tells as of when its tags are.
 const STAMP: &str = "tags.stamp";
 
-pub(super) fn refresh(checkout: &Repository, vault: &Repository, whole: bool) -> Result<(), GitError> {
+pub(super) fn refresh(
+    checkout: &Repository,
+    vault: &Repository,
+    settings: &Settings,
+) -> Result<(), GitError> {
+    let whole = !settings.is_partial();
     let (from, to) = (checkout.common_dir(), vault.common_dir());
     if whole {
         // A checkout that leaves objects out would have to fetch them in the middle of local calls.
@@ -23,8 +29,14 @@ pub(super) fn refresh(checkout: &Repository, vault: &Repository, whole: bool) ->
         write(&to.join("objects/info/alternates"), &objects, 0o644)?;
         join_shallow(from, to)?;
     }
+    if settings.is_sparse() {
+        // A linked worktree has patterns of its own.
+        let patterns = checkout.path_of("info/sparse-checkout")?;
+        let text = files::read_linked_text(&patterns, files::SMALL).unwrap_or_default();
+        write(&to.join("info/sparse-checkout"), &text, 0o644)?;
+    }
     for name in INFO {
-        let text = fs::read_to_string(from.join("info").join(name)).unwrap_or_default();
+        let text = files::read_linked_text(&from.join("info").join(name), files::SMALL).unwrap_or_default();
         let there = to.join("info").join(name);
         if !text.is_empty() || there.exists() {
             write(&there, &text, 0o644)?;
@@ -36,7 +48,7 @@ pub(super) fn refresh(checkout: &Repository, vault: &Repository, whole: bool) ->
 /// Where the history ends in the checkout it ends in the vault, too: older objects are not there.
 fn join_shallow(from: &Path, to: &Path) -> Result<(), GitError> {
     let read = |folder: &Path| -> BTreeSet<String> {
-        let text = fs::read_to_string(folder.join("shallow")).unwrap_or_default();
+        let text = files::read_text(&folder.join("shallow"), files::LARGE).unwrap_or_default();
         text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
     };
     let (theirs, mut ours) = (read(from), read(to));
@@ -52,7 +64,7 @@ fn join_shallow(from: &Path, to: &Path) -> Result<(), GitError> {
 /// As of when the checkout's tags are, where they may be others than those taken last.
 pub(super) fn other_tags(checkout: &Repository, vault: &Path) -> Option<String> {
     let stamp = tags_stamp(checkout.common_dir());
-    let known = fs::read_to_string(vault.join(STAMP));
+    let known = files::read_text(&vault.join(STAMP), files::SMALL);
     (!known.is_ok_and(|known| known == stamp)).then_some(stamp)
 }
 
@@ -67,7 +79,7 @@ pub(super) fn take_tags(vault: &Repository, refs: &Refs, stamp: &str) -> Result<
         .collect();
     vault.update_refs(&updates)?;
     let file = vault.common_dir().join(STAMP);
-    fs::write(&file, stamp).map_err(|error| failed(&file, &error))
+    files::write(&file, stamp).map_err(|error| failed(&file, &error))
 }
 
 /// Changes whenever a tag does.

@@ -1,5 +1,6 @@
 //! Files of the vault that Conductor itself writes.
 
+use crate::files;
 use crate::system::git::GitError;
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -7,7 +8,7 @@ use std::path::Path;
 
 /// Written only when it differs, and as a whole.
 pub(super) fn write(path: &Path, text: &str, mode: u32) -> Result<(), GitError> {
-    if std::fs::read(path).is_ok_and(|there| there == text.as_bytes()) {
+    if files::read(path, files::SMALL).is_ok_and(|there| there == text.as_bytes()) {
         return Ok(());
     }
     let write = || -> io::Result<()> {

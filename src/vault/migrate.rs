@@ -3,9 +3,9 @@
 
 use super::Refs;
 use super::files::failed;
+use crate::files;
 use crate::model::Sha;
 use crate::system::git::{GitError, Repository};
-use std::fs;
 use std::path::Path;
 
 /// Everything Conductor ever called its own.
@@ -35,5 +35,5 @@ pub(super) fn take_over(checkout: &Repository, vault: &Repository, refs: &Refs) 
     let gone: Vec<(String, Option<&Sha>)> = theirs.iter().map(|(name, _)| ((*name).clone(), None)).collect();
     checkout.update_refs(&gone)?;
     let done = vault.common_dir().join(DONE);
-    fs::write(&done, "").map_err(|error| failed(&done, &error))
+    files::write(&done, "").map_err(|error| failed(&done, &error))
 }

@@ -8,11 +8,13 @@ mod address;
 mod borrowed;
 mod config_file;
 mod files;
+mod hidden;
 mod migrate;
 mod origin;
 mod settings;
 
 pub use address::{login_in, without_login};
+pub use hidden::private_files;
 pub use origin::Origin;
 pub use settings::Settings;
 
@@ -23,6 +25,8 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
+/// The configuration of contacts with the remote, logins included.
+const CONTACTS: &str = "contact.config";
 /// Creating a vault takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -43,14 +47,15 @@ pub fn open(checkout: &Repository, settings: &Settings, origin: &Origin) -> Resu
         (theirs.join().unwrap_or_else(|_| lost()), created)
     });
     let is_new = created?;
-    let contact = dir.join("contact.config");
+    let contact = dir.join(CONTACTS);
     let origin = origin.seen_from_anywhere(checkout);
     write(&dir.join("config"), &settings.for_local_calls(checkout, &origin), 0o644)?;
     write(&contact, &settings.for_contacts(&origin), 0o600)?;
-    let vault = checkout.vault_at(&dir, &contact);
+    let vault =
+        checkout.vault_at(&dir, &contact).with_signing(settings.signing()).with_lfs(settings.has_lfs());
     let refs =
         Refs { theirs: theirs?, ours: if is_new { Found::new() } else { refs_of(&vault, &prefixes)? } };
-    borrowed::refresh(checkout, &vault, !settings.is_partial())?;
+    borrowed::refresh(checkout, &vault, settings)?;
     if let Some(stamp) = tags {
         borrowed::take_tags(&vault, &refs, &stamp)?;
     }

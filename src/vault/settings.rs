@@ -4,7 +4,9 @@
 
 use super::config_file;
 use super::origin::Origin;
-use crate::system::git::{ConfigEntry, ConfigScope, GitError, REMOTE_IN_VAULT, Repository};
+use crate::system::git::{
+    ConfigEntry, ConfigScope, GitError, REMOTE_IN_VAULT, Repository, SignatureFormat, Signing,
+};
 use std::path::Path;
 
 /// Sections of the checkout's own configuration that say nothing about files and commits.
@@ -44,8 +46,6 @@ const LEFT_BEHIND_OF_CORE: &[&str] = &[
     "logallrefupdates",
     "packedgitlimit",
     "repositoryformatversion",
-    "sparsecheckout",
-    "sparsecheckoutcone",
     "splitindex",
     "sshcommand",
     "untrackedcache",
@@ -98,12 +98,49 @@ impl Settings {
         self.entries.iter().any(|entry| entry.key == own || entry.key.ends_with(".pushinsteadof"))
     }
 
+    /// Whether only some of the files are checked out.
+    pub fn is_sparse(&self) -> bool {
+        self.entries
+            .iter()
+            .rev()
+            .find(|entry| entry.key == "core.sparsecheckout")
+            .is_some_and(ConfigEntry::is_true)
+    }
+
+    /// Whether large files may be kept outside of git (LFS).
+    pub fn has_lfs(&self) -> bool {
+        self.entries.iter().any(|entry| entry.key.starts_with("filter.lfs."))
+    }
+
     /// Whether the checkout leaves out objects and fetches them when they are needed.
     pub fn is_partial(&self) -> bool {
         self.entries.iter().any(|entry| {
             entry.key == "extensions.partialclone"
                 || entry.key.starts_with("remote.") && entry.key.ends_with(".promisor") && entry.is_true()
         })
+    }
+
+    /// How the user signs commits, when every one is signed. A program is the user's own: what the
+    /// checkout names runs nowhere.
+    pub fn signing(&self) -> Option<Signing> {
+        self.entries
+            .iter()
+            .rev()
+            .find(|entry| entry.key == "commit.gpgsign")
+            .filter(|entry| entry.is_true())?;
+        let format = SignatureFormat::parse(self.last("gpg.format").unwrap_or("openpgp"))?;
+        let of_user = |keys: &[&str]| {
+            let own =
+                |entry: &&ConfigEntry| entry.scope == ConfigScope::User && keys.contains(&entry.key.as_str());
+            self.entries.iter().rev().find(own).map(|entry| entry.value.clone())
+        };
+        let program = match format {
+            SignatureFormat::OpenPgp => of_user(&["gpg.openpgp.program", "gpg.program"]),
+            SignatureFormat::X509 => of_user(&["gpg.x509.program"]),
+            SignatureFormat::Ssh => of_user(&["gpg.ssh.program"]),
+        };
+        let key = self.last("user.signingkey").map(str::to_owned);
+        Some(Signing { format, key, program, key_command: of_user(&["gpg.ssh.defaultkeycommand"]) })
     }
 
     /// The vault's own configuration: for calls that talk to nobody, and for git in workspaces.
@@ -122,9 +159,6 @@ impl Settings {
         // A message of LFS, and an agent, may ask where the remote is; a login in it is left out.
         if !origin.fetch_url.contains(['@', '?']) && origin.name != origin.fetch_url {
             add(&format!("remote.{}.url", origin.name), &origin.fetch_url);
-        }
-        if self.last("lfs.storage").is_none() {
-            add("lfs.storage", &checkout.common_dir().join("lfs").to_string_lossy());
         }
         add("core.hookspath", &self.hooks_path(checkout));
         for entry in self.entries.iter().filter(|entry| entry.scope == ConfigScope::Repository) {
@@ -174,6 +208,10 @@ impl Settings {
 
 fn concerns_files(key: &str) -> bool {
     let Some((section, rest)) = key.split_once('.') else { return false };
+    // A clone keeps its own, and finds the others' where it borrows objects.
+    if key == "lfs.storage" {
+        return false;
+    }
     if section == "core" {
         return !LEFT_BEHIND_OF_CORE.contains(&rest);
     }

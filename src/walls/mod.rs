@@ -93,6 +93,12 @@ impl Walls {
         Self { places: self.places.clone().with_own(own), ..self.clone() }
     }
 
+    /// Hides these from the child, whatever the configuration opens.
+    #[must_use]
+    pub fn hiding(&self, hidden: Vec<PathBuf>) -> Self {
+        Self { places: self.places.clone().hiding(hidden), ..self.clone() }
+    }
+
     /// What a program is started behind that may write to these places only.
     pub fn barrier(&self, cwd: &Path, writable: Vec<PathBuf>) -> Barrier {
         match &self.kind {

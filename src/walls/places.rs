@@ -103,6 +103,13 @@ impl Places {
         Self { own: own.to_vec(), ..self }
     }
 
+    /// Hides these as well.
+    #[must_use]
+    pub(super) fn hiding(mut self, hidden: Vec<PathBuf>) -> Self {
+        self.hidden.extend(hidden);
+        self
+    }
+
     /// Makes the folders that are missing of the child's own.
     pub(super) fn make_own(&self, spec: &Spec) -> Result<(), SpawnError> {
         for place in self.own.iter().filter(|place| place.ends_with('/')) {

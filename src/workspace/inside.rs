@@ -4,12 +4,13 @@
 use super::marker::{Marker, Stamp};
 use super::sync::sync_later;
 use super::{Continued, TakenOver, Work, Workspace, WorkspaceError, Workspaces};
+use crate::files;
 use crate::model::{BranchName, Sha};
 use crate::system::git::{
     CommitInfo, GitError, GitErrorKind, Object, Range, Reading, Repository, Worktree, WorktreeStatus,
 };
 use std::collections::{BTreeSet, HashMap};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A folder of ours in a workspace.
@@ -64,18 +65,16 @@ impl Workspace {
 
     /// Whether there is uncommitted work, and what beside it is only prepared.
     pub(super) fn uncommitted(&self, status: &WorktreeStatus) -> Result<Option<Vec<String>>, GitError> {
-        let marker = self.marker();
-        if !status.is_dirty || marker.prepared.is_empty() {
+        if !status.is_dirty || self.marker().prepared.is_empty() {
             return Ok(status.is_dirty.then(Vec::new));
         }
-        let is_prepared =
-            |path: &String| marker.prepared.get(path).is_some_and(|then| self.stamp(path) == Some(*then));
+        let same = self.still_prepared();
         let (prepared, work): (Vec<_>, Vec<_>) =
-            self.worktree.untracked()?.into_iter().partition(is_prepared);
+            self.worktree.untracked()?.into_iter().partition(|path| same.contains(path));
         Ok((status.is_changed || !work.is_empty()).then_some(prepared))
     }
 
-    fn stamp(&self, path: &str) -> Option<Stamp> {
+    pub(super) fn stamp(&self, path: &str) -> Option<Stamp> {
         Stamp::of(&self.path().join(path))
     }
 
@@ -86,19 +85,50 @@ impl Workspace {
     /// Commits what is uncommitted and tells what there is. The diff's text is read up to
     /// `max_patch` bytes.
     pub fn finish(&self, all: &Workspaces, message: &str, reading: Reading) -> Result<Work, WorkspaceError> {
-        self.check_intact()?;
-        let status = self.worktree.status()?;
-        let head = match self.uncommitted(&status)? {
-            Some(prepared) => self.worktree.commit_all(message, all.fallback_author(), &prepared)?,
-            None => status.head,
-        };
-        self.take_over(&[&head])?;
+        let head = self.mended(|| self.commit(all, message))?;
         let work = self.look(all, &head, reading)?;
         if head == self.base || (work.missing_base_commits == 0 && work.files.is_empty()) {
             // Commits that undo each other are nothing to review.
             return Ok(Work::default());
         }
-        Ok(Work { head: Some(head), ..work })
+        let own = self.taken_over().own.clone();
+        let moved: Vec<(&str, &Sha)> = work
+            .files
+            .iter()
+            .filter(|file| file.new_mode == "160000")
+            .map(|file| (file.path.as_str(), &file.new_id))
+            .collect();
+        let stray_submodules = self.repository.stray_submodules(&head, &moved)?;
+        Ok(Work { head: Some(head), own, stray_submodules, ..work })
+    }
+
+    /// Commits what is uncommitted and takes it over; the head there is then.
+    fn commit(&self, all: &Workspaces, message: &str) -> Result<Sha, WorkspaceError> {
+        let nested = self.check_intact()?;
+        self.worktree.clear_locks()?;
+        self.flatten(&nested)?;
+        let status = self.worktree.status()?;
+        let head = match self.uncommitted(&status)? {
+            Some(prepared) => {
+                let head = self.worktree.commit_all(message, all.fallback_author(), &prepared)?;
+                self.taken_over().own.insert(head.clone());
+                head
+            }
+            None => status.head,
+        };
+        self.take_over(&[&head])?;
+        self.note_newest(&head);
+        Ok(head)
+    }
+
+    /// Remembers the newest head of the ticket's branch that Conductor's own repository has.
+    pub(super) fn note_newest(&self, head: &Sha) {
+        self.taken_over().newest = Some(head.clone());
+    }
+
+    pub(super) fn newest_head(&self) -> Sha {
+        let newest = self.taken_over().newest.clone();
+        newest.unwrap_or_else(|| self.marker().head.clone())
     }
 
     /// Takes commits of the clone over into Conductor's own repository, with all they need beyond
@@ -114,6 +144,10 @@ impl Workspace {
         let is_here = |head: &Sha| *head == self.base || head == known || here.heads.contains(head);
         let new: Vec<&Sha> = heads.iter().copied().filter(|head| !is_here(head)).collect();
         let imported = self.repository.import(&self.worktree, &new, &[&self.base, known]);
+        let imported = imported.and_then(|commits| {
+            self.repository.import_large(&self.worktree, &new)?;
+            Ok(commits)
+        });
         let imported = imported.map(|commits| {
             here.heads.extend(new.into_iter().cloned());
             here.commits.extend(commits.into_iter().map(|commit| (commit.id.clone(), commit)));
@@ -145,9 +179,8 @@ impl Workspace {
         let io = |error: std::io::Error| WorkspaceError::Io(format!("{}: {error}", folder.display()));
         if let Ok(found) = folder.symlink_metadata() {
             let ignore = folder.join(".gitignore");
-            let is_ours = found.is_dir()
-                && ignore.symlink_metadata().is_ok_and(|file| file.is_file())
-                && std::fs::read(&ignore).is_ok_and(|text| text == b"*\n");
+            let is_ours =
+                found.is_dir() && files::read(&ignore, files::SMALL).is_ok_and(|text| text == b"*\n");
             if !is_ours {
                 return Ok(None);
             }
@@ -155,20 +188,24 @@ impl Workspace {
             std::fs::remove_dir_all(&folder).map_err(io)?;
         }
         std::fs::create_dir(&folder).map_err(io)?;
-        std::fs::write(folder.join(".gitignore"), "*\n").map_err(io)?;
-        std::fs::write(self.path().join(PAGE), text).map_err(io)?;
+        files::write_new(&folder.join(".gitignore"), "*\n").map_err(io)?;
+        files::write_new(&self.path().join(PAGE), text).map_err(io)?;
         Ok(Some(PAGE))
     }
 
     /// Back to a clean start for the next attempt. Killed half-way, it leaves what the next run
     /// throws away.
     pub fn reset(&self) -> Result<(), WorkspaceError> {
-        self.check_intact()?;
         let admin = self.worktree.admin();
-        Marker::drop_in(admin)?;
-        self.worktree.clear_locks()?;
-        self.worktree.forget_unfinished()?;
-        self.worktree.reset(&self.branch, &self.base)?;
+        self.mended(|| {
+            self.check_intact()?;
+            Marker::drop_in(admin)?;
+            self.worktree.clear_locks()?;
+            self.worktree.forget_unfinished()?;
+            Ok(self.worktree.reset(&self.branch, &self.base)?)
+        })?;
+        self.repository.fill_submodules(&self.worktree, &self.base)?;
+        self.taken_over().newest = None;
         let marker = Marker::new(&self.key, &self.branch, &self.base, &self.base, &self.base);
         marker.write(admin)?;
         sync_later(&self.worktree, &marker);
@@ -176,20 +213,22 @@ impl Workspace {
         Ok(())
     }
 
-    /// Whether the folder is still there and still this worktree. A deleted one would read as
-    /// "every file removed".
-    pub(super) fn check_intact(&self) -> Result<(), WorkspaceError> {
+    /// Whether the folder is still there and still this clone, without what would keep git from
+    /// working in it. A deleted one would read as "every file removed". Answers with the folders in
+    /// it that are repositories of their own.
+    pub(super) fn check_intact(&self) -> Result<Vec<PathBuf>, WorkspaceError> {
         let damaged = |what: &str| {
             Err(WorkspaceError::Damaged(format!("the workspace {} {what}", self.path().display())))
         };
-        if !self.path().is_dir() {
+        if !self.is_folder() {
             return damaged("was deleted during the attempt");
         }
-        self.worktree.remove_special_files();
-        if self.worktree.has_own_repository() {
-            return Ok(self.repository.put_back_settings(&self.worktree)?);
+        let nested = self.worktree.clear_obstacles();
+        if !self.worktree.has_own_repository() {
+            return damaged("was turned into another repository during the attempt");
         }
-        damaged("was turned into another repository during the attempt")
+        self.repository.put_back_settings(&self.worktree)?;
+        Ok(nested)
     }
 }
 

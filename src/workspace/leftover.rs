@@ -157,7 +157,7 @@ impl Workspace {
     }
 }
 
-fn damaged_place(path: &Path) -> PathBuf {
+pub(super) fn damaged_place(path: &Path) -> PathBuf {
     let name = trash_for(path).file_name().unwrap_or_default().to_string_lossy().into_owned();
     path.with_file_name(format!("{DAMAGED}{}", name.trim_start_matches(".trash-")))
 }

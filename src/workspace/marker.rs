@@ -3,11 +3,12 @@
 //! made or half removed, and nobody's work.
 
 use super::error::WorkspaceError;
+use crate::files;
 use crate::model::{BranchName, Sha};
 use crate::system::host;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
@@ -89,11 +90,7 @@ impl Marker {
     /// The marker of `key` in an administrative folder; `None` when there is none that is valid.
     pub fn read(admin: &Path, key: &str) -> Option<Self> {
         let path = admin.join(NAME);
-        let found = path.symlink_metadata().ok()?;
-        if !found.is_file() || found.len() > MAX_BYTES {
-            return None;
-        }
-        let marker: Self = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
+        let marker: Self = serde_json::from_slice(&files::read(&path, MAX_BYTES).ok()?).ok()?;
         let ids = [Some(&marker.base), Some(&marker.head), Some(&marker.start), marker.saved.as_ref()];
         let are_ids = ids.into_iter().flatten().all(is_object_id);
         (marker.version == VERSION && marker.key == key && are_ids).then_some(marker)
@@ -113,7 +110,7 @@ impl Marker {
 
     /// Writes it elsewhere, with what is known of the files.
     pub fn move_to(&self, from: &Path, to: &Path) -> Result<(), WorkspaceError> {
-        if fs::read_to_string(from.join(SYNCED)).is_ok_and(|id| id == self.id) {
+        if files::read_text(&from.join(SYNCED), files::SMALL).is_ok_and(|id| id == self.id) {
             self.note_synced(to).map_err(|error| io_error(to, &error))?;
         }
         self.write(to)
@@ -130,15 +127,14 @@ impl Marker {
 
     /// Says that the files of the checkout are on the disk.
     pub fn note_synced(&self, admin: &Path) -> io::Result<()> {
-        let mut file = File::create(admin.join(SYNCED))?;
-        file.write_all(self.id.as_bytes())?;
-        file.sync_all()
+        files::write_synced(&admin.join(SYNCED), &self.id)
     }
 
     /// Whether the files can be what they were at the start. After a loss of power those that
     /// were not on the disk yet are empty or missing, which would read as changes.
     pub fn tree_is_sound(&self, admin: &Path) -> bool {
-        self.boot == boot() || fs::read_to_string(admin.join(SYNCED)).is_ok_and(|id| id == self.id)
+        self.boot == boot()
+            || files::read_text(&admin.join(SYNCED), files::SMALL).is_ok_and(|id| id == self.id)
     }
 
     /// Whether the process that made the workspace lives on this machine.
@@ -154,12 +150,12 @@ pub(super) fn is_object_id(sha: &Sha) -> bool {
 
 /// Tells one start of this machine from another; `None` where the system does not say.
 fn boot() -> Option<String> {
-    let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    let text = files::read_text(Path::new("/proc/sys/kernel/random/boot_id"), files::SMALL).ok()?;
     Some(text.trim().to_owned())
 }
 
 fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
+    files::sync_folder(folder)
 }
 
 fn io_error(path: &Path, error: &io::Error) -> WorkspaceError {

@@ -98,6 +98,10 @@ impl Workspace {
     /// rebased, the head on the ticket's branch. Commits and files stay; all of them are staged,
     /// so that what is untracked later was made later.
     pub fn prepare_next(&self) -> Result<Continued, WorkspaceError> {
+        self.mended(|| self.prepare_as_it_is())
+    }
+
+    fn prepare_as_it_is(&self) -> Result<Continued, WorkspaceError> {
         self.check_intact()?;
         self.worktree.clear_locks()?;
         self.worktree.end_unfinished()?;
@@ -111,6 +115,7 @@ impl Workspace {
             None => Vec::new(),
         };
         self.take_over(&[&status.head])?;
+        self.note_newest(&status.head);
         let commits = self.repository.range(&self.base, status.head.as_str(), Reading::MESSAGES)?.ahead;
         Ok(Continued { commits, uncommitted, lost: None })
     }

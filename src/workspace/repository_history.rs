@@ -3,11 +3,11 @@
 //! objects only; what cannot be read is an error the caller may live without.
 
 use super::{WorkspaceError, Workspaces};
+use crate::files;
 use crate::model::{History, PastCommit, Sha};
 use crate::system::git::GitError;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// The first field of a cache this program can read.
@@ -38,7 +38,10 @@ impl Workspaces {
     /// for the next run.
     pub fn history(&self, head: &Sha, depth: usize, keep: bool) -> Result<History, WorkspaceError> {
         let cache = self.files().join("cache").join("history");
-        let cached = fs::read(&cache).ok().and_then(|bytes| parse(&bytes)).filter(|h| h.depth == depth);
+        let cached = files::read(&cache, files::LARGE)
+            .ok()
+            .and_then(|bytes| parse(&bytes))
+            .filter(|h| h.depth == depth);
         let known = match cached {
             Some(history) if history.head == *head => return Ok(history),
             // What cannot be brought up to date is read anew.
@@ -213,8 +216,5 @@ fn write(cache: &Path, history: &History) -> std::io::Result<()> {
     }
     field(&history.files.len().to_string());
     history.files.iter().for_each(|file| field(file));
-    let mut file = tempfile::NamedTempFile::new_in(&folder)?;
-    file.write_all(text.as_bytes())?;
-    file.persist(cache).map_err(|error| error.error)?;
-    Ok(())
+    files::write_private(cache, text)
 }

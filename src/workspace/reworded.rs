@@ -1,5 +1,5 @@
-//! Commits written anew with other messages: the same trees, authors, dates and headers. They are
-//! made in Conductor's own repository; the workspace keeps the agent's.
+//! Commits written anew with other messages: the same trees, authors, dates and headers; and those of
+//! Conductor's own with a signature, where git is set up to sign. They are made in Conductor's own repository; the workspace keeps the agent's.
 
 use super::{Work, WorkspaceError, Workspaces};
 use crate::model::Sha;
@@ -10,7 +10,7 @@ use std::collections::HashMap;
 pub type Reword<'r> = &'r dyn Fn(&[u8]) -> Option<Vec<u8>>;
 
 impl Workspaces {
-    /// The work with those messages. What could not be read whole stays as it is.
+    /// The work with those messages, and signed. What could not be read whole stays as it is.
     pub fn reworded(&self, work: Work, reword: Reword<'_>) -> Result<Work, WorkspaceError> {
         let is_whole = !work.is_cut && work.stored.len() == work.commits.len();
         let Some(head) = work.head.clone().filter(|_| is_whole) else { return Ok(work) };
@@ -18,16 +18,22 @@ impl Workspaces {
         for commit in &work.stored {
             messages.extend(reword(&commit.data).map(|message| (commit.id.clone(), message)));
         }
-        if messages.is_empty() {
+        let signs = self.repository.signs() && work.stored.iter().any(|commit| work.own.contains(&commit.id));
+        if messages.is_empty() && !signs {
             return Ok(work);
         }
         let mut renamed: HashMap<Sha, Object> = HashMap::new();
         for commit in parents_first(&work.stored) {
             let new_parent = |id: &Sha| renamed.get(id).map(|new| new.id.clone());
-            if let Some(data) = written_anew(&commit.data, messages.get(&commit.id), new_parent) {
-                let id = self.repository.write_stored_commit(&data)?;
-                renamed.insert(commit.id.clone(), Object { id, kind: commit.kind.clone(), data });
-            }
+            let anew = written_anew(&commit.data, messages.get(&commit.id), new_parent);
+            let new = if signs && work.own.contains(&commit.id) {
+                self.repository.write_signed(anew.as_deref().unwrap_or(&commit.data))?
+            } else if let Some(data) = anew {
+                Object { id: self.repository.write_stored_commit(&data)?, kind: commit.kind.clone(), data }
+            } else {
+                continue;
+            };
+            renamed.insert(commit.id.clone(), new);
         }
         Ok(with_new_names(work, &head, renamed, &messages))
     }
@@ -58,7 +64,8 @@ fn with_new_names(
         }
     }
     if let Some(new) = renamed.get(head) {
-        (work.head, work.original) = (Some(new.id.clone()), Some(head.clone()));
+        work.original = work.original.or_else(|| Some(head.clone()));
+        work.head = Some(new.id.clone());
     }
     work
 }

@@ -29,7 +29,6 @@ impl Workspaces {
     /// nothing does, or when a guard refused it: then it is saved as such. The workspace stays as
     /// it is.
     pub fn save(&self, workspace: &Workspace) -> Result<Option<Sha>, WorkspaceError> {
-        workspace.check_intact()?;
         let Some(head) = self.commit_of(workspace)? else { return Ok(None) };
         if workspace.marker().refused {
             self.set_aside(&workspace.key, &[head])?;
@@ -43,7 +42,6 @@ impl Workspaces {
     /// What an attempt that does not stand leaves, committed or not. Nothing is committed for it:
     /// the next attempt finds its files as they are.
     pub fn unfinished(&self, workspace: &Workspace, reading: Reading) -> Result<Work, WorkspaceError> {
-        workspace.check_intact()?;
         let Some(head) = self.commit_of(workspace)? else { return Ok(Work::default()) };
         let mut work = workspace.look(self, &head, reading)?;
         work.commits.retain(|commit| !is_saved_commit(&workspace.key, commit.subject()));
@@ -55,7 +53,6 @@ impl Workspaces {
     pub fn refuse(&self, workspace: &Workspace) -> Result<Option<Sha>, WorkspaceError> {
         // From here on a run that finds the workspace knows it.
         workspace.note_refused()?;
-        workspace.check_intact()?;
         let head = self.commit_of(workspace)?;
         let (start, saved) = {
             let marker = workspace.marker();
@@ -259,8 +256,14 @@ impl Workspaces {
     /// A commit of what is in the workspace, on its head; `None` when that is what it started
     /// with. What is saved already is not saved anew.
     fn commit_of(&self, workspace: &Workspace) -> Result<Option<Sha>, WorkspaceError> {
+        workspace.mended(|| self.commit_as_it_is(workspace))
+    }
+
+    fn commit_as_it_is(&self, workspace: &Workspace) -> Result<Option<Sha>, WorkspaceError> {
+        let nested = workspace.check_intact()?;
         let worktree = &workspace.worktree;
         worktree.clear_locks()?;
+        workspace.flatten(&nested)?;
         let status = worktree.status()?;
         let start = workspace.marker().start.clone();
         let head = status.head.clone();

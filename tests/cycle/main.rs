@@ -4,16 +4,22 @@
 
 mod archived;
 mod bad_input;
+mod checkout_files;
+mod checkouts;
 mod claiming;
 mod contending;
 mod deciding;
 mod explaining;
 mod forge_limits;
 mod gating;
+mod hostile_files;
+mod leavings;
 mod publishing;
 mod recovering;
 mod reporting;
 mod running;
 mod security;
+mod signing;
 mod support;
+mod two_sides;
 mod workspaces;

@@ -79,6 +79,43 @@ fn files_with_credentials_are_not_read() {
     }
 }
 
+/// What a remote's address or a header in git's configuration holds.
+#[test]
+fn the_checkouts_own_configuration_is_not_read() {
+    for kind in kinds().into_iter().chain(["none"]) {
+        for by in ["agent", "gate"] {
+            let world = World::new(&agent(kind, "", &[]));
+            let checkout = world.path("clone");
+            let header = format!("Authorization: Basic {KEY}");
+            world.git("clone", &["config", "http.https://git.example/.extraheader", &header]);
+            let submodule = checkout.join(".git/modules/deep/name");
+            fs::create_dir_all(submodule.join("objects")).unwrap();
+            fs::write(submodule.join("HEAD"), "ref: refs/heads/main\n").unwrap();
+            fs::write(submodule.join("config"), format!("[a]\n\tb = {KEY}\n")).unwrap();
+            let reads = format!(
+                "echo hello > hello.txt; cd {place}; {{ git config --list; cat .git/config .git/conductor/vault.git/*config;
+                ln .git/config /tmp/link-of-a-test && cat /tmp/link-of-a-test; grep -rs {half} .git; }} 2>/dev/null;
+                echo looked",
+                place = checkout.display(),
+                half = &KEY[..10],
+            );
+            world.configure(|config| match by {
+                "agent" => config["agent"]["command"][2] = json!(reads),
+                _ => {
+                    config["agent"]["command"][2] = json!("echo hello > hello.txt");
+                    config["gates"] = json!([{"name": "test", "run": format!("{reads}; exit 1")}]);
+                }
+            });
+            let ran = world.once();
+            drop(fs::remove_file("/tmp/link-of-a-test"));
+            let found = format!("{}\n{}\n{}", ran.report, ran.stderr, world.log());
+            assert!(found.contains("looked"), "{kind}, {by}: {found}");
+            // Without walls it is found: the test can fail.
+            assert_eq!(found.contains(KEY), kind == "none", "{kind}, {by}: {found}");
+        }
+    }
+}
+
 /// The same attempts do find them where nothing holds them: the test above can fail.
 #[test]
 fn without_walls_the_same_files_are_read() {

@@ -15,6 +15,7 @@ use super::Events;
 use super::kept;
 use super::probe;
 use super::session::{self, Reader};
+use crate::files;
 use crate::model::settings::{CodexMode, CodexSettings};
 use crate::ports::{Agent, AgentError, AgentSession, Assignment};
 use crate::system::process::{Spec, Stdin, Supervisor};
@@ -70,7 +71,7 @@ impl Codex {
     }
 
     fn serve(&self, assignment: &Assignment) -> Result<Box<dyn AgentSession>, AgentError> {
-        let prompt = std::fs::read(&assignment.prompt_file)
+        let prompt = files::read(&assignment.prompt_file, files::SMALL)
             .map_err(|error| AgentError::Start(format!("{}: {error}", assignment.prompt_file.display())))?;
         let mut spec = self.spec(assignment, vec!["app-server".to_owned()]);
         spec.stdin = Stdin::Pipe;

@@ -5,6 +5,7 @@
 //! is an error that names it, never "no pull request".
 
 use super::text;
+use crate::files;
 use crate::model::{BranchName, PullRequest, PullRequestDraft, PullRequestState};
 use crate::ports::{Clock, Ensured, Forge, ForgeError};
 use serde::Deserialize;
@@ -62,7 +63,7 @@ impl LocalForge {
 
     fn read(&self, number: u64) -> Result<PullRequest, ForgeError> {
         let path = self.path(number);
-        let text = fs::read_to_string(&path).map_err(|error| failed(&path, &error))?;
+        let text = files::read_text(&path, files::SMALL).map_err(|error| failed(&path, &error))?;
         let malformed = |what: &dyn Display| ForgeError::Protocol(format!("{}: {what}", path.display()));
         let front = front_matter(&text).ok_or_else(|| malformed(&"no front matter between two --- lines"))?;
         let front: Front = serde_yaml::from_str(front).map_err(|error| malformed(&error))?;
@@ -86,7 +87,7 @@ impl LocalForge {
     /// Held until the file is dropped.
     fn lock(&self) -> io::Result<File> {
         fs::create_dir_all(&self.folder)?;
-        let lock = File::options().create(true).append(true).open(self.folder.join(LOCK))?;
+        let lock = files::append(&self.folder.join(LOCK))?;
         lock.lock()?;
         Ok(lock)
     }

@@ -6,6 +6,7 @@ use super::clean::Cleaner;
 use super::history::monthly_lines;
 use super::publish::Publisher;
 use super::push_of;
+use crate::files;
 use crate::model::State;
 use crate::model::capture::KEPT;
 use crate::model::ids::short_hash;
@@ -17,6 +18,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// A document is no larger than that.
+const MOST: u64 = 256 << 20;
 /// Writers hold the lock as long as a push takes.
 const LOCK_PATIENCE: Duration = Duration::from_secs(660);
 
@@ -35,11 +38,11 @@ impl FileStore {
     }
 
     fn read(&self) -> Result<Snapshot, StoreError> {
-        let text = match std::fs::read(&self.path) {
+        let text = match files::read_linked(&self.path, MOST) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 // Every document has left this mark.
-                let rewound = self.mark().exists();
+                let rewound = self.mark().symlink_metadata().is_ok();
                 let state = Arc::new(State::empty());
                 return Ok(Snapshot { state, version: None, base: None, rewound });
             }
@@ -75,19 +78,19 @@ impl FileStore {
         for (month, lines) in monthly_lines(&surplus) {
             let history = folder.join("history");
             std::fs::create_dir_all(&history)?;
-            let mut file =
-                File::options().create(true).append(true).open(history.join(format!("{month}.jsonl")))?;
+            let mut file = files::append(&history.join(format!("{month}.jsonl")))?;
             file.write_all(lines.as_bytes())?;
             file.sync_data()?;
-            sync(&history)?;
+            files::sync_folder(&history)?;
         }
         let text = document.to_json();
+        // First: a document without its mark would read as a new one when it is deleted.
+        files::append_own(&self.mark())?;
         let mut temporary = tempfile::Builder::new().prefix(".state-").tempfile_in(folder)?;
         temporary.write_all(text.as_bytes())?;
         temporary.as_file().sync_all()?;
         temporary.persist(&self.path)?;
-        sync(folder)?;
-        File::options().create(true).append(true).open(self.mark())?;
+        files::sync_folder(folder)?;
         Ok((document, short_hash(&text)))
     }
 
@@ -99,11 +102,8 @@ impl FileStore {
         let contexts = folder(&self.path).join(Folder::Context.name());
         std::fs::create_dir_all(&contexts)?;
         for file in files {
-            let mut kept = File::create(contexts.join(&file.name))?;
-            kept.write_all(&file.content)?;
-            kept.sync_data()?;
+            files::write_synced(&contexts.join(&file.name), &file.content)?;
         }
-        sync(&contexts)?;
         let names = names_in(&contexts)?;
         for name in names.iter().take(names.len().saturating_sub(KEPT)) {
             std::fs::remove_file(contexts.join(name))?;
@@ -165,7 +165,9 @@ impl StateStore for FileStore {
         let read = || -> std::io::Result<Vec<KeptFile>> {
             let names = names_in(&path)?.into_iter().filter(|name| wanted(name));
             names
-                .map(|name| std::fs::read(path.join(&name)).map(|content| KeptFile { name, content }))
+                .map(|name| {
+                    files::read(&path.join(&name), files::LARGE).map(|content| KeptFile { name, content })
+                })
                 .collect()
         };
         match read() {
@@ -183,11 +185,6 @@ fn names_in(folder: &Path) -> std::io::Result<Vec<String>> {
     }
     names.sort_unstable();
     Ok(names)
-}
-
-/// A name is on the disk when its folder is.
-fn sync(folder: &Path) -> std::io::Result<()> {
-    File::open(folder)?.sync_all()
 }
 
 fn folder(path: &Path) -> &Path {

@@ -4,6 +4,7 @@
 //!
 //! Only saves work: whoever gets no turn because a run does not get on goes ahead without one.
 
+use crate::files;
 use crate::model::BranchName;
 use crate::model::ids::short_hash;
 use crate::ports::{News, Turn};
@@ -77,14 +78,14 @@ impl Queue {
     /// Those who wait see that there is no standstill.
     pub fn note_progress(&self) {
         let count = self.count().wrapping_add(1);
-        if let Err(error) = std::fs::write(&self.path, count.to_string()) {
+        if let Err(error) = files::write(&self.path, count.to_string()) {
             tracing::debug!("{}: {error}", self.path.display());
         }
         self.known.store(count, Ordering::Relaxed);
     }
 
     fn count(&self) -> u64 {
-        let text = std::fs::read_to_string(&self.path).unwrap_or_default();
+        let text = files::read_text(&self.path, files::SMALL).unwrap_or_default();
         text.trim().parse().unwrap_or_default()
     }
 }

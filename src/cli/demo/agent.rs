@@ -6,6 +6,7 @@ use super::script::{self, Edit, Part};
 use crate::adapters::agent::command::PROMPT_FILE;
 use crate::cli::args::InternalArgs;
 use crate::cli::failure::{FAULT, Failure, USAGE};
+use crate::files;
 use crate::model::{Phase, Usage};
 use crate::system::git::{CommitAuthor, Worktree};
 use serde_json::{Value, json};
@@ -35,7 +36,7 @@ pub(in crate::cli) fn run(_: &InternalArgs) -> Result<ExitCode, Failure> {
 fn work(prompt_file: &Path, here: &Path) -> anyhow::Result<()> {
     let mut agent = ScriptedAgent { workspace: here, usage: Usage::default() };
     agent.say(&json!({"type": "session", "id": "demo", "model": "scripted"}))?;
-    let prompt = fs::read_to_string(prompt_file)?;
+    let prompt = files::read_text(prompt_file, files::SMALL)?;
     agent.spend(prompt.len(), 0);
     let key = prompt.lines().find_map(|line| line.strip_prefix("Identifier: ")).unwrap_or_default();
     let again = prompt.contains("What happened before:");
@@ -101,7 +102,7 @@ impl ScriptedAgent<'_> {
     }
 
     fn read(&mut self, path: &str) -> anyhow::Result<String> {
-        let text = fs::read_to_string(self.workspace.join(path))
+        let text = files::read_text(&self.workspace.join(path), files::SMALL)
             .map_err(|error| anyhow::anyhow!("{path}: {error}"))?;
         self.spend(text.len(), 0);
         Ok(text)
@@ -109,7 +110,7 @@ impl ScriptedAgent<'_> {
 
     fn write(&mut self, path: &str, text: &str) -> anyhow::Result<()> {
         self.say(&json!({"type": "tool", "name": "edit", "file": path}))?;
-        fs::write(self.workspace.join(path), text).map_err(|error| anyhow::anyhow!("{path}: {error}"))?;
+        files::write(&self.workspace.join(path), text).map_err(|error| anyhow::anyhow!("{path}: {error}"))?;
         self.spend(0, text.len());
         Ok(())
     }

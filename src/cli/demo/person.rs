@@ -2,9 +2,9 @@
 
 use super::world::{BASE, World, git};
 use crate::cli::failure::{FAULT, Failure};
+use crate::files;
 use crate::model::{BranchName, CycleReport, Outcome};
 use crate::system::git::CommitAuthor;
-use std::fs;
 use std::path::Path;
 
 /// Merged at once; other pull requests wait for another day.
@@ -50,10 +50,10 @@ fn merge(world: &World, number: u64, branch: &BranchName) -> Result<(), Failure>
 /// One line of a file, changed as in an editor.
 fn change(path: &Path, from: &str, to: &str) -> Result<(), Failure> {
     let fail = |what: String| Failure::new(FAULT, format!("{}: {what}", path.display()));
-    let text = fs::read_to_string(path).map_err(|error| fail(error.to_string()))?;
+    let text = files::read_text(path, files::SMALL).map_err(|error| fail(error.to_string()))?;
     let lines: Vec<&str> = text.lines().map(|line| if line == from { to } else { line }).collect();
     if !text.lines().any(|line| line == from) {
         return Err(fail(format!("no line says `{from}`")));
     }
-    fs::write(path, lines.join("\n") + "\n").map_err(|error| fail(error.to_string()))
+    files::write(path, lines.join("\n") + "\n").map_err(|error| fail(error.to_string()))
 }

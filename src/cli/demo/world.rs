@@ -3,6 +3,7 @@
 //! touched.
 
 use super::super::failure::{FAULT, Failure, USAGE};
+use crate::files;
 use crate::model::{BranchName, Sha};
 use crate::system::git::{CommitAuthor, Entry, GitError, Repository};
 use std::collections::BTreeMap;
@@ -99,7 +100,7 @@ impl World {
     pub fn create(root: &Path, exe: &Path) -> Result<Self, Failure> {
         let tickets = root.join("tickets");
         let made = fs::create_dir(&tickets).and_then(|()| {
-            TICKETS.iter().try_for_each(|(key, text)| fs::write(tickets.join(format!("{key}.md")), text))
+            TICKETS.iter().try_for_each(|(key, text)| files::write(&tickets.join(format!("{key}.md")), text))
         });
         made.map_err(|error| Failure::new(FAULT, format!("{}: {error}", tickets.display())))?;
         let origin = Repository::init_bare(&root.join("origin.git"), &BranchName::new(BASE)).map_err(git)?;

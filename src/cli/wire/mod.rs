@@ -24,6 +24,7 @@ use crate::system::git::{GitStop, Remote};
 use crate::system::http::{HttpClient, ServerTime};
 use crate::system::process::Supervisor;
 use crate::system::redact::Redactor;
+use crate::vault::private_files;
 use crate::walls::Walls;
 use crate::workspace::Workspaces;
 use agents::{agent, login, supervised, walls};
@@ -52,7 +53,8 @@ pub(super) fn wire(
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::corrected_by(Arc::clone(&clients.time)));
     let Opened { checkout, vault: repository, remote } = open(config)?;
     repository.stop().outlive(&surrounding.exe);
-    let walls = walls(config, surrounding)?;
+    let private = private_files(&checkout, &repository, surrounding.home().as_deref());
+    let walls = walls(config, surrounding)?.map(|walls| walls.hiding(private));
     let tracker = tracker(config, &mut clients);
     let forge = forge(config, &remote, &clock, &mut clients)?;
     let workspaces = Workspaces::new(

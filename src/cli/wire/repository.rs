@@ -48,20 +48,27 @@ pub(super) fn open(config: &Config) -> Result<Opened, Failure> {
         false => None,
     };
     // A login in the address is a login, and no longer part of the address.
-    let credential = credential(config, &url)?.or_else(|| vault::login_in(&url));
-    let is_ours = |address: &str| credential.is_some() && same_host(address, &url);
+    let (credential, host) = match credential(config, &url)?.or_else(|| vault::login_in(&url)) {
+        Some(credential) => (Some(credential), url.clone()),
+        // What is fetched from elsewhere, a mirror on this machine, may still be pushed to the forge.
+        None => match &push_url {
+            Some(push) => (credential(config, push)?, push.clone()),
+            None => (None, url.clone()),
+        },
+    };
+    let is_ours = |address: &str| credential.is_some() && same_host(address, &host);
     let push_url = push_url.map(|push| if is_ours(&push) { vault::without_login(&push) } else { push });
     let url = if is_ours(&url) { vault::without_login(&url) } else { url };
     let origin = vault::Origin {
         name: name.clone(),
         fetch_url: url.clone(),
-        push_url,
+        push_url: push_url.clone(),
         has_credential: credential.is_some(),
     };
     let vault = vault::open(&checkout, &settings, &origin).map_err(|error| of_git(&error))?;
-    let remote = Remote::new(&vault, name, url);
+    let remote = Remote::new(&vault, name, url).with_push_url(push_url);
     let remote = match credential {
-        Some(credential) => remote.with_credential(credential),
+        Some(credential) => remote.with_credential(credential, vault::without_login(&host)),
         None => remote,
     };
     Ok(Opened { checkout, vault, remote })

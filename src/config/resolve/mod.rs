@@ -163,7 +163,9 @@ fn rate_limit(s: &Section<'_>) -> RateLimitSettings {
 const MAX_WAIT: Duration = Duration::from_secs(24 * 3600);
 
 fn pull_request(top: &Section<'_>) -> PullRequestSettings {
+    let squash = top.section("publish", |s| s.read("squash", boolean).unwrap_or(false));
     top.section("pull_request", |s| PullRequestSettings {
+        squash,
         draft: s.read("draft", boolean).unwrap_or(false),
         labels: s.read("labels", names).unwrap_or_default(),
         reviewers: s.read("reviewers", names).unwrap_or_default(),

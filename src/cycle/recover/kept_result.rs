@@ -1,9 +1,9 @@
 //! Accepted work on this machine before it is on record: written aside, synced and renamed, so that
 //! a run that dies before its first push has lost nothing.
 
+use crate::files;
 use crate::model::IssueRecord;
-use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 
 const NAME: &str = "result.json";
@@ -11,21 +11,12 @@ const NAME: &str = "result.json";
 const MOST: u64 = 4 * 1024 * 1024;
 
 pub(in crate::cycle) fn write(dir: &Path, record: &IssueRecord) -> io::Result<()> {
-    let mut file = tempfile::Builder::new().prefix(".result-").tempfile_in(dir)?;
-    file.write_all(&serde_json::to_vec(record)?)?;
-    file.as_file().sync_all()?;
-    file.persist(dir.join(NAME))?;
-    File::open(dir)?.sync_all()
+    files::write_synced(&dir.join(NAME), serde_json::to_vec(record)?)
 }
 
 /// What a run that is gone had accepted; `None` when there is nothing that can be read.
 pub(in crate::cycle) fn read(dir: &Path) -> Option<IssueRecord> {
-    let path = dir.join(NAME);
-    let found = path.symlink_metadata().ok()?;
-    if !found.is_file() || found.len() > MOST {
-        return None;
-    }
-    let record: IssueRecord = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
+    let record: IssueRecord = serde_json::from_slice(&files::read(&dir.join(NAME), MOST).ok()?).ok()?;
     record.stage.delivery().is_some().then_some(record)
 }
 

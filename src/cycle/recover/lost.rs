@@ -5,6 +5,7 @@
 use super::super::run::Run;
 use super::super::status_files::STATUS;
 use super::super::work::resume;
+use crate::files;
 use crate::model::live::LiveIssue;
 use crate::model::{Attempt, Claim, Outcome, Phase, Sha, Usage, safe_key};
 use crate::workspace::{Work, WorkspaceError};
@@ -106,5 +107,5 @@ pub(in crate::cycle) fn had_started(run: &Run<'_>, claim: &Claim) -> bool {
 /// What the dead run wrote down of the ticket, when that was on this machine.
 fn notes_of(run: &Run<'_>, claim: &Claim) -> Option<LiveIssue> {
     let dir = dir_of(run, claim)?;
-    serde_json::from_slice(&std::fs::read(dir.join(STATUS)).ok()?).ok()
+    serde_json::from_slice(&files::read(&dir.join(STATUS), files::SMALL).ok()?).ok()
 }

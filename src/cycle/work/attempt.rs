@@ -12,6 +12,7 @@ use super::job::Job;
 use super::resume;
 use super::turns::{self, Turned};
 use super::verify::Checked;
+use crate::files;
 use crate::gates::hooks::Hook;
 use crate::model::{
     AgentFault, Attempt, Capture, Continuation, Evidence, Failure, FaultKind, Outcome, OutcomeRecord,
@@ -105,8 +106,8 @@ fn resume_failed(assignment: &Assignment, turned: &Turned) -> bool {
 /// A new session is not told of one it does not know.
 fn forget_session(run: &Run<'_>, job: &Job<'_>, prompt: &Path) {
     let forgotten =
-        std::fs::read_to_string(prompt).and_then(|text| match text.strip_prefix(prompt::RESUMED) {
-            Some(rest) => std::fs::write(prompt, rest),
+        files::read_text(prompt, files::SMALL).and_then(|text| match text.strip_prefix(prompt::RESUMED) {
+            Some(rest) => files::write(prompt, rest),
             None => Ok(()),
         });
     if let Err(error) = forgotten {
@@ -200,7 +201,7 @@ fn assignment(
     let spent = resume.as_ref().and_then(|resume| resume.usage.usd).unwrap_or(0.0);
     let known = if resume.is_some() { prompt::RESUMED } else { "" };
     let prompt_file = job.dir.join("prompt.md");
-    std::fs::write(&prompt_file, format!("{known}{prompt}")).map_err(failed)?;
+    files::write(&prompt_file, format!("{known}{prompt}")).map_err(failed)?;
     Ok(Assignment {
         issue: job.issue().identifier.clone(),
         workspace: job.workspace.path().to_owned(),

@@ -6,10 +6,11 @@ use super::super::run::Run;
 use super::attempted::Attempted;
 use super::job::Job;
 use super::saved::goes_on;
+use crate::files;
 use crate::model::Session;
 use crate::model::session::is_id;
 use crate::ports::{Agent, Resume};
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 
 const NAME: &str = "session.json";
@@ -57,18 +58,10 @@ pub(in crate::cycle) fn may_be_kept(run: &Run<'_>, id: &str) -> bool {
 /// Notes a session in the ticket's folder of this run.
 pub(in crate::cycle) fn note(dir: &Path, agent: &str, id: &str) -> io::Result<()> {
     // Renamed into place: a run that is killed leaves all of it or nothing.
-    let mut file = tempfile::Builder::new().prefix(".session-").tempfile_in(dir)?;
-    file.write_all(&serde_json::to_vec(&Session::new(agent, id))?)?;
-    file.persist(dir.join(NAME))?;
-    Ok(())
+    files::write_private(&dir.join(NAME), serde_json::to_vec(&Session::new(agent, id))?)
 }
 
 /// What a run that is gone had noted; `None` when there is nothing that can be read.
 pub(in crate::cycle) fn noted(dir: &Path) -> Option<Session> {
-    let path = dir.join(NAME);
-    let found = path.symlink_metadata().ok()?;
-    if !found.is_file() || found.len() > MOST {
-        return None;
-    }
-    serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+    serde_json::from_slice(&files::read(&dir.join(NAME), MOST).ok()?).ok()
 }

@@ -9,6 +9,7 @@ use super::environment::Worker;
 use super::files::boundary;
 use super::job::Job;
 use super::verify::{self, Checked};
+use crate::files;
 use crate::model::{Failure, FaultKind};
 use crate::policy::fix;
 use crate::policy::outcome::Judgement;
@@ -93,7 +94,7 @@ fn further(
     let failed: Vec<(&str, &str)> =
         turned.checked.failed.iter().map(|gate| (gate.result.name.as_str(), gate.tail.as_str())).collect();
     let prompt_file = job.dir.join(format!("fix-{count}.md"));
-    if let Err(error) = std::fs::write(&prompt_file, fix::render(&failed, &boundary())) {
+    if let Err(error) = files::write(&prompt_file, fix::render(&failed, &boundary())) {
         run.warn(Some(&job.issue().identifier), format!("{}: {error}", prompt_file.display()));
         return None;
     }

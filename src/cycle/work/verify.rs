@@ -55,7 +55,13 @@ pub(in crate::cycle) fn inspect(
     let message = pull_request::commit_message(job.issue(), &run.settings.identity.run_id);
     let reading = judge::reading(run);
     if stands(agent) {
-        let work = job.workspace.finish(&run.world.workspaces, &message, reading)?;
+        let mut work = job.workspace.finish(&run.world.workspaces, &message, reading)?;
+        if run.settings.pull_request.squash {
+            let subjects = work.commits.iter().rev().map(|commit| commit.subject());
+            let run_id = &run.settings.identity.run_id;
+            let message = pull_request::squash_message(job.issue(), run_id, subjects);
+            work = run.world.workspaces.squashed(&job.workspace, work, &message, reading)?;
+        }
         run.world.workspaces.reworded(work, &|commit| run.world.guards.clean_message(commit))
     } else {
         run.world.workspaces.unfinished(&job.workspace, reading)
@@ -93,6 +99,13 @@ pub(in crate::cycle) fn check(
     });
     if judgement.outcome != Outcome::Success {
         return Checked::plain(judgement);
+    }
+    if !work.stray_submodules.is_empty() {
+        let error = format!(
+            "submodules point to commits that their remotes do not have: {}; push those first, or move the submodules back",
+            work.stray_submodules.join(", ")
+        );
+        return Checked::plain(Judgement::failed(Failure::GateFailed, true, error));
     }
     let runs = match run_gates(run, job, work, number, stops) {
         Ok(runs) => runs,

@@ -28,6 +28,18 @@ pub fn commit_message(issue: &Issue, run: &RunId) -> String {
     )
 }
 
+/// Subjects of the agent's commits that a squashed one names.
+const SQUASHED: usize = 50;
+
+/// The message of the one commit that stands for all of the agent's.
+pub fn squash_message<'s>(issue: &Issue, run: &RunId, subjects: impl Iterator<Item = &'s str>) -> String {
+    let subject = cut(&heading(issue), SUBJECT).into_owned();
+    let listed: String =
+        subjects.take(SQUASHED).map(|line| format!("* {}\n", cut(&plain(line), SUBJECT))).collect();
+    let listed = if listed.is_empty() { listed } else { format!("{listed}\n") };
+    format!("{subject}\n\n{listed}Conductor-Run: {}\n", plain(run.as_str()))
+}
+
 /// `KEY: title`, one plain line.
 pub fn title(issue: &Issue) -> String {
     cut(&heading(issue), TITLE).into_owned()

@@ -6,6 +6,7 @@
 
 use super::worktree::Worktree;
 use super::{GitError, GitErrorKind, Object, Repository, pack, protocol, trash};
+use crate::files;
 use crate::model::{BranchName, Sha};
 use crate::system::barrier::Barrier;
 use std::fs;
@@ -15,6 +16,9 @@ use std::sync::Arc;
 
 /// What a clone is like its repository in, beside the configuration.
 const SHARED: &[&str] = &["shallow", "info/attributes", "info/exclude", "info/sparse-checkout"];
+/// What is otherwise in a clone: it has files, and no agent has a key to sign with.
+const OF_CLONES: &str = "[core]\n\tbare = false\n\tlogallrefupdates = true\n\
+    [commit]\n\tgpgsign = false\n[tag]\n\tgpgsign = false\n\tforcesignannotated = false\n";
 const ALTERNATES: &str = "objects/info/alternates";
 /// More than that is nobody's change.
 const MAX_PACK: &str = "--max-input-size=4294967296";
@@ -44,7 +48,8 @@ impl Repository {
             self.note(new.path)?
         };
         let worktree = Worktree::new(new.path, &admin, Arc::clone(new.barrier));
-        match self.fill(new).and_then(|()| worktree.write_files()) {
+        let filled = self.fill(new).and_then(|()| worktree.write_files());
+        match filled.and_then(|()| self.fill_submodules(&worktree, new.tip)) {
             Ok(()) => Ok(worktree),
             Err(error) => {
                 self.remove_worktree(&worktree)?;
@@ -70,7 +75,7 @@ impl Repository {
         let convert = || -> io::Result<()> {
             trash::delete(&aside)?;
             self.fill_git(&aside, new)?;
-            fs::copy(linked.admin().join("index"), aside.join("index"))?;
+            files::copy_new(&linked.admin().join("index"), &aside.join("index"))?;
             trash::delete(&worktree.git_dir())?;
             fs::rename(&aside, worktree.git_dir())
         };
@@ -95,7 +100,10 @@ impl Repository {
                     Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                     made => {
                         made?;
-                        fs::write(admin.join("gitdir"), format!("{}\n", path.join(".git").display()))?;
+                        files::write_new(
+                            &admin.join("gitdir"),
+                            format!("{}\n", path.join(".git").display()),
+                        )?;
                         return Ok(admin);
                     }
                 }
@@ -117,14 +125,14 @@ impl Repository {
         })
     }
 
-    fn fill_git(&self, git: &Path, new: &NewClone<'_>) -> io::Result<()> {
+    pub(super) fn fill_git(&self, git: &Path, new: &NewClone<'_>) -> io::Result<()> {
         fs::create_dir(git)?;
         for folder in ["hooks", "info", "objects/info", "objects/pack", "refs/heads", "refs/tags"] {
             fs::create_dir_all(git.join(folder))?;
         }
-        fs::write(git.join("packed-refs"), packed_refs(new))?;
+        files::write_new(&git.join("packed-refs"), packed_refs(new))?;
         self.write_settings(git)?;
-        fs::write(git.join("HEAD"), format!("ref: {}\n", new.branch.full_ref()))
+        files::write_new(&git.join("HEAD"), format!("ref: {}\n", new.branch.full_ref()))
     }
 
     /// Puts back what decides how git works in a clone, whatever an agent made of it: its
@@ -147,10 +155,10 @@ impl Repository {
     }
 
     fn write_settings(&self, git: &Path) -> io::Result<()> {
-        fs::write(git.join(ALTERNATES), self.lenders()?)?;
-        fs::write(git.join("config"), self.config_of_clones()?)?;
+        files::write_new(&git.join(ALTERNATES), self.lenders()?)?;
+        files::write_new(&git.join("config"), self.config_of_clones()?)?;
         for file in SHARED {
-            match fs::copy(self.common_dir().join(file), git.join(file)) {
+            match files::copy_new(&self.common_dir().join(file), &git.join(file)) {
                 Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
                 _ => {}
             }
@@ -162,7 +170,7 @@ impl Repository {
     fn lenders(&self) -> io::Result<String> {
         let own = self.common_dir().join("objects");
         let mut text = format!("{}\n", own.display());
-        match fs::read_to_string(own.join("info/alternates")) {
+        match files::read_linked_text(&own.join("info/alternates"), files::SMALL) {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
             Err(_) => {}
             Ok(further) => {
@@ -175,8 +183,8 @@ impl Repository {
     }
 
     fn config_of_clones(&self) -> io::Result<String> {
-        let own = fs::read_to_string(self.common_dir().join("config"))?;
-        Ok(format!("{own}\n[core]\n\tbare = false\n\tlogallrefupdates = true\n"))
+        let own = files::read_linked_text(&self.common_dir().join("config"), files::SMALL)?;
+        Ok(format!("{own}\n{OF_CLONES}"))
     }
 
     /// Takes over from a clone what `heads` have beyond `known`: packed behind the clone's walls,
@@ -248,7 +256,11 @@ impl Repository {
     pub fn remove_worktree(&self, worktree: &Worktree) -> Result<(), GitError> {
         let aside = trash::place_for(worktree.path());
         self.unregister(worktree, &aside)?;
-        trash::delete(&aside).map_err(|error| failed(&aside, &error))
+        // Its place is free: what an agent left that cannot be deleted is in nobody's way.
+        if let Err(error) = trash::delete(&aside) {
+            tracing::warn!("{} could not be deleted: {error}; delete it by hand", aside.display());
+        }
+        Ok(())
     }
 
     /// Moves a clone's folder to `aside` and deletes its notes.
@@ -274,11 +286,15 @@ fn noted_in(folder: &Path) -> impl Iterator<Item = Worktree> + use<> {
     let entries = fs::read_dir(folder);
     entries.into_iter().flatten().flatten().filter_map(|entry| {
         let admin = entry.path();
-        let text = fs::read_to_string(admin.join("gitdir")).ok().filter(|text| !text.is_empty())?;
+        let text =
+            files::read_text(&admin.join("gitdir"), files::SMALL).ok().filter(|text| !text.is_empty())?;
         // Newer versions of git may write it relative to the administrative folder.
         let link = admin.join(text.trim_end());
         let path = link.parent()?;
-        let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        // What is at its place now may be a link that leads elsewhere.
+        let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
+        let path =
+            folder.and_then(|folder| Some(folder.join(path.file_name()?))).unwrap_or_else(|| path.to_owned());
         Some(Worktree::new(&path, &admin, Arc::default()))
     })
 }

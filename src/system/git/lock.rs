@@ -5,6 +5,7 @@
 use super::call::REMOTE_TIMEOUT;
 use super::error::{GitError, GitErrorKind};
 use super::{GitStop, Repository};
+use crate::files;
 use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::sync::mpsc;
@@ -69,7 +70,7 @@ pub fn lock_file(path: &Path, patience: Duration, stop: &GitStop) -> Result<File
 }
 
 fn open(path: &Path) -> std::io::Result<File> {
-    let open = || File::options().create(true).append(true).open(path);
+    let open = || files::append(path);
     open().or_else(|_| {
         std::fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
         open()
@@ -97,7 +98,7 @@ fn wait_beside(file: File) -> std::io::Result<mpsc::Receiver<std::io::Result<Fil
 fn holder(path: &Path) -> Option<u32> {
     use std::os::unix::fs::MetadataExt;
     let inode = path.metadata().ok()?.ino().to_string();
-    let locks = std::fs::read_to_string("/proc/locks").ok()?;
+    let locks = files::read_text(Path::new("/proc/locks"), files::SMALL).ok()?;
     // `1: FLOCK  ADVISORY  WRITE 1234 08:02:131 0 EOF`; those who wait have `->` after the number.
     locks.lines().find_map(|line| {
         let fields: Vec<&str> = line.split_whitespace().collect();

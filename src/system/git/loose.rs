@@ -4,6 +4,7 @@
 
 use super::objects::{Entry, Object};
 use super::{CommitAuthor, GitError, GitErrorKind, Repository};
+use crate::files;
 use crate::model::Sha;
 use flate2::Compression;
 use flate2::read::ZlibDecoder;
@@ -78,7 +79,7 @@ impl Repository {
     /// be asked.
     pub fn loose_object(&self, id: &Sha) -> Option<Object> {
         let (first, rest) = id.as_str().split_at_checked(2).filter(|_| bytes(id.as_str()).is_some())?;
-        let file = fs::File::open(self.common_dir().join("objects").join(first).join(rest)).ok()?;
+        let file = files::open(&self.common_dir().join("objects").join(first).join(rest)).ok()?;
         let mut data = Vec::new();
         ZlibDecoder::new(file).take(MOST).read_to_end(&mut data).ok()?;
         let end = memchr::memchr(0, &data)?;
@@ -103,7 +104,7 @@ impl Repository {
 fn replace(path: &Path, to: &Sha) -> io::Result<()> {
     let mut lock = path.as_os_str().to_owned();
     lock.push(".lock");
-    let open = || fs::File::options().write(true).create_new(true).open(&lock);
+    let open = || files::create_new(Path::new(&lock));
     let mut file = open().or_else(|error| match (error.kind(), path.parent()) {
         (ErrorKind::NotFound, Some(folder)) => {
             fs::create_dir_all(folder)?;
@@ -129,7 +130,7 @@ fn store(objects: &Path, id: &str, header: &[u8], data: &[u8]) -> io::Result<()>
     let place = folder.join(rest);
     if place.metadata().is_ok_and(|file| file.len() > 0) {
         // Young again, so that nobody's clean-up takes it for left over.
-        let _ = fs::File::open(&place).and_then(|file| file.set_modified(SystemTime::now()));
+        let _ = files::open(&place).and_then(|file| file.set_modified(SystemTime::now()));
         return Ok(());
     }
     if let Err(error) = fs::create_dir(&folder) {

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 mod credential;
+mod large;
 mod listing;
 mod login;
 
@@ -23,7 +24,10 @@ pub struct Remote {
     /// As git knows it in the repository.
     address: String,
     url: String,
-    credential: Option<Credential>,
+    /// Where pushes go, when that is another place.
+    push_url: Option<String>,
+    /// With the address it is for.
+    credential: Option<(Credential, String)>,
     /// The command for SSH, looked up before the first contact.
     ssh_command: Arc<OnceLock<Option<String>>>,
 }
@@ -79,6 +83,10 @@ pub fn push_url(dir: &Path, name: &str) -> Result<Option<String>, GitError> {
     Ok(output.success.then(|| output.text().trim_end_matches('\n').to_owned()))
 }
 
+fn is_http(url: &str) -> bool {
+    url.starts_with("https://") || url.starts_with("http://")
+}
+
 impl Remote {
     /// `name` is a remote of the repository or a URL, `url` what [`remote_url`] says of it.
     pub fn new(repository: &Repository, name: &str, url: String) -> Self {
@@ -87,13 +95,21 @@ impl Remote {
             name: name.to_owned(),
             address: if repository.is_vault() { REMOTE_IN_VAULT } else { name }.to_owned(),
             url,
+            push_url: None,
             credential: None,
             ssh_command: Arc::default(),
         }
     }
 
-    pub fn with_credential(mut self, credential: Credential) -> Self {
-        self.credential = Some(credential);
+    /// `url` is the HTTP address the credential is for: the remote's, or that of its pushes.
+    pub fn with_credential(mut self, credential: Credential, url: String) -> Self {
+        self.credential = Some((credential, url));
+        self
+    }
+
+    /// Pushes go there, as its repository says.
+    pub fn with_push_url(mut self, url: Option<String>) -> Self {
+        self.push_url = url;
         self
     }
 
@@ -109,7 +125,7 @@ impl Remote {
 
     /// Whether a credential can be sent to it in a header.
     pub fn is_http(&self) -> bool {
-        self.url.starts_with("https://") || self.url.starts_with("http://")
+        is_http(&self.url)
     }
 
     /// Where this remote's branches are kept locally after a fetch.
@@ -181,14 +197,16 @@ impl Remote {
     fn contact<S: Into<std::ffi::OsString>>(&self, args: impl IntoIterator<Item = S>) -> Call {
         let call = self.repository.contact(args);
         let command = self.ssh_command.get_or_init(|| {
-            ssh::is_ssh(&self.url).then(|| ssh::unattended(self.own_ssh_command().as_deref())).flatten()
+            let is_ssh = ssh::is_ssh(&self.url) || self.push_url.as_deref().is_some_and(ssh::is_ssh);
+            is_ssh.then(|| ssh::unattended(self.own_ssh_command().as_deref())).flatten()
         });
-        match command {
+        let call = match command {
             Some(command) => call.env("GIT_SSH_COMMAND", command),
-            None => match self.credential.as_ref().filter(|_| self.is_http()) {
-                Some(credential) => login::hand_over(call, credential, &self.url),
-                None => call,
-            },
+            None => call,
+        };
+        match self.credential.as_ref().filter(|(_, url)| is_http(url)) {
+            Some((credential, url)) => login::hand_over(call, credential, url),
+            None => call,
         }
     }
 
@@ -259,6 +277,7 @@ impl Remote {
         if refs.is_empty() {
             return Ok(Vec::new());
         }
+        self.push_large(&refs.iter().filter_map(|update| update.to.as_ref()).collect::<Vec<_>>())?;
         let mut args: Vec<String> = [
             "push",
             "--porcelain",

@@ -4,6 +4,7 @@
 
 use super::call::REMOTE_TIMEOUT;
 use super::{GitError, Repository, protocol};
+use crate::files;
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -111,7 +112,7 @@ pub(super) fn git_processes() -> Option<Vec<GitProcess>> {
     let found = entries.flatten().filter_map(|entry| {
         let pid: u32 = entry.file_name().to_str()?.parse().ok()?;
         let folder = entry.path();
-        let stat = std::fs::read_to_string(folder.join("stat")).ok()?;
+        let stat = files::read_text(&folder.join("stat"), files::SMALL).ok()?;
         let (name, fields) = stat.rsplit_once(')')?;
         let fields: Vec<&str> = fields.split_whitespace().collect();
         let is_dead = matches!(fields.first(), Some(&"Z" | &"X"));
@@ -121,7 +122,7 @@ pub(super) fn git_processes() -> Option<Vec<GitProcess>> {
         let ticks: Option<u64> = fields.get(19).and_then(|ticks| ticks.parse().ok());
         let started = ticks.map(|ticks| booted + Duration::from_millis(ticks.saturating_mul(1000) / TICKS));
         let cwd = std::fs::read_link(folder.join("cwd")).ok()?;
-        let read = |file: &str| std::fs::read(folder.join(file)).unwrap_or_default();
+        let read = |file: &str| files::read(&folder.join(file), files::SMALL).unwrap_or_default();
         Some(GitProcess { pid, started, cwd, arguments: read("cmdline"), environment: read("environ") })
     });
     Some(found.collect())
@@ -131,7 +132,7 @@ pub(super) fn git_processes() -> Option<Vec<GitProcess>> {
 const TICKS: u64 = 100;
 
 fn booted_at() -> Option<SystemTime> {
-    let text = std::fs::read_to_string("/proc/stat").ok()?;
+    let text = files::read_text(Path::new("/proc/stat"), files::SMALL).ok()?;
     let seconds = text.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()?;
     Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
 }

@@ -24,6 +24,12 @@ impl Repository {
         told.map_or_else(|| self.common_dir.clone(), |top| PathBuf::from(top.trim_end_matches('\n')))
     }
 
+    /// Where git keeps one of its files for this worktree.
+    pub fn path_of(&self, name: &str) -> Result<PathBuf, GitError> {
+        let told = self.git(["rev-parse", "--path-format=absolute", "--git-path", name]).text()?;
+        Ok(PathBuf::from(told.trim_end_matches('\n')))
+    }
+
     /// Makes the bare repository `dir`, of this repository's kind of object ids.
     pub fn init_vault(&self, dir: &Path) -> Result<(), GitError> {
         let format = format!("--object-format={}", self.format.name());

@@ -3,10 +3,12 @@
 
 mod orphans;
 mod special;
+mod staging;
 mod unfinished;
 
 use super::refs::durable;
 use super::{Call, CommitAuthor, GitError, protocol};
+use crate::files;
 use crate::model::{BranchName, Sha};
 use crate::system::barrier::Barrier;
 use std::path::{Path, PathBuf};
@@ -57,6 +59,11 @@ impl Worktree {
         self.path.join(".git")
     }
 
+    /// What every call in it is started behind.
+    pub fn barrier(&self) -> Arc<Barrier> {
+        Arc::clone(&self.barrier)
+    }
+
     /// The same behind these walls.
     #[must_use]
     pub fn behind(self, barrier: Arc<Barrier>) -> Self {
@@ -74,6 +81,10 @@ impl Worktree {
     }
 
     pub(super) fn git<const N: usize>(&self, args: [&str; N]) -> Call {
+        own_call(self, args).behind(&self.barrier)
+    }
+
+    fn git_with(&self, args: Vec<&str>) -> Call {
         own_call(self, args).behind(&self.barrier)
     }
 
@@ -110,8 +121,11 @@ impl Worktree {
                 status.is_changed |= !line.starts_with("? ");
             }
         }
-        if status.head.as_str().is_empty() {
-            return Err(protocol("status", "it told no head"));
+        // A branch without a commit is told as `(initial)`.
+        if !status.head.as_str().bytes().all(|byte| byte.is_ascii_hexdigit())
+            || status.head.as_str().is_empty()
+        {
+            return Err(protocol("status", "the head is on no commit"));
         }
         Ok(status)
     }
@@ -120,18 +134,6 @@ impl Worktree {
     pub fn untracked(&self) -> Result<Vec<String>, GitError> {
         let text = self.git(["ls-files", "--others", "--exclude-standard", "-z"]).text()?;
         Ok(text.split('\0').filter(|path| !path.is_empty()).map(str::to_owned).collect())
-    }
-
-    /// Stages everything that is not ignored, but for those paths.
-    pub fn stage_all(&self, but: &[String]) -> Result<(), GitError> {
-        self.clear_locks()?;
-        self.add_all(but).done()
-    }
-
-    fn add_all(&self, but: &[String]) -> Call {
-        let but = but.iter().map(|path| format!(":(exclude,literal){path}\0"));
-        self.git(["add", "--all", "--pathspec-from-file=-", "--pathspec-file-nul"])
-            .stdin(std::iter::once(".\0".to_owned()).chain(but).collect::<String>())
     }
 
     /// Commits everything that is not ignored onto the current head, but for those paths.
@@ -155,7 +157,7 @@ impl Worktree {
         let index = self.git_dir().join("conductor-index");
         self.copy_index(&index).map_err(|error| failed(&index, &error))?;
         let own = |call: Call| durable(call.env("GIT_INDEX_FILE", &index));
-        let tree = own(self.add_all(but)).done().and_then(|()| own(self.git(["write-tree"])).text());
+        let tree = self.add_readable(but, own).and_then(|()| own(self.git(["write-tree"])).text());
         // The next one is copied over it where this fails.
         let _ = std::fs::remove_file(&index);
         Ok(Sha::new(tree?.trim()))
@@ -171,10 +173,8 @@ impl Worktree {
         let Some(found) = from.symlink_metadata().ok().filter(std::fs::Metadata::is_file) else {
             return Ok(());
         };
-        std::fs::copy(&from, to)?;
         // By its time git knows which files may have changed in the moment it was written.
-        std::fs::File::options().append(true).open(to)?.set_modified(found.modified()?)?;
-        Ok(())
+        files::copy_new(&from, to)?.set_modified(found.modified()?)
     }
 
     /// Writes a commit that no ref points to.
@@ -187,6 +187,11 @@ impl Worktree {
     ) -> Result<Sha, GitError> {
         let args = ["commit-tree", "--no-gpg-sign", "-p", parent.as_str(), "-F", "-", tree.as_str()];
         Ok(Sha::new(durable(by(self.git(args).stdin(message), author)).text()?.trim()))
+    }
+
+    /// Makes the index that of a commit; the files stay as they are.
+    pub(super) fn reset_index(&self, commit: &Sha) -> Result<(), GitError> {
+        self.git(["reset", "--quiet", "--mixed", commit.as_str()]).done()
     }
 
     /// Moves the head back to `to`; what came since is staged.
@@ -208,7 +213,7 @@ impl Worktree {
     /// Brings every file to the disk.
     #[cfg(target_os = "linux")]
     pub fn sync(&self) -> std::io::Result<()> {
-        Ok(rustix::fs::syncfs(std::fs::File::open(&self.path)?)?)
+        Ok(rustix::fs::syncfs(files::open_folder(&self.path)?)?)
     }
 
     #[cfg(not(target_os = "linux"))]
@@ -225,7 +230,7 @@ impl Worktree {
 }
 
 /// A call in a clone that nobody but Conductor has written to yet.
-fn own_call<const N: usize>(worktree: &Worktree, args: [&str; N]) -> Call {
+fn own_call<'a>(worktree: &Worktree, args: impl IntoIterator<Item = &'a str>) -> Call {
     Call::new(worktree.path(), args).env("GIT_DIR", worktree.git_dir()).env("GIT_WORK_TREE", worktree.path())
 }
 

@@ -1,6 +1,7 @@
 //! A copy of what a child prints, appended to a file without secrets. Lines go out whole, so that
 //! a secret in two writes is seen as one; what is held back is bounded.
 
+use crate::files;
 use crate::system::redact::{RedactingWriter, Redactor};
 use std::fmt;
 use std::fs::File;
@@ -13,7 +14,7 @@ pub(super) struct Log(Option<RedactingWriter<File, Arc<Redactor>>>);
 
 impl Log {
     pub fn open(path: &Path, redactor: &Arc<Redactor>) -> io::Result<Self> {
-        let file = File::options().create(true).append(true).open(path)?;
+        let file = files::append_own(path)?;
         Ok(Self(Some(RedactingWriter::new(file, Arc::clone(redactor)))))
     }
 

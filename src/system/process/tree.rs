@@ -3,7 +3,9 @@
 //! Linux: read from `/proc`; complete for the descendants of a child subreaper, whatever session
 //! or group they moved to. Elsewhere only the child's process group is known.
 
+use crate::files;
 use rustix::process::{Pid, Signal};
+use std::path::Path;
 
 /// Sends `signal` to every descendant of `root` but the spared one, parents before children.
 /// Returns how many there were.
@@ -94,7 +96,7 @@ fn snapshot() -> Vec<Entry> {
     let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
     let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     pids.filter_map(|pid: i32| {
-        let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+        let stat = files::read(Path::new(&format!("/proc/{pid}/stat")), files::SMALL).ok()?;
         entry(pid, &stat)
     })
     .collect()

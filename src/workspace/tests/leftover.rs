@@ -77,14 +77,16 @@ fn what_a_stopped_removal_left_is_swept_by_the_next_creation() {
 }
 
 #[test]
-fn a_whole_workspace_that_cannot_be_read_is_put_aside_and_stops_nobody() {
+fn a_whole_workspace_without_its_folder_of_git_is_saved_all_the_same() {
     let world = World::new();
     let workspace = world.create(None);
     write(&workspace, "half.txt", "half");
     fs::remove_dir_all(workspace.worktree.git_dir()).unwrap();
     fs::write(workspace.worktree.git_dir(), "gitdir: /elsewhere").unwrap();
     is_clean_start(&world.create(None));
-    assert_eq!(world.put_aside(), ["app.txt", "half.txt"]);
+    let saved = world.local(WIP).unwrap();
+    let files = git(&world.checkout(), &["diff", "--name-only", "origin/main", saved.as_str()]);
+    assert_eq!(files, "half.txt");
 }
 
 #[test]

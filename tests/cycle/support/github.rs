@@ -13,7 +13,7 @@
 //! ```
 
 mod description;
-mod smart_http;
+pub mod smart_http;
 mod world;
 
 use super::server::{Received, Reply, Server, lock};

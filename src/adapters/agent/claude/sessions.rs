@@ -1,12 +1,12 @@
 //! What Claude Code used, from its own session files: `*.jsonl` in folders named after the
 //! directories its sessions ran in. Files of other programs and torn lines are passed over.
 
+use crate::files;
 use crate::model::spending::SessionUse;
 use crate::model::{Time, Usage};
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 #[derive(Deserialize)]
@@ -67,8 +67,8 @@ fn entries(folder: &Path) -> Vec<(String, PathBuf)> {
 }
 
 fn read(file: &Path, folder: &str, answers: &mut BTreeMap<String, SessionUse>) {
-    let Ok(file) = File::open(file) else { return };
-    let mut file = BufReader::new(file);
+    let Ok(file) = files::open(file) else { return };
+    let mut file = BufReader::new(file.take(files::LARGE));
     let mut line = Vec::new();
     while file.read_until(b'\n', &mut line).is_ok_and(|count| count > 0) {
         if let Ok(entry) = serde_json::from_slice::<Entry>(&line)

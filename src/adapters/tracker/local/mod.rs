@@ -8,6 +8,7 @@ mod front_matter;
 mod status;
 mod ticket;
 
+use crate::files;
 use crate::model::issue::same_name;
 use crate::model::settings::TrackerRules;
 use crate::model::{Blocker, Issue, IssueId, StateKind, TicketState, Time};
@@ -150,7 +151,7 @@ impl LocalTracker {
     /// Held until dropped. A lock on the folder, rather than on a file in it, leaves no litter and
     /// ends with the process.
     fn lock(&self) -> Result<fs::File, TrackerError> {
-        let folder = fs::File::open(&self.folder).map_err(|e| self.folder_error(&e))?;
+        let folder = files::open_folder(&self.folder).map_err(|e| self.folder_error(&e))?;
         folder.lock().map_err(|e| self.folder_error(&e))?;
         Ok(folder)
     }

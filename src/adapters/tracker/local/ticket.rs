@@ -5,13 +5,14 @@
 
 use super::front_matter::{self, Document, Fault};
 use super::status;
+use crate::files;
 use crate::model::issue::same_name;
 use crate::model::{Blocker, Issue, IssueId, Person, Priority, TicketState, Time};
 use crate::ports::TicketFault;
 use chrono::{DateTime, SubsecRound, Utc};
 use serde::Deserialize;
 use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 
 /// Longer files are not tickets; a description of a megabyte is.
@@ -200,13 +201,10 @@ pub fn load(path: &Path, key: &str) -> Result<Option<TicketFile>, TicketFault> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(unreadable(error)),
     };
-    let mut bytes = Vec::new();
-    fs::File::open(path)
-        .and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes))
-        .map_err(unreadable)?;
-    if bytes.len() as u64 > MAX_FILE {
-        return Err(fault_of(path, key, &format!("longer than {} MB", MAX_FILE >> 20)));
-    }
+    let bytes = files::read(path, MAX_FILE).map_err(|error| match files::is_too_large(&error) {
+        true => fault_of(path, key, &format!("longer than {} MB", MAX_FILE >> 20)),
+        false => unreadable(error),
+    })?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = valid.iter().filter(|byte| **byte == b'\n').count() + 1;

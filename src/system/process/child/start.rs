@@ -3,6 +3,7 @@
 use super::errors::Errors;
 use super::pace::{self, Pace};
 use super::{Child, Ready, lost};
+use crate::files;
 use crate::system::process::lines::Lines;
 use crate::system::process::log::Log;
 use crate::system::process::wire::{self, Failed, Report};
@@ -86,6 +87,12 @@ fn make_room(_pipe: &io::PipeReader) -> usize {
 }
 
 fn open_to_read(path: &Path) -> Result<Stdio, SpawnError> {
+    let file = files::open(path).map_err(|error| SpawnError::File { path: path.to_owned(), error })?;
+    Ok(file.into())
+}
+
+fn open_nothing() -> Result<Stdio, SpawnError> {
+    let path = Path::new("/dev/null");
     let file = File::open(path).map_err(|error| SpawnError::File { path: path.to_owned(), error })?;
     Ok(file.into())
 }
@@ -93,7 +100,7 @@ fn open_to_read(path: &Path) -> Result<Stdio, SpawnError> {
 fn open_input(stdin: &Stdin) -> Result<(Option<PipeWriter>, Stdio), SpawnError> {
     match stdin {
         // Handed on as another stream of the supervisor: `Stdio::null` would be open for writing only.
-        Stdin::Null => Ok((None, open_to_read(Path::new("/dev/null"))?)),
+        Stdin::Null => Ok((None, open_nothing()?)),
         Stdin::File(path) => Ok((None, open_to_read(path)?)),
         Stdin::Pipe => {
             let (reader, writer) = io::pipe().map_err(SpawnError::Supervisor)?;

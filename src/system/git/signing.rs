@@ -1,0 +1,143 @@
+//! Signatures on Conductor's own commits, made by the program the user's git is set up with. Only a
+//! call that writes such a commit is told of the key, and no call in a workspace ever is.
+
+use super::{GitError, GitErrorKind, Object, Repository, protocol};
+use std::time::Duration;
+
+/// A program that asks a person for longer has nobody to ask.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How commits are signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signing {
+    pub format: SignatureFormat,
+    /// As `user.signingKey` names it; without one the committer's.
+    pub key: Option<String>,
+    /// Instead of the format's usual program.
+    pub program: Option<String>,
+    /// What tells the key, where nothing names one; SSH only.
+    pub key_command: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignatureFormat {
+    OpenPgp,
+    X509,
+    Ssh,
+}
+
+impl SignatureFormat {
+    /// As git's configuration calls it.
+    pub fn parse(name: &str) -> Option<Self> {
+        match name {
+            "openpgp" => Some(Self::OpenPgp),
+            "x509" => Some(Self::X509),
+            "ssh" => Some(Self::Ssh),
+            _ => None,
+        }
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::OpenPgp => "openpgp",
+            Self::X509 => "x509",
+            Self::Ssh => "ssh",
+        }
+    }
+
+    fn program(self) -> &'static str {
+        match self {
+            Self::OpenPgp => "gpg",
+            Self::X509 => "gpgsm",
+            Self::Ssh => "ssh-keygen",
+        }
+    }
+}
+
+impl Repository {
+    /// Signs Conductor's own commits like that.
+    #[must_use]
+    pub fn with_signing(self, signing: Option<Signing>) -> Self {
+        Self { signing, ..self }
+    }
+
+    /// The key, as `user.signingKey` names it.
+    pub fn signing_key(&self) -> Option<&str> {
+        self.signing.as_ref()?.key.as_deref()
+    }
+
+    pub fn signs(&self) -> bool {
+        self.signing.is_some()
+    }
+
+    /// Writes a commit of these headers and this message with a signature.
+    pub fn write_signed(&self, commit: &[u8]) -> Result<Object, GitError> {
+        let Some(signing) = &self.signing else { return Err(protocol("commit-tree", "no key is set up")) };
+        let text = String::from_utf8_lossy(commit);
+        let (headers, message) = text.split_once("\n\n").unwrap_or((&text, ""));
+        let values = |key: &'static str| {
+            headers.lines().filter_map(move |line| line.strip_prefix(key)?.strip_prefix(' '))
+        };
+        let tree = values("tree").next().unwrap_or_default();
+        let mut call = self.git(settings(signing)).arg("commit-tree").arg("-F").arg("-");
+        call = call.arg(signing.key.as_ref().map_or("-S".to_owned(), |key| format!("-S{key}")));
+        for parent in values("parent") {
+            call = call.arg("-p").arg(parent);
+        }
+        for (role, variable) in [("author", "AUTHOR"), ("committer", "COMMITTER")] {
+            let Some(person) = values(role).next().and_then(Person::parse) else {
+                return Err(protocol("commit-tree", format!("the commit has no {role}")));
+            };
+            call = call
+                .env(&format!("GIT_{variable}_NAME"), person.name)
+                .env(&format!("GIT_{variable}_EMAIL"), person.email)
+                .env(&format!("GIT_{variable}_DATE"), format!("@{}", person.date));
+        }
+        // Nobody is there to be asked for a passphrase.
+        let mut call =
+            call.env("SSH_ASKPASS", "false").env("SSH_ASKPASS_REQUIRE", "force").env("GPG_TTY", "");
+        call.timeout = PATIENCE;
+        let told = call.arg(tree).stdin(message).text().map_err(|error| unsigned(error))?;
+        let id = told.trim().to_owned();
+        self.objects(&[id])?
+            .pop()
+            .flatten()
+            .ok_or_else(|| protocol("commit-tree", "the signed commit is gone"))
+    }
+}
+
+/// The settings of one call; what a checkout's own configuration names as a program has no part in it.
+fn settings(signing: &Signing) -> Vec<String> {
+    let format = signing.format;
+    let program = signing.program.as_deref().unwrap_or(format.program());
+    let mut settings =
+        vec![format!("gpg.format={}", format.name()), format!("gpg.{}.program={program}", format.name())];
+    settings
+        .push(format!("gpg.ssh.defaultKeyCommand={}", signing.key_command.as_deref().unwrap_or_default()));
+    settings.extend(signing.key.iter().map(|key| format!("user.signingKey={key}")));
+    settings.into_iter().flat_map(|setting| ["-c".to_owned(), setting]).collect()
+}
+
+fn unsigned(error: GitError) -> GitError {
+    let detail = format!(
+        "the commit could not be signed: {}; next: make `git commit -S` work here without questions, or set \
+         commit.gpgSign to false",
+        error.detail
+    );
+    GitError { kind: GitErrorKind::Failed, detail, ..error }
+}
+
+/// Who and when, as a commit has it.
+struct Person<'c> {
+    name: &'c str,
+    email: &'c str,
+    date: &'c str,
+}
+
+impl<'c> Person<'c> {
+    fn parse(line: &'c str) -> Option<Self> {
+        let (name, rest) = line.split_once(" <")?;
+        let (email, date) = rest.split_once("> ")?;
+        Some(Self { name, email, date })
+    }
+}
