@@ -18,7 +18,7 @@ use crate::model::cycle_event::CycleEventKind;
 use crate::model::report::Dispatched;
 use crate::model::{FaultKind, IssueRecord, Outcome, Stage};
 use crate::policy::ongoing::{self, Change};
-use crate::ports::TicketUpdate;
+use crate::ports::{TicketUpdate, TicketUpdated, TrackerError};
 use std::time::Duration;
 
 /// What became of one ticket.
@@ -40,15 +40,27 @@ pub(super) fn run_ticket(
     let begun = run.elapsed();
     let (title, attempt) = (issue.title.clone(), claimed.claim.attempt);
     run.emit(issue, CycleEventKind::Claimed { title, attempt });
-    let mut parcel = parcel_of(claimed, begun);
+    let mut parcel = Parcel::new(claimed, begun);
     let job = begin(run, claimed, &mut parcel);
-    let mut result = work::work(run, claimed, job, stops);
+    let result = work::work(run, claimed, job, stops);
     // What was hit or spent must be on record before the next one begins.
     let holds = run.settings.budget.is_daily() || result.attempts.iter().any(|one| one.is_limited());
     note_end_of_dispatch(run, &result, claimed);
     if !holds {
         free();
     }
+    conclude(run, claimed, parcel, result, begun)
+}
+
+/// Everything after the agent's side: the ticket is looked at again, the work delivered or kept, the
+/// outcome recorded.
+pub(super) fn conclude(
+    run: &Run<'_>,
+    claimed: &ClaimedIssue,
+    mut parcel: Parcel,
+    mut result: WorkResult<'_>,
+    begun: Duration,
+) -> Worked {
     if result.accepted.is_some() {
         look_again(run, &mut parcel, &mut result);
     }
@@ -63,29 +75,21 @@ pub(super) fn run_ticket(
         limit_hit: result.limit_hit(),
     });
     match result.accepted {
-        Some(_) => hand_over(run, &mut parcel, &result),
-        None => give_up(run, &mut parcel, &result),
+        Some(_) => hand_over(run, claimed, &mut parcel, &result),
+        None => give_up(run, claimed, &mut parcel, &result),
     }
     end(run, parcel, &result, begun)
 }
 
-fn parcel_of(claimed: &ClaimedIssue, seen_at: Duration) -> Parcel {
-    Parcel {
-        issue: claimed.issue.clone(),
-        seen_at,
-        claim: claimed.claim.clone(),
-        record: claimed.record.clone(),
-        unwritten: None,
-        is_fresh: true,
-        is_judged: true,
-        kept: None,
-        created: false,
-        stays_where_it_is: false,
-        announced: None,
-        unseen: None,
-        warnings: Vec::new(),
-        trouble: None,
-    }
+/// Tells the ticket that the work begins.
+pub(super) fn tell_begun(run: &Run<'_>, claimed: &ClaimedIssue) -> Result<TicketUpdated, TrackerError> {
+    let working = IssueRecord { stage: Stage::Claimed, fault: None, ..claimed.record.clone() };
+    let update = TicketUpdate {
+        move_to: Some(run.settings.tracker.in_progress_state.clone()),
+        link: None,
+        comment: tickets::comment(run, &working, Some(claimed.claim.attempt)),
+    };
+    tickets::write(run, "move ticket", &claimed.issue, &update)
 }
 
 /// The workspace, while the ticket is told that the work begins.
@@ -96,16 +100,10 @@ fn begin<'c>(
 ) -> Result<Job<'c>, crate::workspace::WorkspaceError> {
     let issue = &claimed.issue;
     let name = Some(issue.identifier.as_str());
-    let working = IssueRecord { stage: Stage::Claimed, fault: None, ..claimed.record.clone() };
-    let update = TicketUpdate {
-        move_to: Some(run.settings.tracker.in_progress_state.clone()),
-        link: None,
-        comment: tickets::comment(run, &working, Some(claimed.claim.attempt)),
-    };
     let (written, opened) = std::thread::scope(|scope| {
         let written = scope.spawn(|| {
             let _span = run.span(&issue.identifier).entered();
-            tickets::write(run, "move ticket", issue, &update)
+            tell_begun(run, claimed)
         });
         let opened = run.time("workspace", name, || saved::open(run, claimed));
         (written.join(), opened)
@@ -172,11 +170,10 @@ fn look_again(run: &Run<'_>, parcel: &mut Parcel, result: &mut WorkResult<'_>) {
 }
 
 /// Accepted work: pushed, proposed, announced, as far as that goes.
-fn hand_over(run: &Run<'_>, parcel: &mut Parcel, result: &WorkResult<'_>) {
+fn hand_over(run: &Run<'_>, claimed: &ClaimedIssue, parcel: &mut Parcel, result: &WorkResult<'_>) {
     let outcome = result.outcome();
-    if let Some(job) = &result.job {
-        run.folder().try_to(|| kept_result::write(&job.dir, &parcel.record));
-    }
+    let dir = run.folder().of_issue(&claimed.issue.identifier);
+    run.folder().try_to(|| kept_result::write(&dir, &parcel.record));
     deliver::step(run, parcel);
     std::thread::scope(|scope| {
         // Pushed work is safe; of any other the workspace's branch is the only hold.
@@ -185,8 +182,8 @@ fn hand_over(run: &Run<'_>, parcel: &mut Parcel, result: &WorkResult<'_>) {
         let removal = removal.map(|job| scope.spawn(move || put_away(run, job, outcome)));
         if is_pushed {
             deliver::carry(run, parcel);
-        } else if let (Some(job), Some(last)) = (&result.job, result.last()) {
-            parcel.warnings.extend(saved::keep(run, job, last).warnings);
+        } else {
+            parcel.warnings.extend(saved::keep(run, claimed, result).warnings);
         }
         settle::settle(run, parcel);
         if let Some(Ok(Some(warning))) = removal.map(std::thread::ScopedJoinHandle::join) {
@@ -202,17 +199,15 @@ fn put_away(run: &Run<'_>, job: &Job<'_>, outcome: Outcome) -> Option<String> {
 }
 
 /// Work that does not stand: saved, the ticket given back, the outcome recorded.
-fn give_up(run: &Run<'_>, parcel: &mut Parcel, result: &WorkResult<'_>) {
+fn give_up(run: &Run<'_>, claimed: &ClaimedIssue, parcel: &mut Parcel, result: &WorkResult<'_>) {
     let outcome = result.outcome();
-    if let (Some(job), Some(last)) = (&result.job, result.last()) {
-        let kept = saved::keep(run, job, last);
-        parcel.warnings.extend(kept.warnings);
-        let fault = parcel.record.fault.as_mut().filter(|fault| fault.kind == FaultKind::GuardRefused);
-        if let (Some(fault), Some(work)) = (fault, &kept.work) {
-            fault.remedy = Some(refused::remedy(work));
-        }
-        parcel.kept = kept.work;
+    let kept = saved::keep(run, claimed, result);
+    parcel.warnings.extend(kept.warnings);
+    let fault = parcel.record.fault.as_mut().filter(|fault| fault.kind == FaultKind::GuardRefused);
+    if let (Some(fault), Some(work)) = (fault, &kept.work) {
+        fault.remedy = Some(refused::remedy(work));
     }
+    parcel.kept = kept.work;
     if let Ok(Some(fresh)) = tickets::look(run, &parcel.issue) {
         let at = tickets::give_back(run, &fresh, &mut parcel.record);
         parcel.record.issue_updated_at = at.or(fresh.updated_at);

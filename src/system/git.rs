@@ -25,6 +25,7 @@ mod lock;
 mod loose;
 mod objects;
 mod pack;
+mod pack_check;
 mod program;
 mod range;
 mod refs;
