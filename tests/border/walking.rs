@@ -165,8 +165,8 @@ fn failed_work_is_recorded_and_the_next_assignment_goes_on_from_it() {
     let assigned = jobs.assigned("T-1");
     assert_eq!(assigned["earlier"]["head"], wip.as_str(), "{assigned}");
     assert_eq!(assigned["outcomes"].as_array().unwrap().len(), 1);
-    jobs.work("T-1").exits(0);
-    assert!(world.knows("went-on"));
+    let run = jobs.work("T-1").exits(0);
+    assert!(world.knows("went-on"), "{run}");
     let second = jobs.publish().exits(0).report();
     assert_eq!(second["published"][0]["outcome"], "success", "{second}");
     assert_eq!(world.pulls().len(), 1);

@@ -143,7 +143,8 @@ fn stand(run: &Run<'_>, claimed: &ClaimedIssue, last: &mut Attempted, work: Work
 fn believed(run: &Run<'_>, claimed: &ClaimedIssue, told: &WorkedAttempt) -> Attempted {
     let from = &told.attempt;
     let is_failure = from.outcome.is_failure();
-    let error = text(run, &told.error, ERROR);
+    let is_well = matches!(from.outcome, Outcome::Success | Outcome::NoChanges);
+    let error = if is_well { String::new() } else { text(run, &told.error, ERROR) };
     let mut attempt = Attempt {
         number: from.number,
         outcome: from.outcome,
@@ -158,11 +159,12 @@ fn believed(run: &Run<'_>, claimed: &ClaimedIssue, told: &WorkedAttempt) -> Atte
         has_commits: from.has_commits,
         model: from.model.as_ref().map(|model| model_name(model, &run.world.guards)),
         gates: gates(run, &from.gates),
-        error_tail: from.error_tail.as_ref().map(|words| text(run, words, ERROR_TAIL)),
+        error_tail: from.error_tail.as_ref().filter(|_| !is_well).map(|words| text(run, words, ERROR_TAIL)),
         session: from.session.as_ref().and_then(|session| known(run, session)),
     };
     attempt.failure = retry::class_of(&attempt);
-    let last_words = told.capture.as_ref().and_then(|capture| capture.last_words.clone()).unwrap_or_default();
+    let words = told.capture.as_ref().and_then(|capture| capture.last_words.as_ref());
+    let last_words = words.map(|words| text(run, words, WORDS)).unwrap_or_default();
     Attempted {
         capture: told.capture.as_ref().map(|capture| heard(run, claimed, capture, &attempt)),
         error,

@@ -241,13 +241,14 @@ impl World {
     }
 
     /// A command in a folder and in an environment of its own: of the world's it has `PATH` alone.
+    /// Its home and its temporary folder are beside the folder.
     pub fn begin_apart(&self, folder: &Path, env: &[(&str, &str)], arguments: &[&str]) -> Running {
         let mut apart: BTreeMap<String, String> = BTreeMap::new();
         for name in ["PATH", "GIT_CONFIG_NOSYSTEM", "LC_ALL"] {
             apart.insert(name.to_owned(), self.env[name].clone());
         }
-        for (name, folder) in [("HOME", "apart-home"), ("TMPDIR", "apart-tmp")] {
-            let path = self.path().join(folder);
+        for (name, own) in [("HOME", "home"), ("TMPDIR", "tmp")] {
+            let path = folder.with_file_name(own);
             fs::create_dir_all(&path).unwrap();
             apart.insert(name.to_owned(), path.display().to_string());
         }
