@@ -1,6 +1,7 @@
 //! The command line as types. It owns names, defaults and help texts; it decides nothing, and offers
 //! nothing that does not exist yet.
 
+mod jobs;
 mod operators;
 
 use crate::config::parse_duration;
@@ -11,6 +12,8 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use jobs::{CLAIM_HELP, PUBLISH_HELP, WORK_HELP};
+pub use jobs::{ClaimArgs, PublishArgs, WorkArgs};
 use operators::{CLEAN_HELP, RELEASE_HELP, RETRY_HELP};
 pub use operators::{CleanArgs, RecoverArgs, ReleaseArgs, RetryArgs, SchemaOf, StateCommand};
 
@@ -107,6 +110,15 @@ pub enum Command {
     /// Run one cycle and exit
     #[command(after_help = EXIT_CODES)]
     Once(OnceArgs),
+    /// Claim tickets and write an assignment for each: the first of three jobs
+    #[command(after_help = CLAIM_HELP)]
+    Claim(ClaimArgs),
+    /// Work on an assignment without a key of tracker or forge, and write a result
+    #[command(after_help = WORK_HELP)]
+    Work(WorkArgs),
+    /// Take results in: judge, push, open pull requests, bring tickets and records up to date
+    #[command(after_help = PUBLISH_HELP)]
+    Publish(PublishArgs),
     /// What the next cycle would do with every candidate, and why; changes nothing
     Plan(PlanArgs),
     /// Two whole cycles in a throwaway world: local tracker, bare origin, scripted agent

@@ -2,6 +2,8 @@
 //! terminal and the signals are read here and passed on.
 
 pub mod args;
+mod carried;
+mod claim;
 mod clean;
 mod context;
 mod demo;
@@ -9,6 +11,7 @@ mod evolve;
 mod failure;
 mod json_lines;
 mod kept;
+mod keyless;
 mod learn;
 mod log;
 mod logs;
@@ -17,6 +20,7 @@ mod once;
 mod operator;
 mod outcomes;
 mod plan;
+mod publish;
 mod recover;
 mod release;
 mod retry;
@@ -30,6 +34,7 @@ mod terminal;
 mod trace;
 mod usage;
 mod wire;
+mod work;
 
 use crate::system::{git, process};
 use crate::walls;
@@ -55,6 +60,9 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match &cli.command {
         Command::Once(args) => once::run(&cli.global, args),
+        Command::Claim(args) => claim::run(&cli.global, args),
+        Command::Work(args) => work::run(&cli.global, args),
+        Command::Publish(args) => publish::run(&cli.global, args),
         Command::Status => status::run(&cli.global),
         Command::Retry(args) => retry::run(&cli.global, args),
         Command::Release(args) => release::run(&cli.global, args),

@@ -9,6 +9,7 @@ mod discover;
 mod faults;
 mod file;
 mod formats;
+mod keys;
 mod options;
 mod resolve;
 mod resolved;
@@ -19,6 +20,7 @@ mod workflow;
 
 pub use faults::{ConfigFaults, Fault};
 pub use formats::parse_duration;
+pub use keys::{HeldKey, keys};
 pub use options::{LoadOptions, Overrides};
 pub use resolved::{
     AgentConfig, AgentKind, AgentPlaces, AgentSandbox, Config, FallbackConfig, ForgeKind, TrackerConfig,

@@ -1,10 +1,11 @@
 //! The whole configuration as it holds: checked, complete, immutable.
 
 use crate::model::Secret;
+pub use crate::model::agent_settings::{AgentKind, AgentPlaces, AgentSandbox, FallbackConfig};
 use crate::model::settings::{
-    AgentLimits, Backoff, Budget, CodexSettings, GateSpec, GuardRules, Hooks, Limits, ModelsByClass,
-    PreflightSettings, PullRequestSettings, RateLimitSettings, RepositorySettings, StateSettings,
-    StatusComments, Template, TrackerRules, Weights, WorkspaceSettings,
+    AgentLimits, Backoff, Budget, GateSpec, GuardRules, Hooks, Limits, ModelsByClass, PreflightSettings,
+    PullRequestSettings, RateLimitSettings, RepositorySettings, StateSettings, StatusComments, Template,
+    TrackerRules, Weights, WorkspaceSettings,
 };
 use std::path::PathBuf;
 
@@ -58,6 +59,8 @@ pub enum TrackerKind {
     },
     /// A folder of `KEY.md` files, absolute.
     Local { path: PathBuf },
+    /// The job has none: see `conductor work`.
+    Absent,
 }
 
 #[derive(Debug, Clone)]
@@ -71,6 +74,8 @@ pub enum ForgeKind {
     },
     /// A folder of `N.md` files, absolute.
     Local { path: PathBuf },
+    /// The job has none: see `conductor work`.
+    Absent,
 }
 
 #[derive(Debug, Clone)]
@@ -91,55 +96,6 @@ pub struct AgentConfig {
     pub isolated_home: bool,
     /// Used when the first reports a limit.
     pub fallback: Option<FallbackConfig>,
-}
-
-/// A second agent, of another kind.
-#[derive(Debug, Clone, PartialEq)]
-pub struct FallbackConfig {
-    pub kind: AgentKind,
-    pub args: Vec<String>,
-    /// `None`: the agent chooses.
-    pub model: Option<String>,
-}
-
-/// What stands around the agent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AgentSandbox {
-    /// The strongest that works where the run is.
-    Auto,
-    Landlock,
-    Bubblewrap,
-    None,
-}
-
-/// What the walls leave open besides what they always do, and what they hide; absolute.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct AgentPlaces {
-    pub writable: Vec<PathBuf>,
-    /// Taken from what is hidden.
-    pub readable: Vec<PathBuf>,
-    pub hidden: Vec<PathBuf>,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub enum AgentKind {
-    Claude {
-        /// The program: a bare name is looked for on PATH. `None`: the adapter finds it.
-        program: Option<PathBuf>,
-    },
-    Codex {
-        /// The program: a bare name is looked for on the agent's PATH. `None`: `codex`.
-        program: Option<PathBuf>,
-        settings: CodexSettings,
-    },
-    Opencode {
-        /// The program: a bare name is looked for on the agent's PATH. `None`: `opencode`.
-        program: Option<PathBuf>,
-    },
-    Command {
-        /// Never empty.
-        argv: Vec<String>,
-    },
 }
 
 impl Config {

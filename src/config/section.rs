@@ -254,7 +254,7 @@ impl<'a> Entry<'a> {
 }
 
 /// `$NAME` → `NAME`.
-fn variable(text: &str) -> Option<&str> {
+pub(super) fn variable(text: &str) -> Option<&str> {
     text.strip_prefix('$').filter(|name| is_variable_name(name))
 }
 

@@ -93,7 +93,8 @@ pub(super) fn dispatch<'w>(
                 let (sender, stops) = (sender.clone(), &stops);
                 scope.spawn(move || {
                     let _at_work = at_work;
-                    let bid = Bid { issue: &next, selection, force: request.force, seen, deadline };
+                    let bid =
+                        Bid { issue: &next, selection, force: request.force, seen, deadline, lease: None };
                     work_on(run, &bid, claim, stops, &sender);
                 });
             }

@@ -6,6 +6,7 @@
 //! next step, which looks before it acts, so that any run can go on where another stopped. Knows no
 //! tracker, forge, agent or store by name.
 
+pub mod border;
 mod claims;
 mod deferral;
 mod deliver;
@@ -50,7 +51,8 @@ use crate::model::text::counted;
 use crate::model::{CycleReport, Fault, Outcome, Time};
 use crate::policy::faults::{self as table, Exit};
 use events::Events;
-use intake::{access, outside, poll, select};
+use intake::access::{self, WorkIs};
+use intake::{outside, poll, select};
 use ledger::{Ledger, WriteLimit};
 use run::Run;
 
@@ -60,6 +62,36 @@ pub fn run(
     settings: &Settings,
     request: &Request,
     interrupt: &Interrupt,
+) -> Result<Ran, CycleError> {
+    cycle(world, settings, request, interrupt, &Taking { work: WorkIs::Here, take: &dispatch_all })
+}
+
+/// What becomes of the tickets a cycle takes in.
+struct Taking<'t> {
+    work: WorkIs,
+    take: &'t dyn Fn(&Run<'_>, &select::Selection, &Request, &access::Seen, &mut Told),
+}
+
+fn dispatch_all(
+    run: &Run<'_>,
+    selection: &select::Selection,
+    request: &Request,
+    seen: &access::Seen,
+    told: &mut Told,
+) {
+    let worked = dispatch::dispatch(run, selection, request, seen);
+    told.dispatched = worked.dispatched;
+    told.skipped.extend(worked.skipped);
+    told.trouble = told.trouble.take().or(worked.trouble);
+}
+
+/// A cycle up to the tickets it takes in; what becomes of those is told.
+fn cycle(
+    world: &World,
+    settings: &Settings,
+    request: &Request,
+    interrupt: &Interrupt,
+    taking: &Taking<'_>,
 ) -> Result<Ran, CycleError> {
     let started_at = world.clock.now();
     let events = Events::open(world, settings);
@@ -81,7 +113,7 @@ pub fn run(
     if let Some(deferral) = deferral.filter(|_| !has_undelivered(&run)) {
         told.defer(deferral);
     } else {
-        let turned = turn(&run, request, &mut told).and_then(|()| told.take_limit());
+        let turned = turn(&run, request, taking, &mut told).and_then(|()| told.take_limit());
         match turned {
             Err(CycleError::Limited { until, detail }) if !request.dry_run => {
                 told.defer(deferral::defer(&run, until, detail)?);
@@ -162,7 +194,7 @@ fn has_undelivered(run: &Run<'_>) -> bool {
         || state.issues.values().any(|record| record.stage.delivery().is_some())
 }
 
-fn turn(run: &Run<'_>, request: &Request, told: &mut Told) -> Result<(), CycleError> {
+fn turn(run: &Run<'_>, request: &Request, taking: &Taking<'_>, told: &mut Told) -> Result<(), CycleError> {
     let mut polled = run.time("poll tracker", None, || poll::poll(run, request))?;
     if request.dry_run {
         recover::foresee(run, &mut polled)?;
@@ -193,24 +225,25 @@ fn turn(run: &Run<'_>, request: &Request, told: &mut Told) -> Result<(), CycleEr
     }
     told.skipped.append(&mut selection.skipped);
     if !selection.issues.is_empty() && run.interrupt.signal().is_none() {
-        take_in(run, &selection, request, told);
+        take_in(run, &selection, request, taking, told);
     }
     Ok(())
 }
 
 /// New work, unless it would end where earlier work stands.
-fn take_in(run: &Run<'_>, selection: &select::Selection, request: &Request, told: &mut Told) {
+fn take_in(
+    run: &Run<'_>,
+    selection: &select::Selection,
+    request: &Request,
+    taking: &Taking<'_>,
+    told: &mut Told,
+) {
     if let Some(fault) = standing_refusal(run) {
         leave(selection, &fault, told);
         return;
     }
-    match access::look(run) {
-        Ok(seen) => {
-            let worked = dispatch::dispatch(run, selection, request, &seen);
-            told.dispatched = worked.dispatched;
-            told.skipped.extend(worked.skipped);
-            told.trouble = told.trouble.take().or(worked.trouble);
-        }
+    match access::look(run, taking.work) {
+        Ok(seen) => (taking.take)(run, selection, request, &seen, told),
         Err(error) => {
             if let CycleError::Fault(fault) = &error {
                 leave(selection, fault, told);

@@ -41,8 +41,8 @@ pub(super) fn run_ticket(
     let begun = run.elapsed();
     let (title, attempt) = (issue.title.clone(), claimed.claim.attempt);
     run.emit(issue, CycleEventKind::Claimed { title, attempt });
-    let mut parcel = parcel_of(claimed, begun);
-    let (started, mut result) = std::thread::scope(|scope| {
+    let mut parcel = Parcel::new(claimed, begun);
+    let (started, result) = std::thread::scope(|scope| {
         let started = scope.spawn(|| say_started(run, claimed));
         let result = work::work(run, claimed, open_workspace(run, claimed), stops);
         (started.join(), result)
@@ -54,6 +54,18 @@ pub(super) fn run_ticket(
     if !holds {
         free();
     }
+    conclude(run, claimed, parcel, result, begun)
+}
+
+/// Everything after the agent's side: the ticket is looked at again, the work delivered or kept, the
+/// outcome recorded.
+pub(super) fn conclude(
+    run: &Run<'_>,
+    claimed: &ClaimedIssue,
+    mut parcel: Parcel,
+    mut result: WorkResult<'_>,
+    begun: Duration,
+) -> Worked {
     if result.accepted.is_some() {
         look_again(run, &mut parcel, &mut result);
     }
@@ -68,34 +80,14 @@ pub(super) fn run_ticket(
         limit_hit: result.limit_hit(),
     });
     match result.accepted {
-        Some(_) => hand_over(run, &mut parcel, &result),
-        None => give_up(run, &mut parcel, &result),
+        Some(_) => hand_over(run, claimed, &mut parcel, &result),
+        None => give_up(run, claimed, &mut parcel, &result),
     }
     end(run, parcel, &result, begun)
 }
 
-fn parcel_of(claimed: &ClaimedIssue, seen_at: Duration) -> Parcel {
-    Parcel {
-        issue: claimed.issue.clone(),
-        seen_at,
-        claim: claimed.claim.clone(),
-        record: claimed.record.clone(),
-        unwritten: None,
-        is_fresh: true,
-        is_new_branch: false,
-        is_judged: true,
-        kept: None,
-        created: false,
-        stays_where_it_is: false,
-        announced: None,
-        unseen: None,
-        warnings: Vec::new(),
-        trouble: None,
-    }
-}
-
 /// Moves the ticket and says on it that work begins. The agent does not wait for it.
-fn say_started(run: &Run<'_>, claimed: &ClaimedIssue) -> Result<TicketUpdated, TrackerError> {
+pub(super) fn say_started(run: &Run<'_>, claimed: &ClaimedIssue) -> Result<TicketUpdated, TrackerError> {
     let issue = &claimed.issue;
     let _span = run.span(&issue.identifier).entered();
     let working = IssueRecord { stage: Stage::Claimed, fault: None, ..claimed.record.clone() };
@@ -180,11 +172,10 @@ fn look_again(run: &Run<'_>, parcel: &mut Parcel, result: &mut WorkResult<'_>) {
 }
 
 /// Accepted work: pushed, proposed, announced, as far as that goes.
-fn hand_over(run: &Run<'_>, parcel: &mut Parcel, result: &WorkResult<'_>) {
+fn hand_over(run: &Run<'_>, claimed: &ClaimedIssue, parcel: &mut Parcel, result: &WorkResult<'_>) {
     let outcome = result.outcome();
-    if let Some(job) = &result.job {
-        run.folder().try_to(|| kept_result::write(&job.dir, &parcel.record));
-    }
+    let dir = run.folder().of_issue(&claimed.issue.identifier);
+    run.folder().try_to(|| kept_result::write(&dir, &parcel.record));
     deliver::step(run, parcel);
     std::thread::scope(|scope| {
         // Pushed work is safe; of any other the workspace's branch is the only hold.
@@ -193,8 +184,8 @@ fn hand_over(run: &Run<'_>, parcel: &mut Parcel, result: &WorkResult<'_>) {
         let removal = removal.map(|job| scope.spawn(move || put_away(run, job, outcome)));
         if is_pushed {
             deliver::carry(run, parcel);
-        } else if let (Some(job), Some(last)) = (&result.job, result.last()) {
-            parcel.warnings.extend(saved::keep(run, job, last).warnings);
+        } else {
+            parcel.warnings.extend(saved::keep(run, claimed, result).warnings);
         }
         settle::settle(run, parcel);
         if let Some(Ok(Some(warning))) = removal.map(std::thread::ScopedJoinHandle::join) {
@@ -210,17 +201,15 @@ fn put_away(run: &Run<'_>, job: &Job<'_>, outcome: Outcome) -> Option<String> {
 }
 
 /// Work that does not stand: saved, the ticket given back, the outcome recorded.
-fn give_up(run: &Run<'_>, parcel: &mut Parcel, result: &WorkResult<'_>) {
+fn give_up(run: &Run<'_>, claimed: &ClaimedIssue, parcel: &mut Parcel, result: &WorkResult<'_>) {
     let outcome = result.outcome();
-    if let (Some(job), Some(last)) = (&result.job, result.last()) {
-        let kept = saved::keep(run, job, last);
-        parcel.warnings.extend(kept.warnings);
-        let fault = parcel.record.fault.as_mut().filter(|fault| fault.kind == FaultKind::GuardRefused);
-        if let (Some(fault), Some(work)) = (fault, &kept.work) {
-            fault.remedy = Some(refused::remedy(work));
-        }
-        parcel.kept = kept.work;
+    let kept = saved::keep(run, claimed, result);
+    parcel.warnings.extend(kept.warnings);
+    let fault = parcel.record.fault.as_mut().filter(|fault| fault.kind == FaultKind::GuardRefused);
+    if let (Some(fault), Some(work)) = (fault, &kept.work) {
+        fault.remedy = Some(refused::remedy(work));
     }
+    parcel.kept = kept.work;
     if let Ok(Some(fresh)) = tickets::look(run, &parcel.issue) {
         let at = tickets::give_back(run, &fresh, &mut parcel.record);
         parcel.record.issue_updated_at = at.or(fresh.updated_at);

@@ -45,6 +45,12 @@ impl Commands {
         hooks::run(hook, &self.hooks, &self.checkout, &self.site(workspace, env, cancel))
     }
 
+    /// The names of the gates that concern the changed paths.
+    pub fn concerned(&self, changed: &[String]) -> Vec<&str> {
+        let gates = self.gates.iter().filter(|gate| super::concerns(gate, changed));
+        gates.map(|gate| gate.name.as_str()).collect()
+    }
+
     /// How long hooks and gates of one attempt may take together.
     pub fn time_limit(&self) -> Duration {
         let gates = self.gates.iter().fold(Duration::ZERO, |sum, gate| sum.saturating_add(gate.timeout));

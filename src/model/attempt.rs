@@ -55,25 +55,37 @@ impl GateResult {
 }
 
 /// One attempt, as it is recorded.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Attempt {
     pub number: u32,
     pub outcome: Outcome,
+    #[serde(default)]
     pub failure: Option<Failure>,
     /// The fault, where it is told more exactly than by the failure.
+    #[serde(default)]
     pub fault: Option<FaultKind>,
     /// A limit of the provider that is known by words alone.
+    #[serde(default)]
     pub limit_by_words: bool,
     pub phase: Phase,
+    #[serde(default)]
     pub tool_calls: u64,
+    #[serde(default)]
     pub files_modified: u64,
+    #[serde(default)]
     pub usage: Usage,
+    #[serde(default)]
     pub duration_ms: u64,
+    #[serde(default)]
     pub has_commits: bool,
+    #[serde(default)]
     pub model: Option<String>,
+    #[serde(default)]
     pub gates: Vec<GateResult>,
     /// The end of what went wrong, at most 500 characters, redacted.
+    #[serde(default)]
     pub error_tail: Option<String>,
     /// What a further attempt may go on with, where the agent has such a thing.
+    #[serde(default)]
     pub session: Option<Session>,
 }

@@ -1,10 +1,10 @@
 //! A ticket, in our words: every tracker's adapter makes this, once.
 
 use super::{IssueId, Time};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A ticket as the tracker last told it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Issue {
     pub id: IssueId,
     /// What people call it: `ENG-42`.
@@ -31,7 +31,8 @@ pub struct Issue {
 }
 
 /// Where a ticket is, and where it would have to be.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Elsewhere {
     /// `None`: it is in no project.
     Project {
@@ -46,7 +47,7 @@ pub enum Elsewhere {
 
 /// A workflow state: its name, as the tracker spells it, and what kind it is, where the tracker
 /// tells.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TicketState {
     pub name: String,
     pub kind: StateKind,
@@ -74,7 +75,8 @@ pub fn same_name(a: &str, b: &str) -> bool {
     a.trim().to_lowercase() == b.trim().to_lowercase()
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum StateKind {
     /// Not started: backlog, unstarted, triage.
     Open,
@@ -87,7 +89,7 @@ pub enum StateKind {
 }
 
 /// Somebody a ticket names.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Person {
     pub id: String,
     pub name: String,
@@ -97,14 +99,14 @@ pub struct Person {
 }
 
 /// A ticket that must be closed first.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Blocker {
     pub identifier: String,
     pub state: TicketState,
 }
 
 /// Urgent first, none last; the derived order is the rank.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Priority {
     Urgent,

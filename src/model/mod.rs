@@ -1,8 +1,11 @@
 //! The words everything else is said in: values and pure transitions, no I/O.
 
 pub mod acting_words;
+pub mod agent_settings;
+pub mod assignment;
 pub mod attempt;
 pub mod capture;
+pub mod carried;
 pub mod change;
 pub mod continuation;
 pub mod cycle_event;
@@ -16,8 +19,10 @@ pub mod guarded_paths;
 pub mod history;
 pub mod ids;
 pub mod issue;
+pub mod jobs;
 pub mod lessons;
 pub mod live;
+pub mod millis;
 pub mod operator;
 pub mod phase;
 pub mod plan;
@@ -34,6 +39,7 @@ pub mod state;
 pub mod text;
 pub mod trace;
 pub mod usage;
+pub mod work_result;
 
 pub use attempt::{Attempt, GateResult, Outcome};
 pub use capture::{Capture, CapturedCommit};

@@ -1,7 +1,9 @@
 //! Settings as plain values, already checked and resolved. `config` makes them, every room below
 //! reads the ones it needs; none of them knows where a value came from.
 
+use super::millis;
 use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -31,7 +33,7 @@ pub enum AssigneeRule {
     Person(String),
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// Issues worked on at the same moment, over all runners.
     pub max_concurrent: usize,
@@ -40,18 +42,22 @@ pub struct Limits {
     /// Issues dispatched by one cycle.
     pub per_cycle: Option<usize>,
     /// How long the run may take.
+    #[serde(rename = "deadline_ms", with = "millis::option")]
     pub deadline: Option<Duration>,
     pub max_interruptions: u32,
     pub max_failures: u32,
+    #[serde(rename = "reconcile_interval_ms", with = "millis")]
     pub reconcile_interval: Duration,
     /// Attempts per issue within one cycle.
     pub max_attempts: u32,
 }
 
 /// Exponential waiting: `min(base · 2^(n−1), max)`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Backoff {
+    #[serde(rename = "base_ms", with = "millis")]
     pub base: Duration,
+    #[serde(rename = "max_ms", with = "millis")]
     pub max: Duration,
 }
 
@@ -64,20 +70,25 @@ impl Backoff {
 }
 
 /// How long a provider's or the tracker's limit holds everybody back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RateLimitSettings {
     /// Where no end of the limit is told.
     pub backoff: Backoff,
     /// A told end further away is not believed.
+    #[serde(rename = "max_wait_ms", with = "millis")]
     pub max_wait: Duration,
 }
 
 /// What the agent is allowed in time and turns.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AgentLimits {
+    #[serde(rename = "startup_timeout_ms", with = "millis")]
     pub startup_timeout: Duration,
+    #[serde(rename = "turn_timeout_ms", with = "millis")]
     pub turn_timeout: Duration,
+    #[serde(rename = "stall_timeout_ms", with = "millis")]
     pub stall_timeout: Duration,
+    #[serde(rename = "grace_period_ms", with = "millis")]
     pub grace_period: Duration,
     pub max_turns: Option<u64>,
     /// Further turns for a session whose gates failed.
@@ -114,7 +125,7 @@ pub enum StatusComments {
 }
 
 /// How Codex is driven.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CodexSettings {
     pub mode: CodexMode,
     /// `read-only`, `workspace-write` or `danger-full-access`.
@@ -136,25 +147,27 @@ impl Default for CodexSettings {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum CodexMode {
     AppServer,
     Exec,
 }
 
 /// A check run on a finished attempt.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GateSpec {
     pub name: String,
     /// A command line for `sh -c`, from the configuration file only.
     pub run: String,
+    #[serde(rename = "timeout_ms", with = "millis")]
     pub timeout: Duration,
     /// Globs; the gate runs when a changed file matches one. Empty: always.
     pub when: Vec<String>,
 }
 
 /// What must hold before a push.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GuardRules {
     pub protected_paths: Vec<String>,
     pub on_protected: ProtectedPolicy,
@@ -168,7 +181,8 @@ pub struct GuardRules {
 }
 
 /// What becomes of words in the agent's commit messages that act on others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum MessagePolicy {
     Keep,
     /// The commits are written anew without them.
@@ -176,7 +190,8 @@ pub enum MessagePolicy {
     Refuse,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ProtectedPolicy {
     Block,
     Draft,
@@ -184,12 +199,13 @@ pub enum ProtectedPolicy {
 }
 
 /// Commands around an issue's workspace; command lines for `sh -c`, from the configuration only.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hooks {
     pub after_create: Option<String>,
     pub before_run: Option<String>,
     pub after_run: Option<String>,
     pub before_remove: Option<String>,
+    #[serde(rename = "timeout_ms", with = "millis")]
     pub timeout: Duration,
 }
 
@@ -209,7 +225,8 @@ pub struct WorkspaceSettings {
     pub keep: KeepWorkspace,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum KeepWorkspace {
     Never,
     OnFailure,
@@ -232,7 +249,7 @@ pub enum StateStoreKind {
     File,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PullRequestSettings {
     pub draft: bool,
     pub labels: Vec<String>,
@@ -246,7 +263,7 @@ pub struct PullRequestSettings {
 }
 
 /// A template of the user's own, checked.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Template {
     pub source: String,
     /// The line of its file in which it begins, from 1.
@@ -254,7 +271,8 @@ pub struct Template {
     pub dialect: Dialect,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Dialect {
     /// minijinja's own.
     Jinja,
@@ -273,7 +291,7 @@ pub struct PreflightSettings {
 }
 
 /// How a model is chosen.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelRules {
     /// Wins whatever the ticket.
     pub fixed: Option<String>,
@@ -282,7 +300,7 @@ pub struct ModelRules {
     pub weights: Weights,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelsByClass {
     pub simple: String,
     pub moderate: String,
@@ -290,5 +308,5 @@ pub struct ModelsByClass {
 }
 
 /// Weights of complexity that differ from the defaults, by name.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Weights(pub BTreeMap<String, i32>);

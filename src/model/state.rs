@@ -84,8 +84,35 @@ pub struct Claim {
     /// The state the ticket was taken from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ticket_state: Option<String>,
+    /// The work is another job's: what that one was handed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assigned: Option<Assigned>,
     #[serde(flatten)]
     pub extra: Extra,
+}
+
+/// What binds the result of another job to the claim it was made for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Assigned {
+    /// The SHA-256 of the assignment's file.
+    pub digest: String,
+    /// The commit of the base's history that the work builds on.
+    pub fork: Sha,
+    /// The ticket's labels when it was claimed.
+    #[serde(default)]
+    pub labels: Vec<String>,
+    /// Earlier failures count no longer.
+    #[serde(default)]
+    pub anew: bool,
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+impl Claim {
+    /// Whether another job works for this claim: the process that made it may be gone.
+    pub fn is_handed_out(&self) -> bool {
+        self.assigned.is_some() && self.purpose == Purpose::Work
+    }
 }
 
 /// What a claim is held for.

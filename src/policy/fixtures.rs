@@ -162,6 +162,7 @@ pub fn claim(run: &str, lease_ends: Time) -> Claim {
         base_sha: Sha::new("0"),
         purpose: Purpose::Work,
         ticket_state: None,
+        assigned: None,
         extra: BTreeMap::new(),
     }
 }

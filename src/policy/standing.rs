@@ -80,6 +80,9 @@ pub fn liveness(claim: &Claim, view: &View<'_>) -> Liveness {
         (Some(page), _) if (view.is_over)(page) => dead(format!("its CI run is over: {page}")),
         (Some(page), _) => alive(format!("as far as is known here, until {end} at most: see {page}")),
         (None, false) => dead(format!("its process {} on this machine is gone", claim.pid)),
+        (None, true) if claim.is_handed_out() => {
+            alive(format!("another job works for it, until {end} at most: see `conductor publish`"))
+        }
         (None, true) if is_here => alive(format!("its process {} runs on this machine", claim.pid)),
         (None, true) => alive(format!("as far as is known here, until {end} at most")),
     }

@@ -11,6 +11,7 @@ pub mod evolve;
 mod explain;
 pub mod github;
 pub mod human;
+pub mod jobs;
 pub mod json;
 pub mod learn;
 pub mod log;

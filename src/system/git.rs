@@ -27,6 +27,7 @@ mod lock;
 mod loose;
 mod objects;
 mod pack;
+mod pack_check;
 mod program;
 mod range;
 mod refs;

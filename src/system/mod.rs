@@ -1,10 +1,11 @@
-//! Processes, git and HTTP.
+//! Processes, git, HTTP and files.
 
 pub mod barrier;
 pub mod git;
 pub mod host;
 pub mod http;
 pub mod pace;
+pub mod plain_file;
 pub mod process;
 pub mod redact;
 pub mod replace;

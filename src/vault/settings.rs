@@ -112,6 +112,14 @@ impl Settings {
         self.entries.iter().any(|entry| entry.key.starts_with("filter.lfs."))
     }
 
+    /// The keys under which the configuration holds a login for an HTTP remote.
+    pub fn logins(&self) -> Vec<&str> {
+        let is_login = |entry: &&ConfigEntry| {
+            entry.key.starts_with("http.") && entry.key.ends_with(".extraheader") && !entry.value.is_empty()
+        };
+        self.entries.iter().filter(is_login).map(|entry| entry.key.as_str()).collect()
+    }
+
     /// Whether the checkout leaves out objects and fetches them when they are needed.
     pub fn is_partial(&self) -> bool {
         self.entries.iter().any(|entry| {

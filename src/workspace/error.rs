@@ -14,6 +14,9 @@ pub enum WorkspaceError {
     /// The remote refused a ref, in its own words.
     #[error("the remote refused {name}: {words}")]
     Refused { name: String, words: String },
+    /// Work of another job that is not taken in.
+    #[error("{0}")]
+    Carried(String),
     #[error("{0}")]
     Io(String),
     #[error(transparent)]

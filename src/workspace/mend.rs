@@ -78,6 +78,9 @@ fn may_be_mended(error: &WorkspaceError) -> bool {
     match error {
         WorkspaceError::Damaged(_) => true,
         WorkspaceError::Git(error) => matches!(error.kind, GitErrorKind::Failed | GitErrorKind::Protocol),
-        WorkspaceError::Foreign(_) | WorkspaceError::Refused { .. } | WorkspaceError::Io(_) => false,
+        WorkspaceError::Foreign(_)
+        | WorkspaceError::Refused { .. }
+        | WorkspaceError::Carried(_)
+        | WorkspaceError::Io(_) => false,
     }
 }

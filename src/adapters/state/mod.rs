@@ -1,6 +1,7 @@
 //! Where the state document lives: a branch of the remote, a file.
 
 pub mod branch;
+pub mod carried;
 mod clean;
 mod commits;
 pub mod file;

@@ -1,7 +1,8 @@
-//! Where tickets live: Linear, a local folder.
+//! Where tickets live: Linear, a local folder, or nowhere.
 
 use crate::model::text;
 
+pub mod absent;
 pub mod linear;
 pub mod local;
 

@@ -84,4 +84,8 @@ pub enum StateCommand {
 pub enum SchemaOf {
     /// The state document, version 2
     State,
+    /// What `conductor claim` writes, version 1
+    Assignment,
+    /// What `conductor work` writes, version 1
+    Result,
 }

@@ -1,11 +1,13 @@
 //! Trackers, forges and stores of the configured kinds.
 
+use crate::adapters::forge::absent::AbsentForge;
 use crate::adapters::forge::github::{
     GitHub, GitHubOptions, PATIENCE, WRITE_GAP, parse_full_name, parse_remote, web_url,
 };
 use crate::adapters::forge::local::LocalForge;
 use crate::adapters::state::branch::{BranchStore, BranchStoreOptions};
 use crate::adapters::state::file::FileStore;
+use crate::adapters::tracker::absent::AbsentTracker;
 use crate::adapters::tracker::linear::{Linear, LinearOptions};
 use crate::adapters::tracker::local::LocalTracker;
 use crate::cli::failure::{Failure, USAGE};
@@ -29,6 +31,7 @@ pub(super) fn tracker(config: &Config, clients: &mut Clients) -> Box<dyn Tracker
             http: client(clients),
         })),
         TrackerKind::Local { path } => Box::new(LocalTracker::new(path.clone(), rules)),
+        TrackerKind::Absent => Box::new(AbsentTracker),
     }
 }
 
@@ -39,6 +42,7 @@ pub(super) fn forge(
     clients: &mut Clients,
 ) -> Result<Box<dyn Forge>, Failure> {
     let (repository, api_url, token) = match &config.forge {
+        ForgeKind::Absent => return Ok(Box::new(AbsentForge)),
         ForgeKind::Local { path } => return Ok(Box::new(LocalForge::new(path, Arc::clone(clock)))),
         ForgeKind::Github { repository, api_url, token } => (repository, api_url, token),
     };

@@ -57,9 +57,10 @@ pub(super) fn identity(surrounding: &Surrounding, clock: &dyn Clock) -> Identity
 }
 
 /// Another host's process may live; one of this host can be looked up. Runners of a CI service are
-/// copies of one machine, and may have its name as well: the service is asked about their runs.
+/// copies of one machine, and may have its name as well: the service is asked about their runs. Work
+/// that was handed to another job outlives the process that claimed it.
 pub(in crate::cli) fn lives(claim: &Claim, host: &str) -> bool {
-    if claim.host != host || claim.ci_run_url.is_some() {
+    if claim.host != host || claim.ci_run_url.is_some() || claim.is_handed_out() {
         return true;
     }
     match (host::process_started(claim.pid), &claim.pid_started) {

@@ -1,5 +1,6 @@
 //! A change on its way, and what of it is not on record yet.
 
+use super::super::work::job::ClaimedIssue;
 use super::super::world::CycleError;
 use crate::model::report::KeptWork;
 use crate::model::{Attempt, Claim, Delivery, Fault, Issue, IssueRecord, Time};
@@ -39,6 +40,27 @@ pub(in crate::cycle) struct Parcel {
 }
 
 impl Parcel {
+    /// A change of which nothing was delivered yet.
+    pub fn new(claimed: &ClaimedIssue, seen_at: Duration) -> Self {
+        Self {
+            issue: claimed.issue.clone(),
+            seen_at,
+            claim: claimed.claim.clone(),
+            record: claimed.record.clone(),
+            unwritten: None,
+            is_fresh: true,
+            is_new_branch: false,
+            is_judged: true,
+            kept: None,
+            created: false,
+            stays_where_it_is: false,
+            announced: None,
+            unseen: None,
+            warnings: Vec::new(),
+            trouble: None,
+        }
+    }
+
     /// The ticket as it is now; its text stays, which a look does not read.
     pub fn see(&mut self, fresh: Issue, at: Duration) {
         self.issue = Issue { description: std::mem::take(&mut self.issue.description), ..fresh };

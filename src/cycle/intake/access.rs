@@ -22,8 +22,17 @@ const REMOTE: &str = "remote";
 /// What was seen, to be remembered with the first claim.
 pub(in crate::cycle) type Seen = BTreeMap<String, AccessLook>;
 
+/// Where the work that follows the claim is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::cycle) enum WorkIs {
+    /// In this run: the agent must start here.
+    Here,
+    /// In another job, on another machine.
+    Elsewhere,
+}
+
 /// Looks at everything that would end every ticket the same way.
-pub(in crate::cycle) fn look(run: &Run<'_>) -> Result<Seen, CycleError> {
+pub(in crate::cycle) fn look(run: &Run<'_>, work: WorkIs) -> Result<Seen, CycleError> {
     let state = run.ledger.state();
     let looks: [(&str, Option<String>); 3] = [
         (TRACKER, run.world.tracker.credential()),
@@ -38,7 +47,7 @@ pub(in crate::cycle) fn look(run: &Run<'_>) -> Result<Seen, CycleError> {
         let tracker = scope.spawn(|| if is_due(TRACKER) { tracker(run) } else { Ok(()) });
         let forge = scope.spawn(|| if is_due(FORGE) { forge(run) } else { Ok(()) });
         let remote = scope.spawn(|| prefix(run, is_due(REMOTE)));
-        let agent = agent(run);
+        let agent = if work == WorkIs::Here { agent(run) } else { Ok(()) };
         (tracker.join(), forge.join(), remote.join(), agent)
     });
     let lost = || Err(CycleError::Internal("a look before the claim failed".to_owned()));

@@ -40,6 +40,8 @@ pub(in crate::cycle) struct Bid<'b> {
     pub seen: &'b Seen,
     /// The clock's monotonic time at which work ends.
     pub deadline: Option<Duration>,
+    /// How long the claim is to stand, where that is told.
+    pub lease: Option<Duration>,
 }
 
 /// What the last pass of the decision came to.
@@ -107,7 +109,10 @@ fn swap<'w>(
         (Arc::clone(&decided), run.settings, run.world.clock.as_ref(), run.living());
     let (judged, force, seen) = (Arc::clone(&bid.selection.judged), bid.force, bid.seen.clone());
     let through = Arc::clone(&run.through);
-    let lease = lease_of(run, bid.deadline);
+    let lease = match bid.lease {
+        Some(told) => TimeDelta::from_std(told).unwrap_or(TimeDelta::hours(12)),
+        None => lease_of(run, bid.deadline),
+    };
     let threshold = settings.preflight.threshold;
     let decide = move |state: &State| {
         let now = clock.now();
@@ -195,6 +200,7 @@ fn claim_of(
         base_sha: base.clone(),
         purpose: Purpose::Work,
         ticket_state: Some(issue.state.name.clone()),
+        assigned: None,
         extra: Default::default(),
     };
     if let Some(attempt) = identity.ci_attempt {
@@ -216,7 +222,7 @@ fn confirm(run: &Run<'_>, issue: Option<Issue>, state: &State, force: bool) -> R
 }
 
 /// Gives a claim back as if it had never been.
-fn give_back(run: &Run<'_>, issue: &Issue) -> Result<(), CycleError> {
+pub(in crate::cycle) fn give_back(run: &Run<'_>, issue: &Issue) -> Result<(), CycleError> {
     let (id, own): (IssueId, _) = (issue.id.clone(), run.settings.identity.run_id.clone());
     let change = Change {
         what: format!("release {}", issue.identifier),

@@ -287,6 +287,7 @@ fn delivery_claim(run: &Run<'_>, record: &IssueRecord) -> Claim {
         base_sha: base,
         purpose: Purpose::Deliver,
         ticket_state: None,
+        assigned: None,
         extra: Default::default(),
     }
 }

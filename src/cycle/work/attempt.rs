@@ -173,6 +173,7 @@ fn concluded(
         limit_resets_at,
         log: Some(assignment.log),
         last_words: agent.words,
+        capture: None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::super::judge::PullRequestText;
 use crate::guards::Ground;
-use crate::model::{Attempt, Failure, FaultKind, Outcome, Phase, Time, Usage, text};
+use crate::model::{Attempt, Capture, Failure, FaultKind, Outcome, Phase, Time, Usage, text};
 use crate::workspace::Work;
 use std::path::PathBuf;
 
@@ -27,6 +27,8 @@ pub(in crate::cycle) struct Attempted {
     pub log: Option<PathBuf>,
     /// Of the agent, not redacted.
     pub last_words: String,
+    /// What the next attempt is told, where another job made it.
+    pub capture: Option<Capture>,
 }
 
 impl Attempted {
@@ -61,6 +63,7 @@ impl Attempted {
             limit_resets_at: None,
             log: None,
             last_words: String::new(),
+            capture: None,
         }
     }
 

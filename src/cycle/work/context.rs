@@ -77,7 +77,11 @@ pub(in crate::cycle) fn leave_page(
     })
 }
 
-fn capture(run: &Run<'_>, claimed: &ClaimedIssue, attempted: &Attempted) -> Capture {
+/// What the next attempt is told of this one.
+pub(in crate::cycle) fn capture(run: &Run<'_>, claimed: &ClaimedIssue, attempted: &Attempted) -> Capture {
+    if let Some(carried) = &attempted.capture {
+        return carried.clone();
+    }
     capture_of(
         run,
         &Seen {

@@ -4,10 +4,12 @@
 
 use super::super::run::Run;
 use super::attempted::Attempted;
-use super::job::Job;
+use super::job::{ClaimedIssue, Job};
 use crate::guards::Ground;
+use crate::model::Sha;
 use crate::model::report::KeptWork;
 use crate::workspace::WorkspaceError;
+use std::path::Path;
 
 const BUNDLE: &str = "refused.bundle";
 
@@ -17,9 +19,22 @@ pub(in crate::cycle) fn keep(
     job: &Job<'_>,
     refused: &Attempted,
 ) -> Result<(Option<KeptWork>, Vec<String>), WorkspaceError> {
+    match run.world.workspaces.refuse(&job.workspace)? {
+        Some(head) => keep_head(run, job.claimed, &job.dir, refused, head),
+        None => Ok((None, Vec::new())),
+    }
+}
+
+/// The same of a commit in Conductor's own repository; `dir` is the ticket's folder of this run.
+pub(in crate::cycle) fn keep_head(
+    run: &Run<'_>,
+    claimed: &ClaimedIssue,
+    dir: &Path,
+    refused: &Attempted,
+    head: Sha,
+) -> Result<(Option<KeptWork>, Vec<String>), WorkspaceError> {
     let workspaces = &run.world.workspaces;
-    let Some(head) = workspaces.refuse(&job.workspace)? else { return Ok((None, Vec::new())) };
-    let (identifier, base) = (&job.issue().identifier, &job.claimed.claim.base_sha);
+    let (identifier, base) = (&claimed.issue.identifier, &claimed.claim.base_sha);
     // What changed since it was judged is nobody's to hand on.
     let work = &refused.work;
     let is_judged = work.head.as_ref() == Some(&head) || work.original.as_ref() == Some(&head);
@@ -29,7 +44,7 @@ pub(in crate::cycle) fn keep(
     let mut kept = KeptWork { name, bundle: None, on_remote: false };
     let mut warnings = Vec::new();
     if matches!(ground, Some(Ground::Paths | Ground::Content)) {
-        let file = job.dir.join(BUNDLE);
+        let file = dir.join(BUNDLE);
         match workspaces.write_bundle(&file, &kept.name, base) {
             Ok(()) => kept.bundle = Some(file.display().to_string()),
             Err(error) => warnings.push(format!("the refused work could not be put into a bundle: {error}")),

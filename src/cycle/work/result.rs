@@ -5,12 +5,14 @@ use super::super::run::Run;
 use super::attempted::Attempted;
 use super::job::{ClaimedIssue, Job};
 use crate::model::stage::FILES;
-use crate::model::{Delivery, IssueRecord, Outcome, Stage, Time};
+use crate::model::{Delivery, IssueRecord, Outcome, Sha, Stage, Time};
 use crate::policy::retry;
 
 pub(in crate::cycle) struct WorkResult<'c> {
-    /// Where it was worked on; `None` when no workspace could be made.
+    /// Where it was worked on; `None` when no workspace could be made, or when that was another job.
     pub job: Option<Job<'c>>,
+    /// What another job left, in Conductor's own repository.
+    pub brought: Option<Sha>,
     /// Oldest first; at least one.
     pub attempts: Vec<Attempted>,
     /// The accepted change.
@@ -19,16 +21,23 @@ pub(in crate::cycle) struct WorkResult<'c> {
 
 impl<'c> WorkResult<'c> {
     pub fn without_workspace(attempted: Attempted) -> Self {
-        Self { job: None, attempts: vec![attempted], accepted: None }
+        Self { job: None, brought: None, attempts: vec![attempted], accepted: None }
     }
 
     pub fn of(run: &Run<'_>, job: Job<'c>, attempts: Vec<Attempted>) -> Self {
-        let accepted = attempts
-            .last()
-            .filter(|last| last.attempt.outcome == Outcome::Success)
-            .and_then(|last| delivery_of(run, job.claimed, last))
-            .map(Box::new);
-        Self { job: Some(job), attempts, accepted }
+        let accepted = accepted(run, job.claimed, &attempts);
+        Self { job: Some(job), brought: None, attempts, accepted }
+    }
+
+    /// The work of another job.
+    pub fn brought(
+        run: &Run<'_>,
+        claimed: &ClaimedIssue,
+        attempts: Vec<Attempted>,
+        head: Option<Sha>,
+    ) -> Self {
+        let accepted = accepted(run, claimed, &attempts);
+        Self { job: None, brought: head, attempts, accepted }
     }
 
     pub fn last(&self) -> Option<&Attempted> {
@@ -66,6 +75,11 @@ impl<'c> WorkResult<'c> {
         });
         Some(first_free.or(last.limit_resets_at))
     }
+}
+
+fn accepted(run: &Run<'_>, claimed: &ClaimedIssue, attempts: &[Attempted]) -> Option<Box<Delivery>> {
+    let last = attempts.last().filter(|last| last.attempt.outcome == Outcome::Success)?;
+    delivery_of(run, claimed, last).map(Box::new)
 }
 
 fn delivery_of(run: &Run<'_>, claimed: &ClaimedIssue, last: &Attempted) -> Option<Delivery> {

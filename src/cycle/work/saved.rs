@@ -7,6 +7,7 @@ use super::attempted::Attempted;
 use super::hooks;
 use super::job::{ClaimedIssue, Job};
 use super::refused;
+use super::result::WorkResult;
 use crate::gates::hooks::Hook;
 use crate::guards::Verdict;
 use crate::model::report::KeptWork;
@@ -16,14 +17,22 @@ use crate::workspace::{Workspace, WorkspaceError};
 
 /// A workspace at the base, or where the attempt before it stopped.
 pub(in crate::cycle) fn open(run: &Run<'_>, claimed: &ClaimedIssue) -> Result<Workspace, WorkspaceError> {
-    let Claim { branch, base_sha, .. } = &claimed.claim;
     run.world.workspaces.rescue_place(&claimed.issue.identifier)?;
-    let start = start_of(run, claimed);
-    run.world.workspaces.create(&claimed.issue.identifier, branch, base_sha, start.as_ref())
+    open_at(run, claimed, start_of(run, claimed).as_ref())
+}
+
+/// A workspace that goes on from saved work, or begins at the base.
+pub(in crate::cycle) fn open_at(
+    run: &Run<'_>,
+    claimed: &ClaimedIssue,
+    start: Option<&Sha>,
+) -> Result<Workspace, WorkspaceError> {
+    let Claim { branch, base_sha, .. } = &claimed.claim;
+    run.world.workspaces.create(&claimed.issue.identifier, branch, base_sha, start)
 }
 
 /// Where the attempt before stopped, when its work may be gone on with.
-fn start_of(run: &Run<'_>, claimed: &ClaimedIssue) -> Option<Sha> {
+pub(in crate::cycle) fn start_of(run: &Run<'_>, claimed: &ClaimedIssue) -> Option<Sha> {
     let state = run.ledger.state();
     let last = state.outcomes.iter().rev().find(|outcome| outcome.issue_id == claimed.issue.id)?;
     if run.settings.agent.fresh_retry || !goes_on(last.outcome, last.failure) {
@@ -48,6 +57,7 @@ pub(super) fn goes_on(outcome: Outcome, failure: Option<Failure>) -> bool {
 }
 
 /// What became of the work of a last attempt.
+#[derive(Default)]
 pub(in crate::cycle) struct Kept {
     /// Where refused work is.
     pub work: Option<KeptWork>,
@@ -56,30 +66,45 @@ pub(in crate::cycle) struct Kept {
 
 /// Saves what the last attempt leaves. What a guard refused is set aside and is no start for
 /// anybody; everything else is saved here, and on the remote when the guards let it.
-pub(in crate::cycle) fn keep(run: &Run<'_>, job: &Job<'_>, last: &Attempted) -> Kept {
-    if last.is_refused() {
-        return match refused::keep(run, job, last) {
-            Ok((work, warnings)) => Kept { work, warnings },
-            Err(error) => {
-                let warnings = vec![format!("the refused work could not be set aside: {error}")];
-                Kept { work: None, warnings }
-            }
-        };
+pub(in crate::cycle) fn keep(run: &Run<'_>, claimed: &ClaimedIssue, result: &WorkResult<'_>) -> Kept {
+    let Some(last) = result.last() else { return Kept::default() };
+    let kept = match (&result.job, &result.brought) {
+        (Some(job), _) if last.is_refused() => refused::keep(run, job, last),
+        (Some(job), _) => return Kept { work: None, warnings: save(run, job, last) },
+        (None, Some(head)) if last.is_refused() => {
+            let dir = run.folder().of_issue(&claimed.issue.identifier);
+            refused::keep_head(run, claimed, &dir, last, head.clone())
+        }
+        (None, Some(head)) => return Kept { work: None, warnings: save_brought(run, claimed, last, head) },
+        (None, None) => return Kept::default(),
+    };
+    match kept {
+        Ok((work, warnings)) => Kept { work, warnings },
+        Err(error) => {
+            Kept { work: None, warnings: vec![format!("the refused work could not be set aside: {error}")] }
+        }
     }
-    Kept { work: None, warnings: save(run, job, last) }
 }
 
 fn save(run: &Run<'_>, job: &Job<'_>, last: &Attempted) -> Vec<String> {
     let identifier = &job.issue().identifier;
     match run.world.workspaces.save(&job.workspace) {
         Ok(Some(kept)) => accepted(run, job, last, kept)
-            .and_then(|kept| publish(run, job, last, &kept))
+            .and_then(|kept| publish(run, job.claimed, last, &kept))
             .err()
             .into_iter()
             .collect(),
         Ok(None) => Vec::new(),
         Err(error) => vec![format!("what is in the workspace of {identifier} could not be saved: {error}")],
     }
+}
+
+/// The same of what another job left.
+fn save_brought(run: &Run<'_>, claimed: &ClaimedIssue, last: &Attempted, head: &Sha) -> Vec<String> {
+    let identifier = &claimed.issue.identifier;
+    let saved = run.world.workspaces.keep_saved(identifier, head);
+    let saved = saved.map_err(|error| format!("the work of {identifier} could not be saved: {error}"));
+    saved.and_then(|()| publish(run, claimed, last, head)).err().into_iter().collect()
 }
 
 /// The saved head, or that of the same commits written anew: it is the one that is delivered.
@@ -94,16 +119,14 @@ fn accepted(run: &Run<'_>, job: &Job<'_>, last: &Attempted, kept: Sha) -> Result
 }
 
 /// Saved work goes to the remote as well, as this machine may not be the next run's.
-fn publish(run: &Run<'_>, job: &Job<'_>, last: &Attempted, kept: &Sha) -> Result<(), String> {
-    let (identifier, branch) = (&job.issue().identifier, job.workspace.branch());
+fn publish(run: &Run<'_>, claimed: &ClaimedIssue, last: &Attempted, kept: &Sha) -> Result<(), String> {
+    let (identifier, branch) = (&claimed.issue.identifier, &claimed.claim.branch);
     let is_judged = last.work.head.as_ref() == Some(kept);
     let judged = match is_judged {
         true => None,
-        false => run
-            .world
-            .workspaces
-            .judged_work(branch, &job.claimed.claim.base_sha, kept, judge::reading(run))
-            .ok(),
+        false => {
+            run.world.workspaces.judged_work(branch, &claimed.claim.base_sha, kept, judge::reading(run)).ok()
+        }
     };
     let Some(work) = judged.as_ref().or(is_judged.then_some(&last.work)) else {
         return Err(format!(

@@ -10,7 +10,7 @@ use super::job::Job;
 use crate::gates::GateRun;
 use crate::guards::{Ground, Verdict};
 use crate::model::cycle_event::CycleEventKind;
-use crate::model::{Failure, FaultKind, GateResult, Outcome, StopReason};
+use crate::model::{BranchName, Failure, FaultKind, GateResult, Outcome, StopReason};
 use crate::policy::outcome::{self, Facts, Judgement};
 use crate::policy::pull_request;
 use crate::workspace::{Work, WorkspaceError};
@@ -128,11 +128,21 @@ pub(in crate::cycle) fn check(
         duration: agent.duration,
         gates: &gates,
     };
-    let text = judge::words(run, &story, &[]);
-    match judge::guard(run, job.workspace.branch(), work, &text) {
+    judged(run, job.workspace.branch(), &story, judgement)
+}
+
+/// The words of a change whose gates passed, and the guards' verdict on it.
+pub(in crate::cycle) fn judged(
+    run: &Run<'_>,
+    branch: &BranchName,
+    story: &Story<'_>,
+    judgement: Judgement,
+) -> Checked {
+    let (gates, text) = (story.gates.to_vec(), judge::words(run, story, &[]));
+    match judge::guard(run, branch, story.work, &text) {
         Verdict::Pass => Checked { text, gates, ..Checked::plain(judgement) },
         Verdict::Draft(notes) => {
-            let text = judge::words(run, &story, &notes);
+            let text = judge::words(run, story, &notes);
             Checked { text, is_draft: true, notes, gates, ..Checked::plain(judgement) }
         }
         Verdict::Refuse(refusal) => {

@@ -24,6 +24,14 @@ impl ObjectFormat {
         }
     }
 
+    /// Bytes of an object's id.
+    pub fn id_len(self) -> usize {
+        match self {
+            Self::Sha1 => 20,
+            Self::Sha256 => 32,
+        }
+    }
+
     pub fn id(self, header: &[u8], data: &[u8]) -> String {
         match self {
             Self::Sha1 => hex(&Sha1::new().chain_update(header).chain_update(data).finalize()),

@@ -232,6 +232,30 @@ impl World {
         self.spawn(&all, &folder).wait()
     }
 
+    /// Another command in another checkout, which is made when it is not there.
+    pub fn begin_in(&self, checkout: &str, arguments: &[&str]) -> Running {
+        let (folder, file) = self.configured(checkout);
+        let mut all = arguments.to_vec();
+        all.extend(["--config", file.to_str().unwrap()]);
+        self.spawn(&all, &folder)
+    }
+
+    /// A command in a folder and in an environment of its own: of the world's it has `PATH` alone.
+    /// Its home and its temporary folder are beside the folder.
+    pub fn begin_apart(&self, folder: &Path, env: &[(&str, &str)], arguments: &[&str]) -> Running {
+        let mut apart: BTreeMap<String, String> = BTreeMap::new();
+        for name in ["PATH", "GIT_CONFIG_NOSYSTEM", "LC_ALL"] {
+            apart.insert(name.to_owned(), self.env[name].clone());
+        }
+        for (name, own) in [("HOME", "home"), ("TMPDIR", "tmp")] {
+            let path = folder.with_file_name(own);
+            fs::create_dir_all(&path).unwrap();
+            apart.insert(name.to_owned(), path.display().to_string());
+        }
+        apart.extend(env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        self.spawn_in_env(&apart, &[], arguments, folder)
+    }
+
     /// A checkout and the configuration for it; both are made when they are not there.
     fn configured(&self, checkout: &str) -> (PathBuf, PathBuf) {
         let folder = self.path().join(checkout);
@@ -261,12 +285,22 @@ impl World {
 
     /// Another program starts it, and becomes it.
     fn spawn_by(&self, starter: &[&str], arguments: &[&str], folder: &Path) -> Running {
+        self.spawn_in_env(&self.env, starter, arguments, folder)
+    }
+
+    fn spawn_in_env(
+        &self,
+        env: &BTreeMap<String, String>,
+        starter: &[&str],
+        arguments: &[&str],
+        folder: &Path,
+    ) -> Running {
         let number = self.runs.replace(self.runs.get() + 1);
         let out = |what: &str| self.path().join("out").join(format!("{number}.{what}"));
         let file = |what: &str| fs::File::create(out(what)).unwrap();
         let words = [starter, &[env!("CARGO_BIN_EXE_conductor")], arguments].concat();
         let mut command = Command::new(words[0]);
-        command.args(&words[1..]).current_dir(folder).env_clear().envs(&self.env);
+        command.args(&words[1..]).current_dir(folder).env_clear().envs(env);
         command.stdin(Stdio::null()).stdout(file("out")).stderr(file("err"));
         // Scripts that kill the program wait for this; an earlier one's number is not its own.
         let pid = self.path().join("pid");

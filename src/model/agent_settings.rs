@@ -1,0 +1,56 @@
+//! Which agent works, with what around it: settings as plain values, already checked and resolved.
+
+use super::settings::CodexSettings;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum AgentKind {
+    Claude {
+        /// The program: a bare name is looked for on PATH. `None`: the adapter finds it.
+        program: Option<PathBuf>,
+    },
+    Codex {
+        /// The program: a bare name is looked for on the agent's PATH. `None`: `codex`.
+        program: Option<PathBuf>,
+        settings: CodexSettings,
+    },
+    Opencode {
+        /// The program: a bare name is looked for on the agent's PATH. `None`: `opencode`.
+        program: Option<PathBuf>,
+    },
+    Command {
+        /// Never empty.
+        argv: Vec<String>,
+    },
+}
+
+/// A second agent, of another kind.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FallbackConfig {
+    pub kind: AgentKind,
+    pub args: Vec<String>,
+    /// `None`: the agent chooses.
+    pub model: Option<String>,
+}
+
+/// What stands around the agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AgentSandbox {
+    /// The strongest that works where the run is.
+    Auto,
+    Landlock,
+    Bubblewrap,
+    None,
+}
+
+/// What the walls leave open besides what they always do, and what they hide; absolute.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentPlaces {
+    pub writable: Vec<PathBuf>,
+    /// Taken from what is hidden.
+    pub readable: Vec<PathBuf>,
+    pub hidden: Vec<PathBuf>,
+}
