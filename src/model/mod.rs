@@ -18,6 +18,7 @@ pub mod ids;
 pub mod issue;
 pub mod lessons;
 pub mod live;
+pub mod network;
 pub mod operator;
 pub mod phase;
 pub mod plan;

@@ -16,22 +16,28 @@ use crate::config::Config;
 use crate::cycle::{Fallback, Identity, Settings, Surroundings, World};
 use crate::gates::commands::Commands;
 use crate::guards::Guards;
-use crate::model::settings::{ModelRules, StateStoreKind};
+use crate::model::settings::{AgentLimits, ModelRules, StateStoreKind};
 use crate::model::{Observer, Secret};
 use crate::policy::environment::credentials;
 use crate::ports::{Clock, Forge, StateStore};
 use crate::system::git::{GitStop, Remote};
 use crate::system::http::{HttpClient, ServerTime};
-use crate::system::process::Supervisor;
+use crate::system::process::{Records, Supervisor, end_left};
 use crate::system::redact::Redactor;
 use crate::walls::Walls;
 use crate::workspace::Workspaces;
 use agents::{agent, login, supervised, walls};
 use repository::{Opened, extraheader_keys, open, without_credential, workspace_root};
 use services::{Clients, forge, store, tracker};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use surrounding::identity;
+
+/// Where the children of runs are noted, below Conductor's own folder.
+const CHILDREN: &str = "children";
+/// Children that Conductor itself has not ended by then are ended without it.
+const DEADLINE_SLACK: Duration = Duration::from_secs(2);
 
 /// A world, the rules of the run in it, and what a signal has to interrupt.
 pub(super) struct Wired {
@@ -51,7 +57,6 @@ pub(super) fn wire(
     let mut clients = Clients::default();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::corrected_by(Arc::clone(&clients.time)));
     let Opened { checkout, vault: repository, remote } = open(config)?;
-    repository.stop().outlive(&surrounding.exe);
     let walls = walls(config, surrounding)?;
     let tracker = tracker(config, &mut clients);
     let forge = forge(config, &remote, &clock, &mut clients)?;
@@ -67,10 +72,25 @@ pub(super) fn wire(
     };
     workspaces.take_over(&checkout).map_err(|error| Failure::new(FAULT, error.to_string()))?;
     let redactor = Arc::new(Redactor::new(&secrets(config, surrounding)));
-    let supervisor = Supervisor::new(surrounding.exe.clone()).hiding(Arc::clone(&redactor));
     let identity = identity(surrounding, clock.as_ref());
+    let until = config.limits.deadline.and_then(|limit| Instant::now().checked_add(limit + DEADLINE_SLACK));
+    let records = records(&workspaces.files().join(CHILDREN), &identity);
+    if let (Some(watcher), Some(records)) = (repository.stop().outlive(&surrounding.exe, until), &records) {
+        records.note_other(watcher);
+    }
+    let supervisor = Supervisor::new(surrounding.exe.clone()).hiding(Arc::clone(&redactor));
+    let supervisor = supervisor.recording(records).until(until);
     let settings = settings(config, surrounding, identity, &remote, workspaces.files(), config.secrets());
     let host = settings.identity.host.clone();
+    let commands = Commands {
+        supervisor: supervised(&supervisor, walls.as_ref(), &[]),
+        redactor: Arc::clone(&redactor),
+        gates: config.gates.clone(),
+        hooks: config.hooks.clone(),
+        checkout: config.repository.path.clone(),
+        grace: config.agent.limits.grace_period,
+    };
+    let supervisor = supervisor.lasting(lifetime(config, &commands));
     let world = World {
         tracker,
         forge,
@@ -83,14 +103,7 @@ pub(super) fn wire(
         store: store(config, &repository, &remote),
         clock,
         workspaces,
-        commands: Commands {
-            supervisor: supervised(&supervisor, walls.as_ref(), &[]),
-            redactor: Arc::clone(&redactor),
-            gates: config.gates.clone(),
-            hooks: config.hooks.clone(),
-            checkout: config.repository.path.clone(),
-            grace: config.agent.limits.grace_period,
-        },
+        commands,
         guards: Guards::new(config.guards.clone(), redactor),
         is_alive: Box::new(move |claim| lives(claim, &host)),
         observers,
@@ -126,6 +139,27 @@ pub(super) fn open_forge(config: &Config) -> Result<(Box<dyn Forge>, Arc<ServerT
 pub(super) fn open_store(config: &Config) -> Result<Box<dyn StateStore>, Failure> {
     let Opened { vault, remote, .. } = open(config)?;
     Ok(store(config, &vault, &remote))
+}
+
+/// Ends what runs left that are gone, and opens the records of this one.
+fn records(folder: &Path, identity: &Identity) -> Option<Arc<Records>> {
+    let left = end_left(folder);
+    if left > 0 {
+        tracing::warn!("{left} processes of an earlier run could not be ended: end them by hand");
+    }
+    let opened = Records::open(folder, identity.run_id.as_str());
+    if let Err(error) = &opened {
+        tracing::debug!("{}: no child is noted there for a later run: {error}", folder.display());
+    }
+    opened.ok().map(Arc::new)
+}
+
+/// How long agents may take, all turns of a session together, with what runs between them.
+fn lifetime(config: &Config, commands: &Commands) -> Duration {
+    let AgentLimits { startup_timeout, turn_timeout, max_fix_turns, .. } = &config.agent.limits;
+    let turn = turn_timeout.saturating_add(commands.time_limit());
+    let turns = turn.saturating_mul(max_fix_turns.saturating_add(1));
+    startup_timeout.saturating_add(turns).saturating_add(Duration::from_secs(60))
 }
 
 fn settings(

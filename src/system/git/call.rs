@@ -224,7 +224,7 @@ impl Call {
             .expression(stdout)
             .and_then(|call| self.barrier.start(|| call.start()))
             .map_err(|error| self.fails(GitErrorKind::NoGit, error.to_string()))?;
-        let _watched = self.stop.watched(running.pids());
+        let _watched = self.stop.watched(running.pids(), limit);
         let failed = |error: std::io::Error| self.fails(GitErrorKind::Failed, error.to_string());
         let kind = loop {
             let left = limit.saturating_sub(begun.elapsed());

@@ -29,6 +29,8 @@ pub struct GitStop(Arc<Inner>);
 struct Inner {
     since: OnceLock<Instant>,
     hangs: AtomicU32,
+    /// The run should be over by then.
+    until: OnceLock<Instant>,
     watcher: Watcher,
 }
 
@@ -45,16 +47,25 @@ impl Drop for Watched<'_> {
 }
 
 impl GitStop {
-    /// Has what is in flight ended when this process is gone without a word.
-    pub fn outlive(&self, exe: &Path) {
-        if let Err(error) = self.0.watcher.start(exe) {
+    /// Has what is in flight ended when this process is gone without a word, or stopped and past
+    /// the end of the run. Returns the process that does so.
+    pub fn outlive(&self, exe: &Path, until: Option<Instant>) -> Option<u32> {
+        if let Some(until) = until {
+            // Set once, by the one who starts the run.
+            let _ = self.0.until.set(until);
+        }
+        let watcher = self.0.watcher.start(exe);
+        if let Err(error) = &watcher {
             tracing::debug!("nothing ends git calls should this run be killed: {error}");
         }
+        watcher.ok()
     }
 
     /// Lets the watcher know of a call's processes, each the leader of its group.
-    pub(super) fn watched(&self, groups: Vec<u32>) -> Watched<'_> {
-        groups.iter().for_each(|group| self.0.watcher.began(*group));
+    pub(super) fn watched(&self, groups: Vec<u32>, limit: Duration) -> Watched<'_> {
+        let left = self.0.until.get().map(|until| until.saturating_duration_since(Instant::now()) + WINDOW);
+        let limit = left.map_or(limit, |left| limit.min(left));
+        groups.iter().for_each(|group| self.0.watcher.began(*group, limit));
         Watched { watcher: &self.0.watcher, groups }
     }
 

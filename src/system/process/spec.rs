@@ -26,6 +26,8 @@ pub struct Spec {
     pub rules: Vec<OsString>,
     /// The program only stands around the real one: it is not told to end, and ends with it.
     pub is_wrapper: bool,
+    /// Its supervisor ends its tree after that, whatever becomes of Conductor.
+    pub lifetime: Option<Duration>,
     /// Between SIGTERM and SIGKILL.
     pub grace: Duration,
     /// Longer lines are not kept in memory.
@@ -45,6 +47,7 @@ impl Spec {
             log: None,
             rules: Vec::new(),
             is_wrapper: false,
+            lifetime: None,
             grace: Duration::from_secs(5),
             line_cap: DEFAULT_LINE_CAP,
         }

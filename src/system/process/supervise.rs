@@ -5,6 +5,7 @@
 //! stop, or its end, which is Conductor's death, ends the tree. Its standard output and error are
 //! only carried to the child (output and input); it never writes to either.
 
+use super::cgroup::{Group, Parent};
 use super::lines::{Lines, Piece};
 use super::tree;
 use super::wire::{self, Errors, Failed, Job, Report};
@@ -25,6 +26,8 @@ use std::time::{Duration, Instant};
 
 /// What a leftover of a child that ended by itself gets between SIGTERM and SIGKILL, at most.
 const LEFTOVER_GRACE: Duration = Duration::from_secs(1);
+/// What a child past its deadline gets between SIGTERM and SIGKILL, at most.
+const DEADLINE_GRACE: Duration = Duration::from_secs(2);
 /// Between two rounds of SIGKILL.
 const KILL_ROUND: Duration = Duration::from_millis(10);
 /// After that much killing Conductor is told, whatever is left.
@@ -56,7 +59,8 @@ fn run(enforce: fn(&[OsString]) -> io::Result<()>) -> io::Result<()> {
     let (wake, told_to_end) = listen_for_signals()?;
     let errors = wire::receive_errors(&control)?;
     let job = wire::read_job(&mut control)?;
-    let child = match start(&job, enforce, [input, output], errors) {
+    let deadline = job.lifetime.and_then(|lifetime| Instant::now().checked_add(lifetime));
+    let (child, group) = match start(&job, enforce, [input, output], errors) {
         Ok(child) => child,
         Err(failed) => return control.write_all(failed.to_line().as_bytes()),
     };
@@ -68,7 +72,9 @@ fn run(enforce: fn(&[OsString]) -> io::Result<()>) -> io::Result<()> {
         told_to_end,
         child,
         is_wrapper: job.is_wrapper,
+        group,
         grace: job.grace,
+        deadline,
         status: None,
     }
     .watch()
@@ -102,7 +108,7 @@ fn start(
     enforce: fn(&[OsString]) -> io::Result<()>,
     [input, output]: [OwnedFd; 2],
     errors: Option<OwnedFd>,
-) -> Result<Pid, Report> {
+) -> Result<(Pid, Option<Group>), Report> {
     let failed =
         |what| move |error: io::Error| Report::Failed { what, errno: error.raw_os_error().unwrap_or(0) };
     std::fs::read_dir(&job.cwd).map_err(failed(Failed::Directory))?;
@@ -123,18 +129,35 @@ fn start(
         .process_group(0);
     // Never waited for through `Child`: the loop reaps it among all others.
     let mut spawn = || command.spawn().map(|child| Pid::from_child(&child));
-    if job.rules.is_empty() {
-        return spawn().map_err(failed(Failed::Program));
-    }
-    let mut what = Failed::Rules;
-    let started = in_own_thread(
-        || enforce(&job.rules),
-        || {
+    let mut what = if job.rules.is_empty() { Failed::Program } else { Failed::Rules };
+    let (started, group) = grouped(|| {
+        if job.rules.is_empty() {
+            return spawn();
+        }
+        let begin = || {
             what = Failed::Program;
             spawn()
-        },
-    );
-    started.map_err(failed(what))
+        };
+        in_own_thread(|| enforce(&job.rules), begin)
+    });
+    match started {
+        Ok(pid) => Ok((pid, group)),
+        Err(error) => {
+            let _left = group.as_ref().map(Group::remove);
+            Err(failed(what)(error))
+        }
+    }
+}
+
+/// Starts it in a control group of its own, where there can be one.
+fn grouped<T>(start: impl FnOnce() -> T) -> (T, Option<Group>) {
+    match Parent::find() {
+        Some(parent) => {
+            let group = parent.group_of(std::process::id());
+            (parent.start(&group, start), Some(group))
+        }
+        None => (start(), None),
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -153,7 +176,10 @@ struct Watch {
     told_to_end: Arc<AtomicBool>,
     child: Pid,
     is_wrapper: bool,
+    group: Option<Group>,
     grace: Duration,
+    /// When the tree ends whatever Conductor says.
+    deadline: Option<Instant>,
     /// How the child ended, once it has.
     status: Option<WaitStatus>,
 }
@@ -166,6 +192,7 @@ impl Drop for Watch {
             self.signal(Signal::KILL);
             std::thread::sleep(KILL_ROUND);
         }
+        let _left = self.group.as_ref().map(Group::remove);
     }
 }
 
@@ -187,6 +214,9 @@ impl Watch {
             }
             if let Some(grace) = self.orders(&mut listening) {
                 stage = self.terminate(stage, grace);
+            }
+            if self.deadline.take_if(|deadline| *deadline <= Instant::now()).is_some() {
+                stage = self.terminate(stage, self.grace.min(DEADLINE_GRACE));
             }
             if let Stage::Terminating(until) = stage
                 && until <= Instant::now()
@@ -241,6 +271,9 @@ impl Watch {
     }
 
     fn signal(&self, signal: Signal) -> usize {
+        if let Some(group) = self.group.as_ref().filter(|_| signal == Signal::KILL) {
+            group.kill();
+        }
         let spared = (self.is_wrapper && signal != Signal::KILL).then_some(self.child);
         tree::signal_descendants(rustix::process::getpid(), self.child, spared, signal)
     }
@@ -273,7 +306,7 @@ impl Watch {
 
     fn wait(&mut self, stage: Stage, listening: bool) -> io::Result<()> {
         let timeout = match stage {
-            Stage::Running => None,
+            Stage::Running => self.deadline.map(|until| until.saturating_duration_since(Instant::now())),
             Stage::Terminating(until) => Some(until.saturating_duration_since(Instant::now())),
             Stage::Killing(_) => Some(KILL_ROUND),
         };
@@ -348,7 +381,9 @@ mod tests {
             told_to_end: Arc::default(),
             child,
             is_wrapper: false,
+            group: None,
             grace: Duration::ZERO,
+            deadline: None,
             status: None,
         });
     }

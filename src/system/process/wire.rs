@@ -24,6 +24,7 @@ use std::time::Duration;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Job {
     pub grace: Duration,
+    pub lifetime: Option<Duration>,
     pub cwd: PathBuf,
     pub stderr: Errors,
     pub is_wrapper: bool,
@@ -87,6 +88,7 @@ pub(super) fn encode_job(spec: &Spec) -> io::Result<Vec<u8>> {
         Ok(())
     };
     field(spec.grace.as_millis().to_string().as_bytes())?;
+    field(spec.lifetime.map_or_else(String::new, |lifetime| lifetime.as_millis().to_string()).as_bytes())?;
     field(spec.cwd.as_os_str().as_bytes())?;
     field(match &spec.stderr {
         Stderr::Null => b"null",
@@ -125,6 +127,7 @@ pub(super) fn read_job(input: &mut impl Read) -> io::Result<Job> {
 fn decode_job(body: &[u8]) -> Option<Job> {
     let mut fields = body.split(|byte| *byte == 0).map(|field| OsString::from_vec(field.to_vec()));
     let grace = Duration::from_millis(number(&fields.next()?)?);
+    let lifetime = number(&fields.next()?).map(Duration::from_millis);
     let cwd = PathBuf::from(fields.next()?);
     let stderr = match fields.next()?.as_bytes() {
         b"null" => Errors::Null,
@@ -139,7 +142,7 @@ fn decode_job(body: &[u8]) -> Option<Job> {
     while let Some(name) = fields.next() {
         env.push((name, fields.next()?));
     }
-    Some(Job { grace, cwd, stderr, is_wrapper, rules, program, args, env })
+    Some(Job { grace, lifetime, cwd, stderr, is_wrapper, rules, program, args, env })
 }
 
 /// A number and so many fields.
@@ -241,11 +244,13 @@ mod tests {
         spec.args = vec!["".into(), "a\nb".into(), OsString::from_vec(vec![0xfe])];
         spec.env = vec![("EMPTY".into(), String::new()), ("TEXT".into(), "é=\n".into())];
         spec.stderr = Stderr::File("/tmp/x".into());
+        spec.lifetime = Some(Duration::from_millis(1500));
         spec.rules = vec!["--write".into(), "/work tree".into()];
         let job = read_job(&mut encode_job(&spec).unwrap().as_slice()).unwrap();
         assert_eq!(job.program, spec.program);
         assert_eq!(job.args, spec.args);
         assert_eq!(job.rules, spec.rules);
+        assert_eq!(job.lifetime, spec.lifetime);
         assert_eq!(job.cwd, spec.cwd);
         assert_eq!(job.stderr, Errors::Sent);
         assert_eq!(job.grace, spec.grace);
