@@ -21,8 +21,8 @@ pub use faults::{ConfigFaults, Fault};
 pub use formats::parse_duration;
 pub use options::{LoadOptions, Overrides};
 pub use resolved::{
-    AgentConfig, AgentKind, AgentPlaces, AgentSandbox, Config, FallbackConfig, ForgeKind, TrackerConfig,
-    TrackerKind,
+    AgentConfig, AgentContainer, AgentKind, AgentPlaces, AgentSandbox, AgentWalls, Config, ContainerEngine,
+    FallbackConfig, ForgeKind, TrackerConfig, TrackerKind,
 };
 
 use std::path::Path;

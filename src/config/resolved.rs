@@ -1,6 +1,7 @@
 //! The whole configuration as it holds: checked, complete, immutable.
 
 use crate::model::Secret;
+use crate::model::network::NetworkRule;
 use crate::model::settings::{
     AgentLimits, Backoff, Budget, CodexSettings, GateSpec, GuardRules, Hooks, Limits, ModelsByClass,
     PreflightSettings, PullRequestSettings, RateLimitSettings, RepositorySettings, StateSettings,
@@ -85,8 +86,7 @@ pub struct AgentConfig {
     pub limits: AgentLimits,
     /// Names of environment variables the agent is given whatever they are called.
     pub pass_env: Vec<String>,
-    pub sandbox: AgentSandbox,
-    pub places: AgentPlaces,
+    pub walls: AgentWalls,
     /// The agent gets a home of its own instead of the user's.
     pub isolated_home: bool,
     /// Used when the first reports a limit.
@@ -102,6 +102,35 @@ pub struct FallbackConfig {
     pub model: Option<String>,
 }
 
+/// What holds the agent's side.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentWalls {
+    pub sandbox: AgentSandbox,
+    pub network: NetworkRule,
+    pub places: AgentPlaces,
+    /// Package managers keep what they keep in a folder of this repository's own.
+    pub private_caches: bool,
+    /// Whom the agent's side runs as, when Conductor is root: a name or a number.
+    pub user: Option<String>,
+    /// With [`AgentSandbox::Container`].
+    pub container: Option<AgentContainer>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentContainer {
+    pub image: String,
+    /// `None`: the one that works here.
+    pub engine: Option<ContainerEngine>,
+    pub user: Option<String>,
+    pub mounts: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ContainerEngine {
+    Docker,
+    Podman,
+}
+
 /// What stands around the agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AgentSandbox {
@@ -109,6 +138,7 @@ pub enum AgentSandbox {
     Auto,
     Landlock,
     Bubblewrap,
+    Container,
     None,
 }
 

@@ -4,7 +4,7 @@
 //! variable of the child's names. One that ends with a slash is a folder, made where it is missing.
 
 use crate::system::process::{SpawnError, Spec};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What package managers keep between builds. Nothing here is read by a login shell or is on a
 /// `PATH`.
@@ -32,6 +32,27 @@ pub const CACHES: &[&str] = &[
     "~/.pub-cache",
     "~/.yarn/berry/cache",
     "~/go/pkg",
+];
+
+/// The variables by which the same is kept in a private folder, and its name there. Maven is told by
+/// an argument.
+pub const PRIVATE_CACHES: &[(&str, &str)] = &[
+    ("XDG_CACHE_HOME", "xdg"),
+    ("BUN_INSTALL_CACHE_DIR", "bun"),
+    ("BUNDLE_USER_CACHE", "bundle"),
+    ("CARGO_HOME", "cargo"),
+    ("COMPOSER_CACHE_DIR", "composer"),
+    ("GOCACHE", "go-build"),
+    ("GOMODCACHE", "go-mod"),
+    ("GRADLE_USER_HOME", "gradle"),
+    ("HEX_HOME", "hex"),
+    ("NUGET_PACKAGES", "nuget"),
+    ("PIP_CACHE_DIR", "pip"),
+    ("PUB_CACHE", "pub"),
+    ("UV_CACHE_DIR", "uv"),
+    ("YARN_CACHE_FOLDER", "yarn"),
+    ("npm_config_cache", "npm"),
+    ("npm_config_store_dir", "pnpm"),
 ];
 
 /// Files that let their reader in somewhere.
@@ -80,6 +101,8 @@ pub struct Places {
     own: Vec<&'static str>,
     writable: Vec<PathBuf>,
     hidden: Vec<PathBuf>,
+    /// In the place of the user's own caches.
+    private_caches: Option<PathBuf>,
 }
 
 impl Places {
@@ -94,7 +117,7 @@ impl Places {
         let credentials = CREDENTIALS.iter().filter_map(|place| below(place, |_| home.clone()));
         let all = credentials.chain(hidden.iter().cloned());
         let hidden = all.filter(|place| !readable.contains(place)).collect();
-        Self { home, own: Vec::new(), writable: writable.to_vec(), hidden }
+        Self { home, own: Vec::new(), writable: writable.to_vec(), hidden, private_caches: None }
     }
 
     /// Lets the child write to these as well.
@@ -103,11 +126,26 @@ impl Places {
         Self { own: own.to_vec(), ..self }
     }
 
-    /// Makes the folders that are missing of the child's own.
-    pub(super) fn make_own(&self, spec: &Spec) -> Result<(), SpawnError> {
+    /// Keeps what package managers keep in that folder, and the user's own caches as they are.
+    #[must_use]
+    pub fn with_private_caches(self, folder: Option<PathBuf>) -> Self {
+        Self { private_caches: folder, ..self }
+    }
+
+    /// Makes the folders that are missing of the child's own, and tells it where its caches are.
+    pub(super) fn prepare(&self, spec: &mut Spec) -> Result<(), SpawnError> {
+        let make =
+            |path: PathBuf| std::fs::create_dir_all(&path).map_err(|error| SpawnError::File { path, error });
+        if let Some(caches) = &self.private_caches {
+            for (name, value) in private_caches(caches) {
+                spec.env.retain(|(known, _)| known != name);
+                spec.env.push((name.to_owned(), value));
+            }
+            make(caches.clone())?;
+        }
         for place in self.own.iter().filter(|place| place.ends_with('/')) {
             let Some(path) = named(place, spec) else { continue };
-            std::fs::create_dir_all(&path).map_err(|error| SpawnError::File { path, error })?;
+            make(path)?;
         }
         Ok(())
     }
@@ -116,7 +154,9 @@ impl Places {
     pub(super) fn writable(&self, spec: &Spec) -> Vec<PathBuf> {
         let temporary = variable(spec, "TMPDIR").map(PathBuf::from);
         let home = variable(spec, "HOME").map(PathBuf::from).filter(|home| self.home.as_ref() != Some(home));
-        let told = self.own.iter().chain(CACHES).filter_map(|place| named(place, spec));
+        let caches = if self.private_caches.is_some() { &[] } else { CACHES };
+        let told = self.own.iter().chain(caches).filter_map(|place| named(place, spec));
+        let told = told.chain(self.private_caches.clone());
         let configured = self.writable.iter().cloned();
         let places =
             home.into_iter().chain(told).chain(configured).chain(temporary).chain([spec.cwd.clone()]);
@@ -126,6 +166,14 @@ impl Places {
     pub(super) fn hidden(&self) -> Vec<PathBuf> {
         self.hidden.clone()
     }
+}
+
+/// What says to package managers where they keep what they keep.
+fn private_caches(folder: &Path) -> impl Iterator<Item = (&'static str, String)> {
+    let place = |name: &str| folder.join(name).to_string_lossy().into_owned();
+    let maven = format!("-Dmaven.repo.local={}", place("maven"));
+    let told = PRIVATE_CACHES.iter().map(move |(variable, name)| (*variable, place(name)));
+    told.chain([("MAVEN_ARGS", maven)])
 }
 
 /// Where a place is for that child.

@@ -297,7 +297,7 @@ fn plays_conductor() {
     let mut spec = shell(Path::new(&dir), ". ./agent.sh");
     spec.lifetime = std::env::var_os("PLAY_LIFETIME").map(|_| Duration::from_millis(300));
     spec.env.push(("CONDUCTOR_RUN_ID".into(), RUN.into()));
-    let records = Records::open(&Path::new(&dir).join("children"), RUN).unwrap();
+    let records = Records::open(&Path::new(&dir).join("children"), RUN, None).unwrap();
     let supervisor = supervisor().recording(Some(Arc::new(records)));
     let mut child = supervisor.spawn(&spec).unwrap();
     finish(&mut child);

@@ -4,8 +4,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 mod bubblewrap;
+mod network;
 mod opening;
 mod outside;
+mod processes;
 mod secrets;
 #[allow(dead_code, reason = "the real agents' tests use more of it")]
 #[path = "../real/world.rs"]

@@ -26,7 +26,7 @@ use crate::system::process::{Records, Supervisor, end_left};
 use crate::system::redact::Redactor;
 use crate::walls::Walls;
 use crate::workspace::Workspaces;
-use agents::{agent, login, supervised, walls};
+use agents::{Site, agent, login, supervised, walls};
 use repository::{Opened, extraheader_keys, open, without_credential, workspace_root};
 use services::{Clients, forge, store, tracker};
 use std::path::{Path, PathBuf};
@@ -57,7 +57,6 @@ pub(super) fn wire(
     let mut clients = Clients::default();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::corrected_by(Arc::clone(&clients.time)));
     let Opened { checkout, vault: repository, remote } = open(config)?;
-    let walls = walls(config, surrounding)?;
     let tracker = tracker(config, &mut clients);
     let forge = forge(config, &remote, &clock, &mut clients)?;
     let workspaces = Workspaces::new(
@@ -66,15 +65,18 @@ pub(super) fn wire(
         &config.repository.base_branch,
         workspace_root(config, surrounding, &checkout),
     );
+    let identity = identity(surrounding, clock.as_ref());
+    let site = Site { files: &workspaces.files(), objects: repository.lending().unwrap_or_default() };
+    let walls = walls(config, surrounding, &site)?.map(|walls| walls.of_run(identity.run_id.as_str()));
     let workspaces = match walls.clone() {
         Some(walls) => workspaces.behind(Box::new(move |path| walls.barrier(path, vec![path.to_owned()]))),
         None => workspaces,
     };
     workspaces.take_over(&checkout).map_err(|error| Failure::new(FAULT, error.to_string()))?;
     let redactor = Arc::new(Redactor::new(&secrets(config, surrounding)));
-    let identity = identity(surrounding, clock.as_ref());
     let until = config.limits.deadline.and_then(|limit| Instant::now().checked_add(limit + DEADLINE_SLACK));
-    let records = records(&workspaces.files().join(CHILDREN), &identity);
+    let engine = walls.as_ref().and_then(Walls::engine);
+    let records = records(&workspaces.files().join(CHILDREN), &identity, engine);
     if let (Some(watcher), Some(records)) = (repository.stop().outlive(&surrounding.exe, until), &records) {
         records.note_other(watcher);
     }
@@ -142,12 +144,12 @@ pub(super) fn open_store(config: &Config) -> Result<Box<dyn StateStore>, Failure
 }
 
 /// Ends what runs left that are gone, and opens the records of this one.
-fn records(folder: &Path, identity: &Identity) -> Option<Arc<Records>> {
+fn records(folder: &Path, identity: &Identity, engine: Option<&Path>) -> Option<Arc<Records>> {
     let left = end_left(folder);
     if left > 0 {
         tracing::warn!("{left} processes of an earlier run could not be ended: end them by hand");
     }
-    let opened = Records::open(folder, identity.run_id.as_str());
+    let opened = Records::open(folder, identity.run_id.as_str(), engine);
     if let Err(error) = &opened {
         tracing::debug!("{}: no child is noted there for a later run: {error}", folder.display());
     }

@@ -22,7 +22,7 @@ mod wire;
 pub use bounded::{Bounded, run_bounded};
 pub use child::{Child, Line};
 pub use lines::{DEFAULT_LINE_CAP, Lines, Piece};
-pub use records::{Records, end_left};
+pub use records::{CONTAINER_LABEL, Records, end_left};
 pub use spawn_error::SpawnError;
 pub use spec::{SUPERVISE, Spec, Stderr, Stdin};
 pub use supervise::supervise_main;

@@ -24,6 +24,13 @@ const KILL_PATIENCE: Duration = Duration::from_secs(3);
 /// Leads to the control group that the groups of the run's children are in.
 const CGROUP: &str = "cgroup";
 
+/// Leads to the program whose containers are the run's.
+const ENGINE: &str = "engine";
+/// On every container of a run; its value is the run's id.
+pub const CONTAINER_LABEL: &str = "conductor.run";
+/// What ends containers has no longer.
+const ENGINE_LIMIT: Duration = Duration::from_secs(20);
+
 /// The records of this run.
 #[derive(Debug)]
 pub struct Records {
@@ -49,13 +56,17 @@ impl Drop for Records {
 
 impl Records {
     /// Below `all`, which is Conductor's own.
-    pub fn open(all: &Path, run_id: &str) -> io::Result<Self> {
+    /// `engine`: the program whose containers the run's children are in.
+    pub fn open(all: &Path, run_id: &str, engine: Option<&Path>) -> io::Result<Self> {
         let pid = std::process::id();
         let start = started(pid).ok_or(io::ErrorKind::NotFound)?;
         let folder = all.join(format!("{}.{pid}.{start}.{run_id}", this_host()));
         fs::create_dir_all(&folder)?;
         if let Some(parent) = Parent::find() {
             std::os::unix::fs::symlink(parent.path(), folder.join(CGROUP))?;
+        }
+        if let Some(engine) = engine {
+            std::os::unix::fs::symlink(engine, folder.join(ENGINE))?;
         }
         Ok(Self { folder })
     }
@@ -124,10 +135,22 @@ impl Left {
             }
             std::thread::sleep(ROUND);
         };
-        if left == 0 {
+        let are_gone = self.remove_containers();
+        if left == 0 && are_gone {
             let _stays = fs::remove_dir_all(&self.folder);
         }
         left
+    }
+
+    /// True when none is left.
+    fn remove_containers(&self) -> bool {
+        let Ok(engine) = fs::read_link(self.folder.join(ENGINE)) else { return true };
+        let filter = format!("label={CONTAINER_LABEL}={}", self.run_id);
+        let Some(found) = call(&engine, &["ps", "--all", "--quiet", "--filter", &filter]) else {
+            return false;
+        };
+        let ids: Vec<&str> = found.split_whitespace().collect();
+        ids.is_empty() || call(&engine, &[&["rm", "--force", "--volumes"], ids.as_slice()].concat()).is_some()
     }
 
     fn living(&self) -> Vec<Pid> {
@@ -145,6 +168,18 @@ impl Left {
         });
         left.count() == 0
     }
+}
+
+/// What it prints, when it succeeds in time.
+fn call(engine: &Path, args: &[&str]) -> Option<String> {
+    let running =
+        duct::cmd(engine, args).stdin_null().stderr_null().stdout_capture().unchecked().start().ok()?;
+    let Ok(Some(_)) = running.wait_timeout(ENGINE_LIMIT) else {
+        let _gone = running.kill();
+        return None;
+    };
+    let output = running.into_output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// When it started, in letters a file's name can have and no dot.

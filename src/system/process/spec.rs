@@ -26,6 +26,8 @@ pub struct Spec {
     pub rules: Vec<OsString>,
     /// The program only stands around the real one: it is not told to end, and ends with it.
     pub is_wrapper: bool,
+    /// Called by its supervisor once it has ended, whatever way; the program first. Empty: nothing.
+    pub at_end: Vec<OsString>,
     /// Its supervisor ends its tree after that, whatever becomes of Conductor.
     pub lifetime: Option<Duration>,
     /// Between SIGTERM and SIGKILL.
@@ -47,6 +49,7 @@ impl Spec {
             log: None,
             rules: Vec::new(),
             is_wrapper: false,
+            at_end: Vec::new(),
             lifetime: None,
             grace: Duration::from_secs(5),
             line_cap: DEFAULT_LINE_CAP,

@@ -26,6 +26,8 @@ use std::time::{Duration, Instant};
 
 /// What a leftover of a child that ended by itself gets between SIGTERM and SIGKILL, at most.
 const LEFTOVER_GRACE: Duration = Duration::from_secs(1);
+/// What cleans up behind a tree has no longer.
+const AT_END_LIMIT: Duration = Duration::from_secs(15);
 /// What a child past its deadline gets between SIGTERM and SIGKILL, at most.
 const DEADLINE_GRACE: Duration = Duration::from_secs(2);
 /// Between two rounds of SIGKILL.
@@ -73,6 +75,7 @@ fn run(enforce: fn(&[OsString]) -> io::Result<()>) -> io::Result<()> {
         child,
         is_wrapper: job.is_wrapper,
         group,
+        at_end: AtEnd::of(job.at_end, job.env),
         grace: job.grace,
         deadline,
         status: None,
@@ -160,6 +163,39 @@ fn grouped<T>(start: impl FnOnce() -> T) -> (T, Option<Group>) {
     }
 }
 
+/// A program that cleans up behind the tree.
+struct AtEnd {
+    words: Vec<OsString>,
+    env: Vec<(OsString, OsString)>,
+}
+
+impl AtEnd {
+    fn of(words: Vec<OsString>, env: Vec<(OsString, OsString)>) -> Option<Self> {
+        (!words.is_empty()).then_some(Self { words, env })
+    }
+
+    fn call(&self) {
+        let Some((program, args)) = self.words.split_first() else { return };
+        let mut command = Command::new(program);
+        command
+            .args(args)
+            .current_dir("/")
+            .env_clear()
+            .envs(self.env.iter().map(|(name, value)| (name, value)));
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let Ok(mut running) = command.spawn() else { return };
+        let since = Instant::now();
+        while matches!(running.try_wait(), Ok(None)) {
+            if since.elapsed() > AT_END_LIMIT {
+                let _gone = running.kill();
+                let _status = running.wait();
+                return;
+            }
+            std::thread::sleep(KILL_ROUND);
+        }
+    }
+}
+
 #[derive(Clone, Copy)]
 enum Stage {
     Running,
@@ -177,6 +213,7 @@ struct Watch {
     child: Pid,
     is_wrapper: bool,
     group: Option<Group>,
+    at_end: Option<AtEnd>,
     grace: Duration,
     /// When the tree ends whatever Conductor says.
     deadline: Option<Instant>,
@@ -192,6 +229,7 @@ impl Drop for Watch {
             self.signal(Signal::KILL);
             std::thread::sleep(KILL_ROUND);
         }
+        self.at_end.take().iter().for_each(AtEnd::call);
         let _left = self.group.as_ref().map(Group::remove);
     }
 }
@@ -207,6 +245,7 @@ impl Watch {
             let was_alive = self.status.is_none();
             let empty = self.reap();
             if empty {
+                self.at_end.take().iter().for_each(AtEnd::call);
                 return if reported { Ok(()) } else { self.report(0) };
             }
             if was_alive && self.status.is_some() {
@@ -382,6 +421,7 @@ mod tests {
             child,
             is_wrapper: false,
             group: None,
+            at_end: None,
             grace: Duration::ZERO,
             deadline: None,
             status: None,

@@ -29,6 +29,7 @@ pub(super) struct Job {
     pub stderr: Errors,
     pub is_wrapper: bool,
     pub rules: Vec<OsString>,
+    pub at_end: Vec<OsString>,
     pub program: OsString,
     pub args: Vec<OsString>,
     pub env: Vec<(OsString, OsString)>,
@@ -96,7 +97,7 @@ pub(super) fn encode_job(spec: &Spec) -> io::Result<Vec<u8>> {
         Stderr::File(_) => b"sent",
     })?;
     field(if spec.is_wrapper { b"wrapper" } else { b"program" })?;
-    for words in [&spec.rules, &spec.args] {
+    for words in [&spec.rules, &spec.at_end, &spec.args] {
         field(words.len().to_string().as_bytes())?;
         for word in words {
             field(word.as_bytes())?;
@@ -136,13 +137,14 @@ fn decode_job(body: &[u8]) -> Option<Job> {
     };
     let is_wrapper = fields.next()?.as_bytes() == b"wrapper";
     let rules = counted(&mut fields)?;
+    let at_end = counted(&mut fields)?;
     let args = counted(&mut fields)?;
     let program = fields.next()?;
     let mut env = Vec::new();
     while let Some(name) = fields.next() {
         env.push((name, fields.next()?));
     }
-    Some(Job { grace, lifetime, cwd, stderr, is_wrapper, rules, program, args, env })
+    Some(Job { grace, lifetime, cwd, stderr, is_wrapper, rules, at_end, program, args, env })
 }
 
 /// A number and so many fields.
@@ -245,11 +247,13 @@ mod tests {
         spec.env = vec![("EMPTY".into(), String::new()), ("TEXT".into(), "é=\n".into())];
         spec.stderr = Stderr::File("/tmp/x".into());
         spec.lifetime = Some(Duration::from_millis(1500));
+        spec.at_end = vec!["/bin/true".into()];
         spec.rules = vec!["--write".into(), "/work tree".into()];
         let job = read_job(&mut encode_job(&spec).unwrap().as_slice()).unwrap();
         assert_eq!(job.program, spec.program);
         assert_eq!(job.args, spec.args);
         assert_eq!(job.rules, spec.rules);
+        assert_eq!(job.at_end, spec.at_end);
         assert_eq!(job.lifetime, spec.lifetime);
         assert_eq!(job.cwd, spec.cwd);
         assert_eq!(job.stderr, Errors::Sent);
