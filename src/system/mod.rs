@@ -9,3 +9,4 @@ pub mod process;
 pub mod redact;
 pub mod replace;
 pub mod turn;
+pub mod user;

@@ -9,7 +9,7 @@ use super::error::WallsError;
 use super::find;
 use super::front::WALLS;
 use super::network::{Network, RELAY};
-use super::places::{Places, variable};
+use super::places::{PROMPT_FILE, Places, variable};
 use super::rules::PROGRAM;
 use crate::model::ids::short_hash;
 use crate::system::process::{CONTAINER_LABEL, Spec};
@@ -42,8 +42,6 @@ const CLIENT: &[&str] = &[
 ];
 /// The container's own, not the child's as it was told outside.
 const INNER: &[&str] = &["PATH", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"];
-/// Names a file for the agent that is not in its workspace.
-const PROMPT_FILE: &str = "CONDUCTOR_PROMPT_FILE";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
@@ -128,7 +126,7 @@ impl Container {
         let number = self.count.fetch_add(1, Ordering::Relaxed);
         let name = format!("conductor-{}-{}-{number}", short_hash(&self.run_id), std::process::id());
         let mounts = mounts(spec, places, &self.options.objects);
-        let mut words = self.base(&name);
+        let mut words = self.base(&name, spec.user);
         words.extend(self.network(exe, network));
         words.extend(self.environment(spec));
         if let Some(home) =
@@ -150,12 +148,14 @@ impl Container {
             program: self.engine.clone().into(),
             args: words,
             env: self.client_env(spec),
+            // Told to the engine, whose client is as it was.
+            user: None,
             at_end: [self.engine.clone().into()].into_iter().chain(remove).collect(),
             ..spec.clone()
         }
     }
 
-    fn base(&self, name: &str) -> Vec<OsString> {
+    fn base(&self, name: &str, user: Option<(u32, u32)>) -> Vec<OsString> {
         let label = format!("{CONTAINER_LABEL}={}", self.run_id);
         let mut words: Vec<OsString> =
             ["run", "--rm", "--interactive", "--name", name, "--label", &label].map(OsString::from).into();
@@ -163,13 +163,13 @@ impl Container {
             ["--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--pids-limit", PIDS]
                 .map(OsString::from),
         );
-        let own = format!("{}:{}", rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
-        let is_root = rustix::process::geteuid().is_root();
+        let (uid, gid) = (rustix::process::geteuid(), rustix::process::getegid());
+        let (is_root, own) = (uid.is_root(), user.unwrap_or((uid.as_raw(), gid.as_raw())));
         match (&self.options.user, self.kind) {
             (Some(user), _) => words.extend(["--user".into(), user.into()]),
             // Without root, podman's root inside is this user outside.
             (None, Engine::Podman) if !is_root => words.extend(["--userns".into(), "keep-id".into()]),
-            (None, _) => words.extend(["--user".into(), own.into()]),
+            (None, _) => words.extend(["--user".into(), format!("{}:{}", own.0, own.1).into()]),
         }
         words
     }
@@ -240,5 +240,51 @@ fn inner_program(program: &OsStr, mounts: &[(PathBuf, &str)]) -> OsString {
     match path.file_name().filter(|_| path.is_absolute() && !is_mounted) {
         Some(name) => name.to_owned(),
         None => program.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn container(kind: Engine) -> Container {
+        let options = ContainerOptions {
+            image: "agents:1".into(),
+            engine: Some(kind),
+            user: None,
+            mounts: vec!["/srv/models:/models:ro".into()],
+            objects: Vec::new(),
+            env: vec![("DOCKER_HOST".into(), "unix:///run/d".into()), ("TOKEN".into(), "t".into())],
+        };
+        let engine = PathBuf::from(format!("/usr/bin/{}", kind.program()));
+        Container { engine, kind, options: Arc::new(options), run_id: "r1".into(), count: Arc::default() }
+    }
+
+    #[test]
+    fn the_client_gets_words_and_no_value_of_the_childs_environment_is_among_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut spec = Spec::new("/opt/bin/agent", folder.path());
+        spec.args = vec!["--model; rm -rf /".into()];
+        spec.env = vec![("API_KEY".into(), "key-of-a-model".into()), ("PATH".into(), "/bin".into())];
+        let around =
+            container(Engine::Docker).around(&spec, Path::new("/c"), &Places::default(), &Network::None);
+        let words: Vec<&str> = around.args.iter().map(|word| word.to_str().unwrap()).collect();
+        let has = |part: &[&str]| words.windows(part.len()).any(|found| found == part);
+        for part in [
+            &["--network", "none"][..],
+            &["--cap-drop", "ALL"],
+            &["--security-opt", "no-new-privileges"],
+            &["--env", "API_KEY"],
+            &["--volume", "/srv/models:/models:ro"],
+            &["--label", "conductor.run=r1"],
+            &["agents:1", "agent", "--model; rm -rf /"],
+        ] {
+            assert!(has(part), "{part:?} in {words:?}");
+        }
+        assert!(!words.iter().any(|word| word.contains("key-of-a-model") || word.contains(".sock")));
+        let told = |name: &str| around.env.iter().any(|(known, _)| known == name);
+        assert!(told("API_KEY") && told("DOCKER_HOST") && !told("TOKEN") && !told("PATH"));
+        let name = words[words.iter().position(|word| *word == "--name").unwrap() + 1];
+        assert_eq!(around.at_end, ["/usr/bin/docker", "rm", "--force", "--volumes", name]);
     }
 }

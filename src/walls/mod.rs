@@ -7,6 +7,7 @@
 
 use crate::system::barrier::{Barrier, ThreadRules};
 use crate::system::process::{Confine, SpawnError, Spec};
+use crate::system::user::User;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -50,6 +51,8 @@ pub struct Setup {
     pub path: Option<OsString>,
     pub places: Places,
     pub network: Network,
+    /// Whom the agent's side runs as, when this process is root.
+    pub user: Option<User>,
 }
 
 /// The walls around a child.
@@ -59,6 +62,7 @@ pub struct Walls {
     exe: PathBuf,
     places: Places,
     network: Network,
+    user: Option<User>,
 }
 
 #[derive(Debug, Clone)]
@@ -140,8 +144,8 @@ impl Walls {
     }
 
     fn of(kind: Kind, setup: &Setup) -> Self {
-        let Setup { exe, places, network, .. } = setup.clone();
-        Self { kind, exe, places, network }
+        let Setup { exe, places, network, user, .. } = setup.clone();
+        Self { kind, exe, places, network, user }
     }
 
     /// As the configuration and the report call it.
@@ -188,12 +192,17 @@ impl Walls {
 
     /// What a call of git is started behind that may write to these places only. It needs no network.
     pub fn barrier(&self, cwd: &Path, writable: Vec<PathBuf>) -> Barrier {
-        let closed = |front| Barrier { front, rules: None };
+        let user = self.user.clone();
+        if let Some(user) = &user {
+            // Where that fails the call itself says so.
+            let _closed = self.places.open_way(user, cwd);
+        }
+        let closed = |front| Barrier { front, rules: None, user: user.clone() };
         match &self.kind {
             Kind::Landlock => {
                 let tcp = (!matches!(self.network, Network::Open)).then(Vec::new);
                 let rules = Rules { tcp, ..self.rules(writable) };
-                Barrier { front: Vec::new(), rules: Some(Arc::new(Landlocked(rules))) }
+                Barrier { rules: Some(Arc::new(Landlocked(rules))), ..closed(Vec::new()) }
             }
             Kind::Bubblewrap { bwrap, has_landlock } => {
                 let bubble = Bubble { bwrap, has_landlock: *has_landlock, relay: None };
@@ -257,6 +266,9 @@ struct Bubble<'a> {
 impl Confine for Walls {
     fn confine(&self, spec: &Spec) -> Result<Spec, SpawnError> {
         let mut spec = spec.clone();
+        if let Some(user) = &self.user {
+            self.places.give_to(user, &mut spec)?;
+        }
         self.places.prepare(&mut spec)?;
         if let Kind::Container { container, .. } = &self.kind {
             self.network.announce(&mut spec, INNER_PORT);

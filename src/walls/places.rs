@@ -4,6 +4,8 @@
 //! variable of the child's names. One that ends with a slash is a folder, made where it is missing.
 
 use crate::system::process::{SpawnError, Spec};
+use crate::system::user::User;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// What package managers keep between builds. Nothing here is read by a login shell or is on a
@@ -55,6 +57,9 @@ pub const PRIVATE_CACHES: &[(&str, &str)] = &[
     ("npm_config_store_dir", "pnpm"),
 ];
 
+/// Names a file for the agent that is not in its workspace.
+pub(super) const PROMPT_FILE: &str = "CONDUCTOR_PROMPT_FILE";
+
 /// Files that let their reader in somewhere.
 pub const CREDENTIALS: &[&str] = &[
     "~/.aws",
@@ -97,6 +102,10 @@ pub const CREDENTIALS: &[&str] = &[
 pub struct Places {
     /// The user's own home. Another one that was made for the child is its own.
     home: Option<PathBuf>,
+    /// The home of who runs Conductor, where the child is another user's, and Conductor's folders
+    /// that what is given to it is in.
+    root_home: Option<PathBuf>,
+    folders: Vec<PathBuf>,
     /// The agent's own.
     own: Vec<&'static str>,
     writable: Vec<PathBuf>,
@@ -117,13 +126,32 @@ impl Places {
         let credentials = CREDENTIALS.iter().filter_map(|place| below(place, |_| home.clone()));
         let all = credentials.chain(hidden.iter().cloned());
         let hidden = all.filter(|place| !readable.contains(place)).collect();
-        Self { home, own: Vec::new(), writable: writable.to_vec(), hidden, private_caches: None }
+        Self {
+            home,
+            root_home: None,
+            folders: Vec::new(),
+            own: Vec::new(),
+            writable: writable.to_vec(),
+            hidden,
+            private_caches: None,
+        }
     }
 
     /// Lets the child write to these as well.
     #[must_use]
     pub fn with_own(self, own: &[&'static str]) -> Self {
         Self { own: own.to_vec(), ..self }
+    }
+
+    /// The child is another user's than the one whose home that is, and who has these folders.
+    #[must_use]
+    pub fn away_from(self, root_home: Option<PathBuf>, folders: Vec<PathBuf>) -> Self {
+        Self { root_home, folders, ..self }
+    }
+
+    /// Lets that user get there.
+    pub(super) fn open_way(&self, user: &User, place: &Path) -> io::Result<()> {
+        self.folders.iter().try_for_each(|folder| user.let_through(folder, place))
     }
 
     /// Keeps what package managers keep in that folder, and the user's own caches as they are.
@@ -137,17 +165,53 @@ impl Places {
         let make =
             |path: PathBuf| std::fs::create_dir_all(&path).map_err(|error| SpawnError::File { path, error });
         if let Some(caches) = &self.private_caches {
+            // The user's way there was opened with that to its temporary folder.
             for (name, value) in private_caches(caches) {
-                spec.env.retain(|(known, _)| known != name);
-                spec.env.push((name.to_owned(), value));
+                tell(spec, name, &value);
             }
             make(caches.clone())?;
+            if let Some((uid, gid)) = spec.user {
+                let owned = std::os::unix::fs::lchown(caches, Some(uid), Some(gid));
+                owned.map_err(|error| SpawnError::File { path: caches.clone(), error })?;
+            }
         }
         for place in self.own.iter().filter(|place| place.ends_with('/')) {
             let Some(path) = named(place, spec) else { continue };
             make(path)?;
         }
         Ok(())
+    }
+
+    /// Makes the child another user's: what it is given is theirs, and it sees their home. A home
+    /// that was made for the child stays.
+    pub(super) fn give_to(&self, user: &User, spec: &mut Spec) -> Result<(), SpawnError> {
+        spec.user = Some((user.uid, user.gid));
+        let of_user = |path: &Path| {
+            let given = self.open_way(user, path).and_then(|()| user.own(path));
+            given.map_err(|error| SpawnError::File { path: path.to_owned(), error })
+        };
+        if let Some(prompt) = variable(spec, PROMPT_FILE).map(PathBuf::from) {
+            let given = self.open_way(user, &prompt).and_then(|()| user.let_read(&prompt));
+            given.map_err(|error| SpawnError::File { path: prompt, error })?;
+        }
+        of_user(&spec.cwd)?;
+        let given = ["TMPDIR"].into_iter().filter_map(|name| variable(spec, name).map(PathBuf::from));
+        given.filter(|path| path.is_dir()).try_for_each(|path| of_user(&path))?;
+        if let Some(made) = variable(spec, "HOME").filter(|home| self.made_home(home)).map(PathBuf::from) {
+            of_user(&made)?;
+        } else {
+            let home = user.home.as_deref().unwrap_or(Path::new("/nonexistent"));
+            tell(spec, "HOME", &home.to_string_lossy());
+            // They lead into the home of who runs Conductor.
+            spec.env.retain(|(name, _)| !name.starts_with("XDG_"));
+        }
+        tell(spec, "USER", &user.name);
+        tell(spec, "LOGNAME", &user.name);
+        Ok(())
+    }
+
+    fn made_home(&self, home: &str) -> bool {
+        self.root_home.as_deref().is_some_and(|own| own != Path::new(home))
     }
 
     /// Where the child may write; what is not there is left out by the walls.
@@ -174,6 +238,12 @@ fn private_caches(folder: &Path) -> impl Iterator<Item = (&'static str, String)>
     let maven = format!("-Dmaven.repo.local={}", place("maven"));
     let told = PRIVATE_CACHES.iter().map(move |(variable, name)| (*variable, place(name)));
     told.chain([("MAVEN_ARGS", maven)])
+}
+
+/// Sets a variable of the child's.
+fn tell(spec: &mut Spec, name: &str, value: &str) {
+    spec.env.retain(|(known, _)| known != name);
+    spec.env.push((name.to_owned(), value.to_owned()));
 }
 
 /// Where a place is for that child.

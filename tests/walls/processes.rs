@@ -54,13 +54,13 @@ fn the_next_run_ends_what_a_stopped_supervisor_kept() {
     }
 }
 
-fn signal(pid: u32, name: &str) {
+pub fn signal(pid: u32, name: &str) {
     let sent = std::process::Command::new("kill").args(["-s", name, &pid.to_string()]).status().unwrap();
     assert!(sent.success());
 }
 
 /// The one of an agent: it has children.
-fn supervisor_of(conductor: u32) -> u32 {
+pub fn supervisor_of(conductor: u32) -> u32 {
     let children = |pid: &str| {
         let listed = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
         listed.split_whitespace().map(str::to_owned).collect::<Vec<_>>()

@@ -14,6 +14,7 @@ use crate::model::settings::CodexSettings;
 use crate::policy::environment::{CLAUDE_LOGIN, CODEX_LOGIN, OPENCODE_LOGIN};
 use crate::ports::Agent;
 use crate::system::process::{Confine, Supervisor};
+use crate::system::user::User;
 use crate::walls::{ContainerOptions, Engine, Network, Places, Proxy, ProxyError, Setup, Walls, WallsError};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -23,6 +24,8 @@ use std::sync::Arc;
 pub(super) struct Site<'a> {
     /// Conductor's own folder in it.
     pub files: &'a Path,
+    /// Where workspaces are.
+    pub root: &'a Path,
     /// Where clones borrow objects.
     pub objects: Vec<PathBuf>,
 }
@@ -36,15 +39,25 @@ pub(super) fn walls(
 ) -> Result<Option<Walls>, Failure> {
     let AgentWalls { sandbox, places, private_caches, container, .. } = &config.agent.walls;
     if *sandbox == AgentSandbox::None {
-        return Ok(None);
+        return match config.agent.walls.user {
+            Some(_) => Err(Failure::new(USAGE, "agent.user: needs a sandbox: set agent.sandbox: auto")),
+            None => Ok(None),
+        };
     }
     let AgentPlaces { writable, readable, hidden } = places;
     let caches = private_caches.then(|| site.files.join(CACHES));
     let failed = |error: &dyn std::fmt::Display| Failure::new(USAGE, error.to_string());
+    let user = user(config, site)?;
+    let home = user.as_ref().map_or_else(|| surrounding.home(), |user| user.home.clone());
+    let away = user.as_ref().and_then(|_| surrounding.home());
+    let places = Places::new(home, writable, readable, hidden)
+        .with_private_caches(caches)
+        .away_from(away, vec![site.root.to_owned(), site.files.to_owned()]);
     let setup = Setup {
         exe: surrounding.exe.clone(),
         path: surrounding.variable("PATH").map(OsString::from),
-        places: Places::new(surrounding.home(), writable, readable, hidden).with_private_caches(caches),
+        places,
+        user,
         network: network(config, surrounding).map_err(|error| failed(&error))?,
     };
     let walls = match (sandbox, container) {
@@ -62,6 +75,32 @@ pub(super) fn walls(
         tracing::warn!("{caveat}");
     }
     Ok(walls)
+}
+
+/// Whom the agent's side runs as, where that is another user than Conductor.
+fn user(config: &Config, site: &Site<'_>) -> Result<Option<User>, Failure> {
+    let Some(named) = &config.agent.walls.user else { return Ok(None) };
+    let refused = |words: String| Err(Failure::new(USAGE, format!("agent.user: {words}")));
+    let Some(user) = User::find(named) else {
+        return refused(format!("there is no user {named} here: make one, or name another"));
+    };
+    if user.uid == own_uid() {
+        return Ok(None);
+    }
+    if !is_root() {
+        return refused(format!("only root can start the agent as {named}: run as root, or remove it"));
+    }
+    if user.is_root() {
+        return refused("names root: name a user without its rights".to_owned());
+    }
+    let unread = site.objects.iter().find(|folder| !user.reads(folder));
+    match unread {
+        Some(folder) => refused(format!(
+            "{named} cannot read {}, where its clones borrow objects: open the folders that lead there (chmod a+rx)",
+            folder.display()
+        )),
+        None => Ok(Some(user)),
+    }
 }
 
 /// Below Conductor's own folder: what package managers keep there.
@@ -172,6 +211,16 @@ pub(super) fn login(kind: &AgentKind) -> &'static [&'static str] {
         AgentKind::Opencode { .. } => OPENCODE_LOGIN,
         AgentKind::Command { .. } => &[],
     }
+}
+
+#[cfg(unix)]
+fn own_uid() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+#[cfg(not(unix))]
+fn own_uid() -> u32 {
+    0
 }
 
 #[cfg(unix)]

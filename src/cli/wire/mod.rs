@@ -59,14 +59,12 @@ pub(super) fn wire(
     let Opened { checkout, vault: repository, remote } = open(config)?;
     let tracker = tracker(config, &mut clients);
     let forge = forge(config, &remote, &clock, &mut clients)?;
-    let workspaces = Workspaces::new(
-        repository.clone(),
-        remote.clone(),
-        &config.repository.base_branch,
-        workspace_root(config, surrounding, &checkout),
-    );
+    let root = workspace_root(config, surrounding, &checkout);
+    let workspaces =
+        Workspaces::new(repository.clone(), remote.clone(), &config.repository.base_branch, root.clone());
     let identity = identity(surrounding, clock.as_ref());
-    let site = Site { files: &workspaces.files(), objects: repository.lending().unwrap_or_default() };
+    let site =
+        Site { files: &workspaces.files(), root: &root, objects: repository.lending().unwrap_or_default() };
     let walls = walls(config, surrounding, &site)?.map(|walls| walls.of_run(identity.run_id.as_str()));
     let workspaces = match walls.clone() {
         Some(walls) => workspaces.behind(Box::new(move |path| walls.barrier(path, vec![path.to_owned()]))),

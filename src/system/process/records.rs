@@ -121,6 +121,7 @@ impl Left {
         while !self.living().is_empty() && since.elapsed() < PATIENCE {
             std::thread::sleep(ROUND);
         }
+        let are_removed = self.remove_containers();
         let since = Instant::now();
         let mut dying = BTreeMap::new();
         let left = loop {
@@ -135,8 +136,8 @@ impl Left {
             }
             std::thread::sleep(ROUND);
         };
-        let are_gone = self.remove_containers();
-        if left == 0 && are_gone {
+        // An engine whose own processes were ended with the run may need a second call.
+        if left == 0 && (are_removed || self.remove_containers()) {
             let _stays = fs::remove_dir_all(&self.folder);
         }
         left
@@ -150,7 +151,12 @@ impl Left {
             return false;
         };
         let ids: Vec<&str> = found.split_whitespace().collect();
-        ids.is_empty() || call(&engine, &[&["rm", "--force", "--volumes"], ids.as_slice()].concat()).is_some()
+        if ids.is_empty() {
+            return true;
+        }
+        // Without waiting for what is deaf; one that has ended already is an error.
+        let _ended = call(&engine, &[&["kill"], ids.as_slice()].concat());
+        call(&engine, &[&["rm", "--force", "--volumes"], ids.as_slice()].concat()).is_some()
     }
 
     fn living(&self) -> Vec<Pid> {

@@ -24,6 +24,8 @@ pub struct Spec {
     pub log: Option<PathBuf>,
     /// The rules its starting thread puts on itself, in the words of whoever confines it.
     pub rules: Vec<OsString>,
+    /// Whom it runs as, when Conductor is root: user and group.
+    pub user: Option<(u32, u32)>,
     /// The program only stands around the real one: it is not told to end, and ends with it.
     pub is_wrapper: bool,
     /// Called by its supervisor once it has ended, whatever way; the program first. Empty: nothing.
@@ -49,6 +51,7 @@ impl Spec {
             log: None,
             rules: Vec::new(),
             is_wrapper: false,
+            user: None,
             at_end: Vec::new(),
             lifetime: None,
             grace: Duration::from_secs(5),

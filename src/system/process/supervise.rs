@@ -130,6 +130,9 @@ fn start(
         .stdout(output)
         .stderr(stderr)
         .process_group(0);
+    if let Some((uid, gid)) = job.user {
+        command.uid(uid).gid(gid);
+    }
     // Never waited for through `Child`: the loop reaps it among all others.
     let mut spawn = || command.spawn().map(|child| Pid::from_child(&child));
     let mut what = if job.rules.is_empty() { Failed::Program } else { Failed::Rules };

@@ -25,6 +25,7 @@ use std::time::Duration;
 pub(super) struct Job {
     pub grace: Duration,
     pub lifetime: Option<Duration>,
+    pub user: Option<(u32, u32)>,
     pub cwd: PathBuf,
     pub stderr: Errors,
     pub is_wrapper: bool,
@@ -90,6 +91,7 @@ pub(super) fn encode_job(spec: &Spec) -> io::Result<Vec<u8>> {
     };
     field(spec.grace.as_millis().to_string().as_bytes())?;
     field(spec.lifetime.map_or_else(String::new, |lifetime| lifetime.as_millis().to_string()).as_bytes())?;
+    field(spec.user.map_or_else(String::new, |(uid, gid)| format!("{uid} {gid}")).as_bytes())?;
     field(spec.cwd.as_os_str().as_bytes())?;
     field(match &spec.stderr {
         Stderr::Null => b"null",
@@ -129,6 +131,9 @@ fn decode_job(body: &[u8]) -> Option<Job> {
     let mut fields = body.split(|byte| *byte == 0).map(|field| OsString::from_vec(field.to_vec()));
     let grace = Duration::from_millis(number(&fields.next()?)?);
     let lifetime = number(&fields.next()?).map(Duration::from_millis);
+    let user = fields.next()?;
+    let user = user.to_str()?.split_once(' ').map(|(uid, gid)| Some((uid.parse().ok()?, gid.parse().ok()?)));
+    let user = user.map_or(Some(None), |user| user.map(Some))?;
     let cwd = PathBuf::from(fields.next()?);
     let stderr = match fields.next()?.as_bytes() {
         b"null" => Errors::Null,
@@ -144,7 +149,7 @@ fn decode_job(body: &[u8]) -> Option<Job> {
     while let Some(name) = fields.next() {
         env.push((name, fields.next()?));
     }
-    Some(Job { grace, lifetime, cwd, stderr, is_wrapper, rules, at_end, program, args, env })
+    Some(Job { user, grace, lifetime, cwd, stderr, is_wrapper, rules, at_end, program, args, env })
 }
 
 /// A number and so many fields.
@@ -247,12 +252,14 @@ mod tests {
         spec.env = vec![("EMPTY".into(), String::new()), ("TEXT".into(), "é=\n".into())];
         spec.stderr = Stderr::File("/tmp/x".into());
         spec.lifetime = Some(Duration::from_millis(1500));
+        spec.user = Some((65534, 65533));
         spec.at_end = vec!["/bin/true".into()];
         spec.rules = vec!["--write".into(), "/work tree".into()];
         let job = read_job(&mut encode_job(&spec).unwrap().as_slice()).unwrap();
         assert_eq!(job.program, spec.program);
         assert_eq!(job.args, spec.args);
         assert_eq!(job.rules, spec.rules);
+        assert_eq!(job.user, spec.user);
         assert_eq!(job.at_end, spec.at_end);
         assert_eq!(job.lifetime, spec.lifetime);
         assert_eq!(job.cwd, spec.cwd);
