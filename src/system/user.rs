@@ -54,7 +54,10 @@ impl User {
     /// Lets this user's group through the folders that lead to a place, as far as they are below
     /// `root` or that itself, and no other user. They are who runs this process's.
     pub fn let_through(&self, root: &Path, place: &Path) -> io::Result<()> {
-        for folder in place.ancestors().filter(|folder| folder.starts_with(root)) {
+        // Either may be written with links in it.
+        let place = place.ancestors().find_map(|folder| folder.canonicalize().ok());
+        let (Ok(root), Some(place)) = (root.canonicalize(), place) else { return Ok(()) };
+        for folder in place.ancestors().filter(|folder| folder.starts_with(&root)) {
             let Ok(found) = folder.symlink_metadata() else { continue };
             if found.is_dir() && found.uid() != self.uid {
                 self.open(folder, &found, 0o010)?;

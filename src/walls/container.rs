@@ -6,10 +6,10 @@
 //! by its name, and the next run those of a run that is gone by their label.
 
 use super::error::WallsError;
-use super::find;
 use super::front::WALLS;
 use super::network::{Network, RELAY};
 use super::places::{PROMPT_FILE, Places, variable};
+use super::program::find;
 use super::rules::PROGRAM;
 use crate::model::ids::short_hash;
 use crate::system::process::{CONTAINER_LABEL, Spec};

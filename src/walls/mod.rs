@@ -28,6 +28,7 @@ mod landlock;
 mod landlock;
 mod network;
 mod places;
+mod program;
 mod rules;
 mod seatbelt;
 
@@ -40,6 +41,7 @@ pub use places::{CACHES, CREDENTIALS, Places};
 use container::Container;
 use network::{INNER_PORT, RELAY, begin_relay};
 use places::variable;
+use program::find;
 use rules::{PROGRAM, Rules};
 
 /// What walls are built from.
@@ -130,7 +132,9 @@ impl Walls {
         let seatbelt = |_: WallsError| Self::seatbelt(setup);
         match setup.network {
             Network::Open => {
-                let landlock = Self::landlock(setup);
+                // Landlock does not close sockets.
+                let bubblewrap = setup.places.open_socket().and_then(|_| Self::bubblewrap(setup).ok());
+                let landlock = bubblewrap.map_or_else(|| Self::landlock(setup), Ok);
                 Ok(landlock.or_else(|_| Self::bubblewrap(setup)).or_else(seatbelt).ok())
             }
             Network::None => {
@@ -159,12 +163,23 @@ impl Walls {
     }
 
     /// What it does not hold of what was asked for, for people.
-    pub fn caveat(&self) -> Option<&'static str> {
-        let is_held_by_port = matches!((&self.kind, &self.network), (Kind::Landlock, Network::Hosts(_)));
-        is_held_by_port.then_some(
+    pub fn caveats(&self) -> Vec<String> {
+        if !matches!(self.kind, Kind::Landlock) {
+            return Vec::new();
+        }
+        let by_port = matches!(self.network, Network::Hosts(_)).then(|| {
             "agent.network: Landlock holds TCP by port only: UDP, DNS and Unix sockets stay open, and so does \
-             the proxy's port on other hosts; install bubblewrap to close them",
-        )
+             the proxy's port on other hosts; install bubblewrap to close them"
+                .to_owned()
+        });
+        let socket = self.places.open_socket().map(|socket| {
+            let socket = socket.display();
+            format!(
+                "agent.sandbox: landlock does not close {socket}, by which the agent's side can gain rights: \
+                 install bubblewrap, or close it to this user"
+            )
+        });
+        by_port.into_iter().chain(socket).collect()
     }
 
     /// What lists and ends containers of a run that is gone.
@@ -352,12 +367,4 @@ fn unreadable() -> io::Error {
 /// Behind bubblewrap the devices are the child's own, shared memory too.
 fn with_own_devices(writable: &[PathBuf]) -> Vec<PathBuf> {
     writable.iter().cloned().chain([PathBuf::from("/dev")]).collect()
-}
-
-fn find(program: &OsStr, path: Option<&OsStr>) -> Option<PathBuf> {
-    let is_there = |place: &PathBuf| place.is_file();
-    if program.as_encoded_bytes().contains(&b'/') {
-        return Some(PathBuf::from(program)).filter(is_there);
-    }
-    std::env::split_paths(path?).map(|folder| folder.join(program)).find(is_there)
 }

@@ -6,6 +6,7 @@
 use crate::system::process::{SpawnError, Spec};
 use crate::system::user::User;
 use std::io;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 /// What package managers keep between builds. Nothing here is read by a login shell or is on a
@@ -35,6 +36,25 @@ pub const CACHES: &[&str] = &[
     "~/.yarn/berry/cache",
     "~/go/pkg",
 ];
+
+/// Sockets of what starts containers or programs for whoever may write to them: as good as root.
+pub const SOCKETS: &[&str] = &[
+    "/run/docker.sock",
+    "/run/podman/podman.sock",
+    "/run/containerd/containerd.sock",
+    "/run/crio/crio.sock",
+    "/run/buildkit/buildkitd.sock",
+    "/run/snapd.socket",
+    "$XDG_RUNTIME_DIR/docker.sock",
+    "$XDG_RUNTIME_DIR/podman/podman.sock",
+    "$XDG_RUNTIME_DIR/systemd/private",
+    "$XDG_RUNTIME_DIR/bus",
+    "~/.docker/run/docker.sock",
+];
+
+/// By which a workflow's steps tell a runner of GitHub Actions what later steps get.
+const RUNNER_FILES: &[&str] =
+    &["$GITHUB_ENV", "$GITHUB_PATH", "$GITHUB_OUTPUT", "$GITHUB_STATE", "$GITHUB_STEP_SUMMARY"];
 
 /// The variables by which the same is kept in a private folder, and its name there. Maven is told by
 /// an argument.
@@ -95,6 +115,8 @@ pub const CREDENTIALS: &[&str] = &[
     "~/.ssh",
     "~/.terraform.d/credentials.tfrc.json",
     "~/.vault-token",
+    "~/actions-runner/.credentials",
+    "~/actions-runner/.credentials_rsaparams",
     "~/_netrc",
 ];
 
@@ -110,11 +132,40 @@ pub struct Places {
     own: Vec<&'static str>,
     writable: Vec<PathBuf>,
     hidden: Vec<PathBuf>,
+    sockets: Vec<PathBuf>,
     /// In the place of the user's own caches.
     private_caches: Option<PathBuf>,
 }
 
 impl Places {
+    /// What is Conductor's own environment's to hide as well: sockets by which rights are gained, and
+    /// what leads to the runner of a workflow.
+    #[must_use]
+    pub fn hiding_of(self, variable: &dyn Fn(&str) -> Option<String>, readable: &[PathBuf]) -> Self {
+        let value = |name: &str| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let named = |place: &&str| match place.strip_prefix('/') {
+            Some(_) => Some(PathBuf::from(place)),
+            None => below(place, value),
+        };
+        let sockets: Vec<PathBuf> = SOCKETS.iter().filter_map(|place| named(&place)).collect();
+        let runner = RUNNER_FILES.iter().filter_map(|place| below(place, value));
+        let all =
+            sockets.iter().cloned().chain(runner).chain(value("RUNNER_TEMP").into_iter().flat_map(scripts));
+        let more = all.filter(|place| place.is_absolute() && !readable.contains(place));
+        let hidden = self.hidden.iter().cloned().chain(more).collect();
+        Self { hidden, sockets, ..self }
+    }
+
+    /// A socket there is, by which this user gains rights.
+    pub(super) fn open_socket(&self) -> Option<&Path> {
+        let is_open = |place: &&PathBuf| {
+            let is_socket = place.metadata().is_ok_and(|found| found.file_type().is_socket());
+            is_socket && rustix::fs::access(place.as_path(), rustix::fs::Access::WRITE_OK).is_ok()
+        };
+        let hidden = self.sockets.iter().filter(|place| self.hidden.contains(place));
+        hidden.filter(|place| !place.ends_with("bus")).find(is_open).map(PathBuf::as_path)
+    }
+
     /// `writable` on top of the caches; `readable` takes from what is hidden: the files with
     /// credentials, and `hidden`.
     pub fn new(
@@ -134,6 +185,7 @@ impl Places {
             writable: writable.to_vec(),
             hidden,
             private_caches: None,
+            sockets: Vec::new(),
         }
     }
 
@@ -238,6 +290,15 @@ fn private_caches(folder: &Path) -> impl Iterator<Item = (&'static str, String)>
     let maven = format!("-Dmaven.repo.local={}", place("maven"));
     let told = PRIVATE_CACHES.iter().map(move |(variable, name)| (*variable, place(name)));
     told.chain([("MAVEN_ARGS", maven)])
+}
+
+/// The scripts of a workflow's steps, which may hold its secrets as text.
+fn scripts(folder: PathBuf) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    entries
+        .filter(|path| path.extension().is_some_and(|end| end == "sh" || end == "ps1"))
+        .chain([folder.join("_runner_file_commands")])
+        .collect()
 }
 
 /// Sets a variable of the child's.

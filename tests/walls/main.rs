@@ -9,6 +9,7 @@ mod network;
 mod opening;
 mod outside;
 mod processes;
+mod runner;
 mod secrets;
 mod user;
 #[allow(dead_code, reason = "the real agents' tests use more of it")]

@@ -51,6 +51,7 @@ pub(super) fn walls(
     let home = user.as_ref().map_or_else(|| surrounding.home(), |user| user.home.clone());
     let away = user.as_ref().and_then(|_| surrounding.home());
     let places = Places::new(home, writable, readable, hidden)
+        .hiding_of(&|name| surrounding.variable(name), readable)
         .with_private_caches(caches)
         .away_from(away, vec![site.root.to_owned(), site.files.to_owned()]);
     let setup = Setup {
@@ -71,9 +72,7 @@ pub(super) fn walls(
         }
     };
     let walls = walls.map_err(|error| failed(&error))?;
-    if let Some(caveat) = walls.as_ref().and_then(Walls::caveat) {
-        tracing::warn!("{caveat}");
-    }
+    walls.iter().flat_map(Walls::caveats).for_each(|caveat| tracing::warn!("{caveat}"));
     Ok(walls)
 }
 

@@ -63,33 +63,23 @@ pub(super) fn wire(
     let workspaces =
         Workspaces::new(repository.clone(), remote.clone(), &config.repository.base_branch, root.clone());
     let identity = identity(surrounding, clock.as_ref());
-    let site =
-        Site { files: &workspaces.files(), root: &root, objects: repository.lending().unwrap_or_default() };
+    let files = workspaces.files();
+    let site = Site { files: &files, root: &root, objects: repository.lending().unwrap_or_default() };
     let walls = walls(config, surrounding, &site)?.map(|walls| walls.of_run(identity.run_id.as_str()));
     let workspaces = match walls.clone() {
         Some(walls) => workspaces.behind(Box::new(move |path| walls.barrier(path, vec![path.to_owned()]))),
         None => workspaces,
     };
+    let until = config.limits.deadline.and_then(|limit| Instant::now().checked_add(limit + DEADLINE_SLACK));
+    let records = records(site.files, &identity, walls.as_ref().and_then(Walls::engine));
+    repository.stop().outlive(&surrounding.exe, until, records.as_deref());
     workspaces.take_over(&checkout).map_err(|error| Failure::new(FAULT, error.to_string()))?;
     let redactor = Arc::new(Redactor::new(&secrets(config, surrounding)));
-    let until = config.limits.deadline.and_then(|limit| Instant::now().checked_add(limit + DEADLINE_SLACK));
-    let engine = walls.as_ref().and_then(Walls::engine);
-    let records = records(&workspaces.files().join(CHILDREN), &identity, engine);
-    if let (Some(watcher), Some(records)) = (repository.stop().outlive(&surrounding.exe, until), &records) {
-        records.note_other(watcher);
-    }
-    let supervisor = Supervisor::new(surrounding.exe.clone()).hiding(Arc::clone(&redactor));
-    let supervisor = supervisor.recording(records).until(until);
-    let settings = settings(config, surrounding, identity, &remote, workspaces.files(), config.secrets());
+    let supervisor = Supervisor::new(surrounding.exe.clone()).hiding(Arc::clone(&redactor)).until(until);
+    let supervisor = supervisor.recording(records);
+    let settings = settings(config, surrounding, identity, &remote, files, config.secrets());
     let host = settings.identity.host.clone();
-    let commands = Commands {
-        supervisor: supervised(&supervisor, walls.as_ref(), &[]),
-        redactor: Arc::clone(&redactor),
-        gates: config.gates.clone(),
-        hooks: config.hooks.clone(),
-        checkout: config.repository.path.clone(),
-        grace: config.agent.limits.grace_period,
-    };
+    let commands = commands(config, supervised(&supervisor, walls.as_ref(), &[]), Arc::clone(&redactor));
     let supervisor = supervisor.lasting(lifetime(config, &commands));
     let world = World {
         tracker,
@@ -142,7 +132,8 @@ pub(super) fn open_store(config: &Config) -> Result<Box<dyn StateStore>, Failure
 }
 
 /// Ends what runs left that are gone, and opens the records of this one.
-fn records(folder: &Path, identity: &Identity, engine: Option<&Path>) -> Option<Arc<Records>> {
+fn records(files: &Path, identity: &Identity, engine: Option<&Path>) -> Option<Arc<Records>> {
+    let folder = &files.join(CHILDREN);
     let left = end_left(folder);
     if left > 0 {
         tracing::warn!("{left} processes of an earlier run could not be ended: end them by hand");
@@ -152,6 +143,17 @@ fn records(folder: &Path, identity: &Identity, engine: Option<&Path>) -> Option<
         tracing::debug!("{}: no child is noted there for a later run: {error}", folder.display());
     }
     opened.ok().map(Arc::new)
+}
+
+fn commands(config: &Config, supervisor: Supervisor, redactor: Arc<Redactor>) -> Commands {
+    Commands {
+        supervisor,
+        redactor,
+        gates: config.gates.clone(),
+        hooks: config.hooks.clone(),
+        checkout: config.repository.path.clone(),
+        grace: config.agent.limits.grace_period,
+    }
 }
 
 /// How long agents may take, all turns of a session together, with what runs between them.

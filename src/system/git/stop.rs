@@ -5,6 +5,7 @@
 //! the remote has shown that it hangs.
 
 use super::watcher::Watcher;
+use crate::system::process::Records;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -48,17 +49,16 @@ impl Drop for Watched<'_> {
 
 impl GitStop {
     /// Has what is in flight ended when this process is gone without a word, or stopped and past
-    /// the end of the run. Returns the process that does so.
-    pub fn outlive(&self, exe: &Path, until: Option<Instant>) -> Option<u32> {
+    /// the end of the run. The process that does so is noted for a later run.
+    pub fn outlive(&self, exe: &Path, until: Option<Instant>, records: Option<&Records>) {
         if let Some(until) = until {
             // Set once, by the one who starts the run.
             let _ = self.0.until.set(until);
         }
-        let watcher = self.0.watcher.start(exe);
-        if let Err(error) = &watcher {
-            tracing::debug!("nothing ends git calls should this run be killed: {error}");
+        match self.0.watcher.start(exe) {
+            Ok(watcher) => records.into_iter().for_each(|records| records.note_other(watcher)),
+            Err(error) => tracing::debug!("nothing ends git calls should this run be killed: {error}"),
         }
-        watcher.ok()
     }
 
     /// Lets the watcher know of a call's processes, each the leader of its group.

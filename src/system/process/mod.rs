@@ -7,6 +7,8 @@
 //! both is ended by the next run, see [`end_left`]. Calls of git have one watcher together. On macOS only the child's process group is ended:
 //! there is no subreaper, and a descendant that called `setsid` survives there.
 
+mod at_end;
+mod begin;
 mod bounded;
 mod cgroup;
 mod child;

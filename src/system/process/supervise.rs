@@ -5,29 +5,27 @@
 //! stop, or its end, which is Conductor's death, ends the tree. Its standard output and error are
 //! only carried to the child (output and input); it never writes to either.
 
-use super::cgroup::{Group, Parent};
+use super::at_end::AtEnd;
+use super::begin::start;
+use super::cgroup::Group;
 use super::lines::{Lines, Piece};
 use super::tree;
-use super::wire::{self, Errors, Failed, Job, Report};
-use crate::system::barrier::in_own_thread;
+use super::wire::{self, Report};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// What a leftover of a child that ended by itself gets between SIGTERM and SIGKILL, at most.
 const LEFTOVER_GRACE: Duration = Duration::from_secs(1);
-/// What cleans up behind a tree has no longer.
-const AT_END_LIMIT: Duration = Duration::from_secs(15);
 /// What a child past its deadline gets between SIGTERM and SIGKILL, at most.
 const DEADLINE_GRACE: Duration = Duration::from_secs(2);
 /// Between two rounds of SIGKILL.
@@ -103,100 +101,6 @@ fn listen_for_signals() -> io::Result<(UnixStream, Arc<AtomicBool>)> {
         signal_hook::low_level::pipe::register(signal, sender.try_clone()?)?;
     }
     Ok((wake, told_to_end))
-}
-
-/// The child leads a group of its own, so that signals to it do not reach its supervisor.
-fn start(
-    job: &Job,
-    enforce: fn(&[OsString]) -> io::Result<()>,
-    [input, output]: [OwnedFd; 2],
-    errors: Option<OwnedFd>,
-) -> Result<(Pid, Option<Group>), Report> {
-    let failed =
-        |what| move |error: io::Error| Report::Failed { what, errno: error.raw_os_error().unwrap_or(0) };
-    std::fs::read_dir(&job.cwd).map_err(failed(Failed::Directory))?;
-    let stderr = match &job.stderr {
-        Errors::Null => Stdio::null(),
-        Errors::Merged => output.try_clone().map_err(failed(Failed::Stderr))?.into(),
-        Errors::Sent => errors.ok_or(Report::Failed { what: Failed::Stderr, errno: 0 })?.into(),
-    };
-    let mut command = Command::new(&job.program);
-    command
-        .args(&job.args)
-        .current_dir(&job.cwd)
-        .env_clear()
-        .envs(job.env.iter().map(|(name, value)| (name, value)))
-        .stdin(input)
-        .stdout(output)
-        .stderr(stderr)
-        .process_group(0);
-    if let Some((uid, gid)) = job.user {
-        command.uid(uid).gid(gid);
-    }
-    // Never waited for through `Child`: the loop reaps it among all others.
-    let mut spawn = || command.spawn().map(|child| Pid::from_child(&child));
-    let mut what = if job.rules.is_empty() { Failed::Program } else { Failed::Rules };
-    let (started, group) = grouped(|| {
-        if job.rules.is_empty() {
-            return spawn();
-        }
-        let begin = || {
-            what = Failed::Program;
-            spawn()
-        };
-        in_own_thread(|| enforce(&job.rules), begin)
-    });
-    match started {
-        Ok(pid) => Ok((pid, group)),
-        Err(error) => {
-            let _left = group.as_ref().map(Group::remove);
-            Err(failed(what)(error))
-        }
-    }
-}
-
-/// Starts it in a control group of its own, where there can be one.
-fn grouped<T>(start: impl FnOnce() -> T) -> (T, Option<Group>) {
-    match Parent::find() {
-        Some(parent) => {
-            let group = parent.group_of(std::process::id());
-            (parent.start(&group, start), Some(group))
-        }
-        None => (start(), None),
-    }
-}
-
-/// A program that cleans up behind the tree.
-struct AtEnd {
-    words: Vec<OsString>,
-    env: Vec<(OsString, OsString)>,
-}
-
-impl AtEnd {
-    fn of(words: Vec<OsString>, env: Vec<(OsString, OsString)>) -> Option<Self> {
-        (!words.is_empty()).then_some(Self { words, env })
-    }
-
-    fn call(&self) {
-        let Some((program, args)) = self.words.split_first() else { return };
-        let mut command = Command::new(program);
-        command
-            .args(args)
-            .current_dir("/")
-            .env_clear()
-            .envs(self.env.iter().map(|(name, value)| (name, value)));
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let Ok(mut running) = command.spawn() else { return };
-        let since = Instant::now();
-        while matches!(running.try_wait(), Ok(None)) {
-            if since.elapsed() > AT_END_LIMIT {
-                let _gone = running.kill();
-                let _status = running.wait();
-                return;
-            }
-            std::thread::sleep(KILL_ROUND);
-        }
-    }
 }
 
 #[derive(Clone, Copy)]
@@ -378,7 +282,9 @@ impl Watch {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
+    use std::os::unix::process::CommandExt;
     use std::path::{Path, PathBuf};
+    use std::process::{Command, Stdio};
 
     /// In a process of its own: a supervisor takes every child that ends for one of its tree.
     #[test]

@@ -20,16 +20,16 @@ pub const RELAY_MAIN: &str = "__relay";
 /// Starts a relay that is nobody's child, and returns once it listens.
 pub(in super::super) fn begin(socket: &OsStr) -> io::Result<()> {
     let listener = TcpListener::bind(("127.0.0.1", INNER_PORT))?;
-    let mut command = itself()?;
+    let mut command = itself();
     command.arg(socket).arg("start").stdin(OwnedFd::from(listener)).env_clear().current_dir("/");
     let ended = command.stdout(Stdio::null()).stderr(Stdio::null()).status()?;
     if ended.success() { Ok(()) } else { Err(io::Error::other("the relay to the proxy did not start")) }
 }
 
-fn itself() -> io::Result<Command> {
-    let mut command = Command::new(std::env::current_exe()?);
+fn itself() -> Command {
+    let mut command = Command::new("/proc/self/exe");
     command.arg(RELAY_MAIN);
-    Ok(command)
+    command
 }
 
 /// `__relay SOCKET start` leaves `__relay SOCKET` behind, which serves until it is ended. Standard
@@ -45,7 +45,7 @@ pub fn relay_main(mut args: impl Iterator<Item = OsString>) -> ExitCode {
 
 fn leave_behind(socket: &Path) -> io::Result<()> {
     let _leader_already = rustix::process::setsid();
-    itself()?.arg(socket).stdin(Stdio::inherit()).spawn().map(drop)
+    itself().arg(socket).stdin(Stdio::inherit()).spawn().map(drop)
 }
 
 fn serve(socket: &Path) -> io::Result<()> {
