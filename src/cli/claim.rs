@@ -29,7 +29,7 @@ pub(super) fn run(global: &GlobalArgs, args: &ClaimArgs) -> Result<ExitCode, Fai
     let out = empty_folder(global, &args.out)?;
     let rules = rules(global, &config, &surrounding)?;
     // No agent is started here: its walls are the working job's.
-    config.agent.sandbox = AgentSandbox::None;
+    config.agent.walls.sandbox = AgentSandbox::None;
     let display = Arc::new(terminal::progress(global));
     let secrets = secrets(&config, &surrounding);
     terminal::log(global, Arc::clone(&display), Redactor::new(&secrets));
@@ -89,8 +89,7 @@ fn rules(global: &GlobalArgs, config: &Config, surrounding: &Surrounding) -> Res
             },
             limits: agent.limits.clone(),
             pass_env: agent.pass_env.clone(),
-            sandbox: agent.sandbox,
-            places: agent.places.clone(),
+            walls: agent.walls.clone(),
             isolated_home: agent.isolated_home,
             fallback: agent.fallback.clone(),
         },

@@ -56,6 +56,9 @@ pub fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|word| word == walls::WALLS) {
         return stand_in_front();
     }
+    if std::env::args_os().nth(1).is_some_and(|word| word == walls::RELAY_MAIN) {
+        return walls::relay_main(std::env::args_os().skip(2));
+    }
     hide_environment();
     let cli = Cli::parse();
     let result = match &cli.command {

@@ -33,7 +33,7 @@ pub(super) fn run(global: &GlobalArgs, args: &PublishArgs) -> Result<ExitCode, F
     let mut config = look::config(global, &surrounding)?;
     let found = find(&directory(global.directory.as_deref())?, &args.directories)?;
     // No agent is started here.
-    config.agent.sandbox = AgentSandbox::None;
+    config.agent.walls.sandbox = AgentSandbox::None;
     let display = Arc::new(terminal::progress(global));
     let secrets = secrets(&config, &surrounding);
     terminal::log(global, Arc::clone(&display), Redactor::new(&secrets));

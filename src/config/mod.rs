@@ -23,8 +23,8 @@ pub use formats::parse_duration;
 pub use keys::{HeldKey, keys};
 pub use options::{LoadOptions, Overrides};
 pub use resolved::{
-    AgentConfig, AgentKind, AgentPlaces, AgentSandbox, Config, FallbackConfig, ForgeKind, TrackerConfig,
-    TrackerKind,
+    AgentConfig, AgentContainer, AgentKind, AgentPlaces, AgentSandbox, AgentWalls, Config, ContainerEngine,
+    FallbackConfig, ForgeKind, TrackerConfig, TrackerKind,
 };
 
 use std::path::Path;

@@ -1,7 +1,9 @@
 //! The whole configuration as it holds: checked, complete, immutable.
 
 use crate::model::Secret;
-pub use crate::model::agent_settings::{AgentKind, AgentPlaces, AgentSandbox, FallbackConfig};
+pub use crate::model::agent_settings::{
+    AgentContainer, AgentKind, AgentPlaces, AgentSandbox, AgentWalls, ContainerEngine, FallbackConfig,
+};
 use crate::model::settings::{
     AgentLimits, Backoff, Budget, GateSpec, GuardRules, Hooks, Limits, ModelsByClass, PreflightSettings,
     PullRequestSettings, RateLimitSettings, RepositorySettings, StateSettings, StatusComments, Template,
@@ -90,8 +92,7 @@ pub struct AgentConfig {
     pub limits: AgentLimits,
     /// Names of environment variables the agent is given whatever they are called.
     pub pass_env: Vec<String>,
-    pub sandbox: AgentSandbox,
-    pub places: AgentPlaces,
+    pub walls: AgentWalls,
     /// The agent gets a home of its own instead of the user's.
     pub isolated_home: bool,
     /// Used when the first reports a limit.

@@ -1,5 +1,6 @@
 //! Which agent works, with what around it: settings as plain values, already checked and resolved.
 
+use super::network::NetworkRule;
 use super::settings::CodexSettings;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -35,6 +36,36 @@ pub struct FallbackConfig {
     pub model: Option<String>,
 }
 
+/// What holds the agent's side.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentWalls {
+    pub sandbox: AgentSandbox,
+    pub network: NetworkRule,
+    pub places: AgentPlaces,
+    /// Package managers keep what they keep in a folder of this repository's own.
+    pub private_caches: bool,
+    /// Whom the agent's side runs as, when Conductor is root: a name or a number.
+    pub user: Option<String>,
+    /// With [`AgentSandbox::Container`].
+    pub container: Option<AgentContainer>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentContainer {
+    pub image: String,
+    /// `None`: the one that works here.
+    pub engine: Option<ContainerEngine>,
+    pub user: Option<String>,
+    pub mounts: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ContainerEngine {
+    Docker,
+    Podman,
+}
+
 /// What stands around the agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -43,6 +74,7 @@ pub enum AgentSandbox {
     Auto,
     Landlock,
     Bubblewrap,
+    Container,
     None,
 }
 

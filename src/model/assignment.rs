@@ -2,7 +2,7 @@
 //! forge. A contract, with a version and a JSON Schema (`conductor schema assignment`). The claim
 //! keeps the digest of the file, so that an edited one makes a result nobody takes.
 
-use super::agent_settings::{AgentKind, AgentPlaces, AgentSandbox, FallbackConfig};
+use super::agent_settings::{AgentKind, AgentWalls, FallbackConfig};
 use super::carried::{self, Bundle, CarriedError};
 use super::settings::{
     AgentLimits, Backoff, GateSpec, GuardRules, Hooks, KeepWorkspace, Limits, ModelRules,
@@ -73,8 +73,8 @@ pub struct AgentRules {
     pub models: ModelRules,
     pub limits: AgentLimits,
     pub pass_env: Vec<String>,
-    pub sandbox: AgentSandbox,
-    pub places: AgentPlaces,
+    #[serde(flatten)]
+    pub walls: AgentWalls,
     pub isolated_home: bool,
     pub fallback: Option<FallbackConfig>,
 }

@@ -23,6 +23,7 @@ pub mod jobs;
 pub mod lessons;
 pub mod live;
 pub mod millis;
+pub mod network;
 pub mod operator;
 pub mod phase;
 pub mod plan;

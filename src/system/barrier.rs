@@ -4,6 +4,7 @@
 //!
 //! The thread is a new one that starts the child and ends: nothing of Conductor's is opened there.
 
+use crate::system::user::User;
 use std::ffi::OsString;
 use std::io;
 use std::sync::Arc;
@@ -14,6 +15,8 @@ pub struct Barrier {
     /// The beginning of the command line.
     pub front: Vec<OsString>,
     pub rules: Option<Arc<dyn ThreadRules>>,
+    /// Whom it runs as, when this process is root.
+    pub user: Option<User>,
 }
 
 /// Rules a thread can put on itself for good, which its children inherit.

@@ -10,3 +10,4 @@ pub mod process;
 pub mod redact;
 pub mod replace;
 pub mod turn;
+pub mod user;

@@ -1,15 +1,15 @@
 //! Walls by `bwrap` (bubblewrap): the child sees the file system read-only but for its places, a
 //! `/dev` and a `/proc` of its own, no other process and no shared memory of others. What is
-//! hidden is covered. The network is as it was.
+//! hidden is covered. The network is as it was, or one that leads nowhere.
 
 use super::error::WallsError;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// Starts a shell behind it once.
-pub(super) fn try_out(bwrap: &Path) -> Result<(), WallsError> {
+pub(super) fn try_out(bwrap: &Path, is_apart: bool) -> Result<(), WallsError> {
     let shell = ["--", "/bin/sh", "-c", ":"].map(OsString::from);
-    let tried = duct::cmd(bwrap, walls().into_iter().chain(shell))
+    let tried = duct::cmd(bwrap, walls(is_apart).into_iter().chain(shell))
         .stdin_null()
         .stdout_null()
         .stderr_capture()
@@ -26,9 +26,16 @@ pub(super) fn try_out(bwrap: &Path) -> Result<(), WallsError> {
 }
 
 /// What stands in front of a program, as a command line.
-pub(super) fn front(bwrap: &Path, cwd: &Path, writable: &[PathBuf], hidden: &[PathBuf]) -> Vec<OsString> {
+/// `is_apart`: with a network of its own that leads nowhere.
+pub(super) fn front(
+    bwrap: &Path,
+    is_apart: bool,
+    cwd: &Path,
+    writable: &[PathBuf],
+    hidden: &[PathBuf],
+) -> Vec<OsString> {
     let mut words = vec![bwrap.into()];
-    words.extend(walls());
+    words.extend(walls(is_apart));
     for place in hidden {
         words.extend(cover(place));
     }
@@ -40,11 +47,12 @@ pub(super) fn front(bwrap: &Path, cwd: &Path, writable: &[PathBuf], hidden: &[Pa
 }
 
 /// Everything is there to be read; processes and devices are the child's own.
-fn walls() -> Vec<OsString> {
+fn walls(is_apart: bool) -> Vec<OsString> {
     // As root there may be no user namespace; without its privileges root writes nowhere else either.
     ["--unshare-user-try", "--unshare-pid", "--unshare-ipc", "--cap-drop", "ALL", "--ro-bind", "/", "/"]
         .into_iter()
         .chain(["--dev", "/dev", "--proc", "/proc"])
+        .chain(is_apart.then_some("--unshare-net"))
         .map(OsString::from)
         .collect()
 }
@@ -69,7 +77,7 @@ mod tests {
         std::fs::write(&key, "").unwrap();
         let hidden = [folder.path().to_owned(), key.clone(), folder.path().join("nothing")];
         let workspace = Path::new("/w/T-1");
-        let words = front(Path::new("/usr/bin/bwrap"), workspace, &[workspace.into()], &hidden);
+        let words = front(Path::new("/usr/bin/bwrap"), false, workspace, &[workspace.into()], &hidden);
         let args: Vec<&str> = words.iter().map(|word| word.to_str().unwrap()).collect();
         let at = |arg: &str| args.iter().position(|other| *other == arg).unwrap();
         assert_eq!((args[0], *args.last().unwrap()), ("/usr/bin/bwrap", "--"));

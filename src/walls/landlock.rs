@@ -9,8 +9,8 @@
 use super::grants;
 use super::rules::Rules;
 use landlock::{
-    ABI, Access, AccessFs, BitFlags, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr,
-    RulesetCreatedAttr, RulesetStatus, Scope,
+    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, NetPort, PathBeneath, PathFd,
+    Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetStatus, Scope,
 };
 use rustix::thread::{CapabilitySet, CapabilitySets};
 use std::io;
@@ -50,6 +50,12 @@ fn closed(rules: &Rules) -> Result<(), String> {
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(all)
         .and_then(|ruleset| ruleset.scope(Scope::from_all(WANTED)))
+        .and_then(|ruleset| match rules.tcp {
+            Some(_) => {
+                ruleset.set_compatibility(CompatLevel::HardRequirement).handle_access(AccessNet::ConnectTcp)
+            }
+            None => Ok(ruleset),
+        })
         .and_then(Ruleset::create)
         .map_err(|error| told(&error))?;
     let read = AccessFs::ReadFile | AccessFs::Execute;
@@ -64,6 +70,10 @@ fn closed(rules: &Rules) -> Result<(), String> {
     for (place, access) in listing.into_iter().chain(reading).chain(devices).chain(writable) {
         let Some(rule) = rule(&place, access) else { continue };
         ruleset = ruleset.add_rule(rule).map_err(|error| format!("{}: {error}", place.display()))?;
+    }
+    for port in rules.tcp.iter().flatten() {
+        let rule = NetPort::new(*port, AccessNet::ConnectTcp);
+        ruleset = ruleset.add_rule(rule).map_err(|error| told(&error))?;
     }
     let status = ruleset.restrict_self().map_err(|error| told(&error))?;
     if status.ruleset == RulesetStatus::NotEnforced || !status.no_new_privs {
@@ -106,4 +116,10 @@ fn drop_privileges() -> rustix::io::Result<()> {
 pub(super) fn is_there() -> bool {
     let ruleset = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
     ruleset.handle_access(AccessFs::from_all(NEEDED)).and_then(Ruleset::create).is_ok()
+}
+
+/// Whether it can hold TCP connections to a few ports (Linux 6.7).
+pub(super) fn holds_tcp() -> bool {
+    let ruleset = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
+    ruleset.handle_access(AccessNet::ConnectTcp).and_then(Ruleset::create).is_ok()
 }

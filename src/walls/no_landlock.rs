@@ -10,3 +10,7 @@ pub(super) fn close(_rules: &Rules) -> io::Result<()> {
 pub(super) fn is_there() -> bool {
     false
 }
+
+pub(super) fn holds_tcp() -> bool {
+    false
+}

@@ -115,6 +115,11 @@ impl Job {
         command
     }
 
+    /// What a fake wrote down of its calls.
+    pub fn record(&self, name: &str) -> String {
+        fs::read_to_string(self.folder("records").join(name)).unwrap_or_default()
+    }
+
     pub fn build(&self) -> Ended {
         self.ended("build")
     }

@@ -22,6 +22,7 @@ fn inputs_and_outputs_are_those_of_the_contract() {
             "deadline",
             "dry-run",
             "fail-on",
+            "harden",
             "issue",
             "max-concurrent",
             "version",
@@ -133,6 +134,21 @@ fn hostile_inputs_arrive_as_they_are_and_run_nothing() {
     ];
     assert_eq!(job.arguments("conductor"), expected);
     assert_eq!(job.files_named("pwned"), Vec::<std::path::PathBuf>::new());
+}
+
+#[test]
+fn a_runner_is_hardened_before_anything_is_built_when_that_is_asked_for() {
+    let job = Job::new(&[("harden", "true")]);
+    assert_eq!(job.build().code, Some(0));
+    let called = job.record("sudo");
+    assert!(called.lines().next().is_some_and(|line| line == "-n true"), "{called}");
+    assert!(called.lines().all(|line| line.starts_with("-n ")), "it never asks for a password: {called}");
+    assert!(called.contains("apparmor_parser --replace") || called.contains("sysctl -q -w"), "{called}");
+    let job = Job::new(&[]);
+    job.build();
+    assert_eq!(job.record("sudo"), "");
+    let job = Job::new(&[("harden", "yes")]);
+    assert_eq!(job.build().code, Some(2));
 }
 
 #[test]

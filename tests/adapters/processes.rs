@@ -1,11 +1,14 @@
 //! Supervised children, with real processes: whatever they do, nothing of them is left.
 
 use conductor::model::{Ending, StopReason};
-use conductor::system::process::{Child, Line, SpawnError, Spec, Stderr, Stdin, Supervisor, run_bounded};
+use conductor::system::process::{
+    Child, Line, Records, SpawnError, Spec, Stderr, Stdin, Supervisor, end_left, run_bounded,
+};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Far beyond anything a test waits for when all is well.
@@ -291,8 +294,103 @@ fn nothing_survives_when_conductor_itself_is_killed() {
 #[test]
 fn plays_conductor() {
     let Some(dir) = std::env::var_os("PLAY_CONDUCTOR_IN") else { return };
-    let mut child = supervisor().spawn(&shell(Path::new(&dir), ". ./agent.sh")).unwrap();
+    let mut spec = shell(Path::new(&dir), ". ./agent.sh");
+    spec.lifetime = std::env::var_os("PLAY_LIFETIME").map(|_| Duration::from_millis(300));
+    spec.env.push(("CONDUCTOR_RUN_ID".into(), RUN.into()));
+    let records = Records::open(&Path::new(&dir).join("children"), RUN, None).unwrap();
+    let supervisor = supervisor().recording(Some(Arc::new(records)));
+    let mut child = supervisor.spawn(&spec).unwrap();
     finish(&mut child);
+}
+
+const RUN: &str = "20261127T120000Z-0a1b2c3d";
+
+/// A process that plays Conductor, its agent's process id and that one's supervisor's.
+fn played(dir: &Path, env: &[(&str, &str)]) -> (std::process::Child, String, String) {
+    let deaf = format!("trap '' TERM; {ESCAPING} echo $$ > agent; while :; do sleep 60; done");
+    fs::write(dir.join("agent.sh"), deaf).unwrap();
+    let owner = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "processes::plays_conductor", "--nocapture"])
+        .env("PLAY_CONDUCTOR_IN", dir)
+        .envs(env.iter().copied())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let agent = pid_in(&dir.join("agent"));
+    let supervisor = parent_of(&agent);
+    (owner, agent, supervisor)
+}
+
+#[test]
+fn a_child_ends_at_its_own_deadline_while_conductor_is_stopped() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut owner, agent, supervisor) = played(dir.path(), &[("PLAY_LIFETIME", "")]);
+    signal(&owner.id().to_string(), "-STOP");
+    let begun = Instant::now();
+    while is_alive(&supervisor) {
+        assert!(begun.elapsed() < LONG, "the supervisor lives on");
+        std::thread::yield_now();
+    }
+    assert!(!is_alive(&agent));
+    assert_all_gone(dir.path());
+    owner.kill().unwrap();
+    owner.wait().unwrap();
+}
+
+#[test]
+fn the_next_run_ends_what_a_stopped_supervisor_kept_after_conductor_was_killed() {
+    let dir = tempfile::tempdir().unwrap();
+    let children = dir.path().join("children");
+    let (mut owner, agent, supervisor) = played(dir.path(), &[]);
+    signal(&supervisor, "-STOP");
+    assert_eq!(end_left(&children), 0);
+    assert!(is_alive(&agent), "a run that lives is left alone");
+    owner.kill().unwrap();
+    owner.wait().unwrap();
+    assert!(is_alive(&agent), "nobody else ends it");
+    assert_eq!(end_left(&children), 0);
+    assert!(!is_alive(&agent) && !is_alive(&supervisor));
+    assert_all_gone(dir.path());
+    assert_eq!(fs::read_dir(&children).unwrap().count(), 0);
+}
+
+#[test]
+fn the_next_run_ends_what_was_left_when_supervisor_and_conductor_were_killed_together() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut owner, agent, supervisor) = played(dir.path(), &[]);
+    signal(&owner.id().to_string(), "-STOP");
+    signal(&supervisor, "-KILL");
+    owner.kill().unwrap();
+    owner.wait().unwrap();
+    assert!(is_alive(&agent), "nobody else ends it");
+    assert_eq!(end_left(&dir.path().join("children")), 0);
+    assert!(!is_alive(&agent));
+    assert_all_gone(dir.path());
+}
+
+/// Only what is in the group can be ended at once: a tree that forks faster than it is looked for.
+#[test]
+fn a_tree_that_keeps_forking_is_ended_at_once_where_there_are_control_groups() {
+    let dir = tempfile::tempdir().unwrap();
+    let script = "cat /proc/self/cgroup; f() { (trap '' TERM; setsid sh -c \"$1\" sh \"$1\" & ) ; }
+        echo up; f 'trap \"\" TERM; while :; do setsid sh -c \"sleep 0.02\" & sleep 0.01; done'; sleep 60";
+    let mut child = supervisor().spawn(&shell(dir.path(), script)).unwrap();
+    let mut lines = Vec::new();
+    while lines.last().is_none_or(|line| line != "up") {
+        lines.push(first_line(&mut child));
+    }
+    let group =
+        lines.iter().find_map(|line| line.strip_prefix("0::")?.contains("/conductor-").then_some(line));
+    let Some(group) = group.cloned() else {
+        eprintln!("skipped: there is no cgroup v2 this user may write to: {lines:?}");
+        return;
+    };
+    child.stop_within(StopReason::Turn, Duration::ZERO);
+    assert_eq!(finish(&mut child).1.stopped, Some(StopReason::Turn));
+    let groups = fs::read_to_string("/proc/self/mounts").unwrap();
+    let mount = groups.lines().find(|line| line.contains(" cgroup2 ")).unwrap().split(' ').nth(1).unwrap();
+    let place = Path::new(mount).join(group.trim_start_matches("0::/"));
+    assert!(!place.exists(), "{} is empty and removed", place.display());
 }
 
 fn parent_of(pid: &str) -> String {

@@ -137,6 +137,11 @@ impl World {
         Ran::of(&child.wait_with_output().unwrap())
     }
 
+    /// A run that is not waited for.
+    pub fn start(&self) -> std::process::Child {
+        self.command().stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    }
+
     fn command(&self) -> Command {
         let mut command = Command::new(&self.exe);
         if let Some(user) = self.user {
@@ -173,7 +178,7 @@ impl World {
         fs::read_to_string(self.path("pulls/1.md")).ok()
     }
 
-    fn wait_for(&self, name: &str) {
+    pub fn wait_for(&self, name: &str) {
         let since = Instant::now();
         while find(&self.path("workspaces"), name).is_none() {
             assert!(since.elapsed() < LONG, "{name} did not come: {}", self.log());

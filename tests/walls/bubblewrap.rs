@@ -4,7 +4,7 @@ use crate::world::World;
 use crate::{agent, has_bubblewrap};
 use conductor::model::StopReason;
 use conductor::system::process::{Line, Spec, Stderr, Supervisor};
-use conductor::walls::{Places, Walls};
+use conductor::walls::{Network, Places, Setup, Walls};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,7 +32,9 @@ fn a_child_in_a_sandbox_is_told_to_end_once_and_has_its_grace() {
     let folder = tempfile::tempdir().unwrap();
     let exe = Path::new(env!("CARGO_BIN_EXE_conductor"));
     let path = std::env::var_os("PATH");
-    let walls = Walls::bubblewrap(exe, path.as_deref(), Places::default()).unwrap();
+    let setup =
+        Setup { exe: exe.to_owned(), path, places: Places::default(), network: Network::Open, user: None };
+    let walls = Walls::bubblewrap(&setup).unwrap();
     let mut spec = Spec::new("/bin/sh", folder.path());
     // Longer than what is left over after a child's end is given.
     let script =

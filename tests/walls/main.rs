@@ -4,10 +4,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 mod bubblewrap;
+mod container;
 mod leavings;
+mod network;
 mod opening;
 mod outside;
+mod processes;
+mod runner;
 mod secrets;
+mod user;
 #[allow(dead_code, reason = "the real agents' tests use more of it")]
 #[path = "../real/world.rs"]
 mod world;

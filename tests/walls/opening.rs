@@ -64,6 +64,30 @@ fn caches_of_package_managers_stay_open() {
 }
 
 #[test]
+fn private_caches_are_a_folder_of_the_repositorys_own_and_the_users_stay_as_they_are() {
+    for kind in kinds() {
+        let script = "echo hello > hello.txt; echo cached > \"$npm_config_cache/cached\"
+            mkdir -p \"$XDG_CACHE_HOME\" && echo cached > \"$XDG_CACHE_HOME/cached\"
+            (echo out > ~/.npm/cached); (echo out > ~/.cache/cached); cat \"$npm_config_cache/earlier\" >> hello.txt; true";
+        let world = World::new(&agent(kind, script, &[("private_caches", json!(true))]));
+        for place in ["home/.npm", "home/.cache", "clone/.git/conductor/caches/npm"] {
+            fs::create_dir_all(world.path(place)).unwrap();
+        }
+        fs::write(world.path("clone/.git/conductor/caches/npm/earlier"), "kept\n").unwrap();
+        let ran = world.once();
+        assert_eq!(ran.verdict(), (Some(0), "success", "-"), "{kind}: {}\n{}", ran.report, world.log());
+        assert_eq!(world.git("origin.git", &["show", "conductor/T-1:hello.txt"]), "hello\nkept", "{kind}");
+        for place in ["npm/cached", "xdg/cached"] {
+            assert!(world.path("clone/.git/conductor/caches").join(place).exists(), "{kind}: {place}");
+        }
+        assert!(
+            !world.path("home/.npm/cached").exists() && !world.path("home/.cache/cached").exists(),
+            "{kind}"
+        );
+    }
+}
+
+#[test]
 fn an_exit_code_comes_through_the_walls() {
     for kind in kinds() {
         let ran = World::new(&agent(kind, "echo half > half.txt; exit 7", &[])).once();

@@ -23,6 +23,10 @@ use std::path::PathBuf;
 /// it replaces and never writes to in place.
 pub const PLACES: &[&str] = &["~/.claude/", "$CLAUDE_CONFIG_DIR"];
 
+/// What it needs of the network: its model, and logging in.
+pub const HOSTS: &[&str] =
+    &["api.anthropic.com", "console.anthropic.com", "platform.claude.com", "claude.ai"];
+
 const REMEDY: &str = "install Claude Code or set agent.command to its path";
 
 /// How to call it.

@@ -25,6 +25,9 @@ use std::path::PathBuf;
 /// Where it keeps its login, its settings and its threads.
 pub const PLACES: &[&str] = &["~/.codex/", "$CODEX_HOME"];
 
+/// What it needs of the network: its model, and logging in.
+pub const HOSTS: &[&str] = &["api.openai.com", "auth.openai.com", "chatgpt.com"];
+
 const REMEDY: &str = "install Codex or set agent.command to its path";
 
 /// How to call it.

@@ -28,6 +28,9 @@ pub const PLACES: &[&str] = &[
     "$XDG_CACHE_HOME/opencode",
 ];
 
+/// What it needs of the network: its model, and logging in.
+pub const HOSTS: &[&str] = &["opencode.ai", "models.dev", "api.anthropic.com", "api.openai.com"];
+
 const REMEDY: &str = "install OpenCode or set agent.command to its path";
 
 /// How to call it.

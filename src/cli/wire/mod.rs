@@ -16,23 +16,29 @@ use crate::config::Config;
 use crate::cycle::{Fallback, Identity, Settings, Surroundings, World};
 use crate::gates::commands::Commands;
 use crate::guards::Guards;
-use crate::model::settings::{ModelRules, StateStoreKind};
+use crate::model::settings::{AgentLimits, ModelRules, StateStoreKind};
 use crate::model::{Observer, Secret};
 use crate::policy::environment::credentials;
 use crate::ports::{Clock, Forge, StateStore};
 use crate::system::git::{GitStop, Remote};
 use crate::system::http::{HttpClient, ServerTime};
-use crate::system::process::Supervisor;
+use crate::system::process::{Records, Supervisor, end_left};
 use crate::system::redact::Redactor;
 use crate::vault::private_files;
 use crate::walls::Walls;
 use crate::workspace::Workspaces;
-use agents::{agent, login, supervised, walls};
+use agents::{Site, agent, login, supervised, walls};
 use repository::{Opened, extraheader_keys, open, without_credential, workspace_root};
 use services::{Clients, forge, store, tracker};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use surrounding::identity;
+
+/// Where the children of runs are noted, below Conductor's own folder.
+const CHILDREN: &str = "children";
+/// Children that Conductor itself has not ended by then are ended without it.
+const DEADLINE_SLACK: Duration = Duration::from_secs(2);
 
 /// A world, the rules of the run in it, and what a signal has to interrupt.
 pub(super) struct Wired {
@@ -52,27 +58,32 @@ pub(super) fn wire(
     let mut clients = Clients::default();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::corrected_by(Arc::clone(&clients.time)));
     let Opened { checkout, vault: repository, remote } = open(config)?;
-    repository.stop().outlive(&surrounding.exe);
-    let private = private_files(&checkout, &repository, surrounding.home().as_deref());
-    let walls = walls(config, surrounding)?.map(|walls| walls.hiding(private));
     let tracker = tracker(config, &mut clients);
     let forge = forge(config, &remote, &clock, &mut clients)?;
-    let workspaces = Workspaces::new(
-        repository.clone(),
-        remote.clone(),
-        &config.repository.base_branch,
-        workspace_root(config, surrounding, &checkout),
-    );
+    let root = workspace_root(config, surrounding, &checkout);
+    let workspaces =
+        Workspaces::new(repository.clone(), remote.clone(), &config.repository.base_branch, root.clone());
+    let identity = identity(surrounding, clock.as_ref());
+    let files = workspaces.files();
+    let site = Site { files: &files, root: &root, objects: repository.lending().unwrap_or_default() };
+    let private = private_files(&checkout, &repository, surrounding.home().as_deref());
+    let walls = walls(config, surrounding, &site)?;
+    let walls = walls.map(|walls| walls.hiding(private).of_run(identity.run_id.as_str()));
     let workspaces = match walls.clone() {
         Some(walls) => workspaces.behind(Box::new(move |path| walls.barrier(path, vec![path.to_owned()]))),
         None => workspaces,
     };
+    let until = config.limits.deadline.and_then(|limit| Instant::now().checked_add(limit + DEADLINE_SLACK));
+    let records = records(site.files, &identity, walls.as_ref().and_then(Walls::engine));
+    repository.stop().outlive(&surrounding.exe, until, records.as_deref());
     workspaces.take_over(&checkout).map_err(|error| Failure::new(FAULT, error.to_string()))?;
     let redactor = Arc::new(Redactor::new(&secrets(config, surrounding)));
-    let supervisor = Supervisor::new(surrounding.exe.clone()).hiding(Arc::clone(&redactor));
-    let identity = identity(surrounding, clock.as_ref());
-    let settings = settings(config, surrounding, identity, &remote, workspaces.files(), config.secrets());
+    let supervisor = Supervisor::new(surrounding.exe.clone()).hiding(Arc::clone(&redactor)).until(until);
+    let supervisor = supervisor.recording(records);
+    let settings = settings(config, surrounding, identity, &remote, files, config.secrets());
     let host = settings.identity.host.clone();
+    let commands = commands(config, supervised(&supervisor, walls.as_ref(), &[]), Arc::clone(&redactor));
+    let supervisor = supervisor.lasting(lifetime(config, &commands));
     let world = World {
         tracker,
         forge,
@@ -85,14 +96,7 @@ pub(super) fn wire(
         store: store(config, &repository, &remote),
         clock,
         workspaces,
-        commands: Commands {
-            supervisor: supervised(&supervisor, walls.as_ref(), &[]),
-            redactor: Arc::clone(&redactor),
-            gates: config.gates.clone(),
-            hooks: config.hooks.clone(),
-            checkout: config.repository.path.clone(),
-            grace: config.agent.limits.grace_period,
-        },
+        commands,
         guards: Guards::new(config.guards.clone(), redactor),
         is_alive: Box::new(move |claim| lives(claim, &host)),
         observers,
@@ -128,6 +132,39 @@ pub(super) fn open_forge(config: &Config) -> Result<(Box<dyn Forge>, Arc<ServerT
 pub(super) fn open_store(config: &Config) -> Result<Box<dyn StateStore>, Failure> {
     let Opened { vault, remote, .. } = open(config)?;
     Ok(store(config, &vault, &remote))
+}
+
+/// Ends what runs left that are gone, and opens the records of this one.
+fn records(files: &Path, identity: &Identity, engine: Option<&Path>) -> Option<Arc<Records>> {
+    let folder = &files.join(CHILDREN);
+    let left = end_left(folder);
+    if left > 0 {
+        tracing::warn!("{left} processes of an earlier run could not be ended: end them by hand");
+    }
+    let opened = Records::open(folder, identity.run_id.as_str(), engine);
+    if let Err(error) = &opened {
+        tracing::debug!("{}: no child is noted there for a later run: {error}", folder.display());
+    }
+    opened.ok().map(Arc::new)
+}
+
+fn commands(config: &Config, supervisor: Supervisor, redactor: Arc<Redactor>) -> Commands {
+    Commands {
+        supervisor,
+        redactor,
+        gates: config.gates.clone(),
+        hooks: config.hooks.clone(),
+        checkout: config.repository.path.clone(),
+        grace: config.agent.limits.grace_period,
+    }
+}
+
+/// How long agents may take, all turns of a session together, with what runs between them.
+fn lifetime(config: &Config, commands: &Commands) -> Duration {
+    let AgentLimits { startup_timeout, turn_timeout, max_fix_turns, .. } = &config.agent.limits;
+    let turn = turn_timeout.saturating_add(commands.time_limit());
+    let turns = turn.saturating_mul(max_fix_turns.saturating_add(1));
+    startup_timeout.saturating_add(turns).saturating_add(Duration::from_secs(60))
 }
 
 fn settings(

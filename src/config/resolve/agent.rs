@@ -1,12 +1,13 @@
 //! The agent: which kind, how it is started, what it is allowed.
 
 mod codex;
+mod walls;
 
 use crate::config::section::{Entry, Section, is_variable_name};
 use crate::config::values::{
     at_least_one, boolean, choice, count, duration, list, name, path, program, text, time_limit,
 };
-use crate::config::{AgentConfig, AgentKind, AgentPlaces, AgentSandbox, FallbackConfig};
+use crate::config::{AgentConfig, AgentKind, FallbackConfig};
 use crate::model::settings::{AgentLimits, CodexSettings, ModelsByClass};
 use std::mem::discriminant;
 use std::time::Duration;
@@ -38,8 +39,7 @@ pub(super) fn agent(top: &Section<'_>, usd_per_issue: Option<f64>) -> Option<Age
         let max_attempts = s.read("max_attempts", at_least_one).unwrap_or(2);
         let isolated_home = s.read("isolated_home", boolean).unwrap_or(false);
         let codex = codex::settings(s);
-        let sandbox = s.read("sandbox", |entry| choice(entry, SANDBOXES)).unwrap_or(AgentSandbox::Auto);
-        let places = places(s);
+        let walls = walls::walls(s);
         let kind = kind(s, &codex);
         let fallback = fallback(s, kind.as_ref(), &codex);
         let is_codex = |kind: &AgentKind| matches!(kind, AgentKind::Codex { .. });
@@ -59,33 +59,11 @@ pub(super) fn agent(top: &Section<'_>, usd_per_issue: Option<f64>) -> Option<Age
                 models.filter(|_| s.given("models").is_some())
             }
         };
-        let config = AgentConfig {
-            kind,
-            args,
-            model,
-            models,
-            limits,
-            pass_env,
-            sandbox,
-            places,
-            isolated_home,
-            fallback,
-        };
+        let config =
+            AgentConfig { kind, args, model, models, limits, pass_env, walls, isolated_home, fallback };
         Some(AgentSection { config, max_attempts })
     })
 }
-
-fn places(s: &Section<'_>) -> AgentPlaces {
-    let read = |key| s.read(key, |entry| list(entry, path)).unwrap_or_default();
-    AgentPlaces { writable: read("writable"), readable: read("readable"), hidden: read("hidden") }
-}
-
-const SANDBOXES: &[(&str, AgentSandbox)] = &[
-    ("auto", AgentSandbox::Auto),
-    ("landlock", AgentSandbox::Landlock),
-    ("bubblewrap", AgentSandbox::Bubblewrap),
-    ("none", AgentSandbox::None),
-];
 
 fn models(s: &Section<'_>) -> Option<ModelsByClass> {
     s.section("models", |s| {

@@ -16,6 +16,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{Seek, Write};
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -224,7 +225,7 @@ impl Call {
             .expression(stdout)
             .and_then(|call| self.barrier.start(|| call.start()))
             .map_err(|error| self.fails(GitErrorKind::NoGit, error.to_string()))?;
-        let _watched = self.stop.watched(running.pids());
+        let _watched = self.stop.watched(running.pids(), limit);
         let failed = |error: std::io::Error| self.fails(GitErrorKind::Failed, error.to_string());
         let kind = loop {
             let left = limit.saturating_sub(begun.elapsed());
@@ -271,12 +272,17 @@ impl Call {
         }
         call = call.env("LC_ALL", "C").env("GIT_TERMINAL_PROMPT", "0").env("GIT_OPTIONAL_LOCKS", "0");
         call = call.env("SSH_ASKPASS_REQUIRE", "never").env("GIT_NO_REPLACE_OBJECTS", "1");
-        if session.is_none() {
-            call = call.before_spawn(|command| {
+        let user = self.barrier.user.as_ref().map(|user| (user.uid, user.gid));
+        let leads_a_session = session.is_some();
+        call = call.before_spawn(move |command| {
+            if !leads_a_session {
                 own_group(command);
-                Ok(())
-            });
-        }
+            }
+            if let Some((uid, gid)) = user {
+                command.uid(uid).gid(gid);
+            }
+            Ok(())
+        });
         Ok(match &self.input {
             Input::Nothing => call.stdin_null(),
             Input::Bytes(bytes) => call.stdin_bytes(bytes.clone()),

@@ -166,6 +166,12 @@ impl Repository {
         Ok(())
     }
 
+    /// The folders clones borrow objects from.
+    pub fn lending(&self) -> Result<Vec<PathBuf>, GitError> {
+        let text = self.lenders().map_err(|error| protocol("clone", error.to_string()))?;
+        Ok(text.lines().map(PathBuf::from).collect())
+    }
+
     /// The folders a clone borrows objects from: this repository's, and those it borrows from.
     fn lenders(&self) -> io::Result<String> {
         let own = self.common_dir().join("objects");

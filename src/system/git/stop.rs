@@ -5,6 +5,7 @@
 //! the remote has shown that it hangs.
 
 use super::watcher::Watcher;
+use crate::system::process::Records;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -29,6 +30,8 @@ pub struct GitStop(Arc<Inner>);
 struct Inner {
     since: OnceLock<Instant>,
     hangs: AtomicU32,
+    /// The run should be over by then.
+    until: OnceLock<Instant>,
     watcher: Watcher,
 }
 
@@ -45,16 +48,24 @@ impl Drop for Watched<'_> {
 }
 
 impl GitStop {
-    /// Has what is in flight ended when this process is gone without a word.
-    pub fn outlive(&self, exe: &Path) {
-        if let Err(error) = self.0.watcher.start(exe) {
-            tracing::debug!("nothing ends git calls should this run be killed: {error}");
+    /// Has what is in flight ended when this process is gone without a word, or stopped and past
+    /// the end of the run. The process that does so is noted for a later run.
+    pub fn outlive(&self, exe: &Path, until: Option<Instant>, records: Option<&Records>) {
+        if let Some(until) = until {
+            // Set once, by the one who starts the run.
+            let _ = self.0.until.set(until);
+        }
+        match self.0.watcher.start(exe) {
+            Ok(watcher) => records.into_iter().for_each(|records| records.note_other(watcher)),
+            Err(error) => tracing::debug!("nothing ends git calls should this run be killed: {error}"),
         }
     }
 
     /// Lets the watcher know of a call's processes, each the leader of its group.
-    pub(super) fn watched(&self, groups: Vec<u32>) -> Watched<'_> {
-        groups.iter().for_each(|group| self.0.watcher.began(*group));
+    pub(super) fn watched(&self, groups: Vec<u32>, limit: Duration) -> Watched<'_> {
+        let left = self.0.until.get().map(|until| until.saturating_duration_since(Instant::now()) + WINDOW);
+        let limit = left.map_or(limit, |left| limit.min(left));
+        groups.iter().for_each(|group| self.0.watcher.began(*group, limit));
         Watched { watcher: &self.0.watcher, groups }
     }
 

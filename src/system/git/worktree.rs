@@ -90,7 +90,9 @@ impl Worktree {
 
     /// Writes the files of a clone that was just made, by what only Conductor has written.
     pub(super) fn write_files(&self) -> Result<(), GitError> {
-        own_call(self, ["reset", "--hard", "--quiet"]).done()
+        own_call(self, ["reset", "--hard", "--quiet"]).done()?;
+        let Some(user) = &self.barrier.user else { return Ok(()) };
+        user.own(&self.path).map_err(|error| failed(&self.path, &error))
     }
 
     /// Whether the clone holds `later` on top of `earlier`.

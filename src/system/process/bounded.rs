@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 /// How much of the output is kept.
 const OUTPUT_TAIL: usize = 16 * 1024;
+/// The supervisor ends a tree by itself where nobody has told it to, so long after the time limit.
+const OVERDUE: Duration = Duration::from_secs(2);
 /// How often the caller is asked whether to go on.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -37,7 +39,8 @@ pub fn run_bounded(
     cancel: &dyn Fn() -> Option<StopReason>,
 ) -> Result<Bounded, SpawnError> {
     let begun = Instant::now();
-    let mut child = supervisor.spawn(spec)?;
+    let lifetime = Some(timeout.saturating_add(OVERDUE));
+    let mut child = supervisor.spawn(&Spec { lifetime, ..spec.clone() })?;
     let mut output = VecDeque::new();
     let (mut timed_out, mut stopping) = (false, false);
     loop {

@@ -13,6 +13,7 @@ pub(super) use start::spawn;
 
 use super::lines::{Lines, Piece};
 use super::log::Log;
+use super::records::{Noted, Records};
 use super::wire::{self, Report};
 use crate::model::{Ending, StopReason};
 use errors::Errors;
@@ -29,6 +30,7 @@ const OVERDUE: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Child {
     supervisor: std::process::Child,
+    noted: Option<Noted>,
     control: UnixStream,
     reports: Lines,
     output: Option<PipeReader>,
@@ -86,6 +88,11 @@ impl Child {
     /// The child's own process id.
     pub fn pid(&self) -> i32 {
         self.pid
+    }
+
+    /// Writes it down until it has ended.
+    pub(super) fn note(&mut self, records: Option<&Records>) {
+        self.noted = records.and_then(|records| records.note(self.supervisor.id()));
     }
 
     /// Waits up to `wait` for the next line or the end. After [`Line::Ended`] only that comes.
@@ -309,6 +316,7 @@ impl Child {
         if left == 0 || end == End::Lost {
             // It has said its last word and exits now.
             lost::bury(&mut self.supervisor);
+            self.noted = None;
         }
         // Whoever hears of the end finds the log whole.
         self.log = None;

@@ -24,8 +24,14 @@ pub struct Spec {
     pub log: Option<PathBuf>,
     /// The rules its starting thread puts on itself, in the words of whoever confines it.
     pub rules: Vec<OsString>,
+    /// Whom it runs as, when Conductor is root: user and group.
+    pub user: Option<(u32, u32)>,
     /// The program only stands around the real one: it is not told to end, and ends with it.
     pub is_wrapper: bool,
+    /// Called by its supervisor once it has ended, whatever way; the program first. Empty: nothing.
+    pub at_end: Vec<OsString>,
+    /// Its supervisor ends its tree after that, whatever becomes of Conductor.
+    pub lifetime: Option<Duration>,
     /// Between SIGTERM and SIGKILL.
     pub grace: Duration,
     /// Longer lines are not kept in memory.
@@ -45,6 +51,9 @@ impl Spec {
             log: None,
             rules: Vec::new(),
             is_wrapper: false,
+            user: None,
+            at_end: Vec::new(),
+            lifetime: None,
             grace: Duration::from_secs(5),
             line_cap: DEFAULT_LINE_CAP,
         }

@@ -5,26 +5,29 @@
 //! stop, or its end, which is Conductor's death, ends the tree. Its standard output and error are
 //! only carried to the child (output and input); it never writes to either.
 
+use super::at_end::AtEnd;
+use super::begin::start;
+use super::cgroup::Group;
 use super::lines::{Lines, Piece};
 use super::tree;
-use super::wire::{self, Errors, Failed, Job, Report};
-use crate::system::barrier::in_own_thread;
+use super::wire::{self, Report};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// What a leftover of a child that ended by itself gets between SIGTERM and SIGKILL, at most.
 const LEFTOVER_GRACE: Duration = Duration::from_secs(1);
+/// What a child past its deadline gets between SIGTERM and SIGKILL, at most.
+const DEADLINE_GRACE: Duration = Duration::from_secs(2);
 /// Between two rounds of SIGKILL.
 const KILL_ROUND: Duration = Duration::from_millis(10);
 /// After that much killing Conductor is told, whatever is left.
@@ -56,7 +59,8 @@ fn run(enforce: fn(&[OsString]) -> io::Result<()>) -> io::Result<()> {
     let (wake, told_to_end) = listen_for_signals()?;
     let errors = wire::receive_errors(&control)?;
     let job = wire::read_job(&mut control)?;
-    let child = match start(&job, enforce, [input, output], errors) {
+    let deadline = job.lifetime.and_then(|lifetime| Instant::now().checked_add(lifetime));
+    let (child, group) = match start(&job, enforce, [input, output], errors) {
         Ok(child) => child,
         Err(failed) => return control.write_all(failed.to_line().as_bytes()),
     };
@@ -68,7 +72,10 @@ fn run(enforce: fn(&[OsString]) -> io::Result<()>) -> io::Result<()> {
         told_to_end,
         child,
         is_wrapper: job.is_wrapper,
+        group,
+        at_end: AtEnd::of(job.at_end, job.env),
         grace: job.grace,
+        deadline,
         status: None,
     }
     .watch()
@@ -96,47 +103,6 @@ fn listen_for_signals() -> io::Result<(UnixStream, Arc<AtomicBool>)> {
     Ok((wake, told_to_end))
 }
 
-/// The child leads a group of its own, so that signals to it do not reach its supervisor.
-fn start(
-    job: &Job,
-    enforce: fn(&[OsString]) -> io::Result<()>,
-    [input, output]: [OwnedFd; 2],
-    errors: Option<OwnedFd>,
-) -> Result<Pid, Report> {
-    let failed =
-        |what| move |error: io::Error| Report::Failed { what, errno: error.raw_os_error().unwrap_or(0) };
-    std::fs::read_dir(&job.cwd).map_err(failed(Failed::Directory))?;
-    let stderr = match &job.stderr {
-        Errors::Null => Stdio::null(),
-        Errors::Merged => output.try_clone().map_err(failed(Failed::Stderr))?.into(),
-        Errors::Sent => errors.ok_or(Report::Failed { what: Failed::Stderr, errno: 0 })?.into(),
-    };
-    let mut command = Command::new(&job.program);
-    command
-        .args(&job.args)
-        .current_dir(&job.cwd)
-        .env_clear()
-        .envs(job.env.iter().map(|(name, value)| (name, value)))
-        .stdin(input)
-        .stdout(output)
-        .stderr(stderr)
-        .process_group(0);
-    // Never waited for through `Child`: the loop reaps it among all others.
-    let mut spawn = || command.spawn().map(|child| Pid::from_child(&child));
-    if job.rules.is_empty() {
-        return spawn().map_err(failed(Failed::Program));
-    }
-    let mut what = Failed::Rules;
-    let started = in_own_thread(
-        || enforce(&job.rules),
-        || {
-            what = Failed::Program;
-            spawn()
-        },
-    );
-    started.map_err(failed(what))
-}
-
 #[derive(Clone, Copy)]
 enum Stage {
     Running,
@@ -153,7 +119,11 @@ struct Watch {
     told_to_end: Arc<AtomicBool>,
     child: Pid,
     is_wrapper: bool,
+    group: Option<Group>,
+    at_end: Option<AtEnd>,
     grace: Duration,
+    /// When the tree ends whatever Conductor says.
+    deadline: Option<Instant>,
     /// How the child ended, once it has.
     status: Option<WaitStatus>,
 }
@@ -166,6 +136,8 @@ impl Drop for Watch {
             self.signal(Signal::KILL);
             std::thread::sleep(KILL_ROUND);
         }
+        self.at_end.take().iter().for_each(AtEnd::call);
+        let _left = self.group.as_ref().map(Group::remove);
     }
 }
 
@@ -180,6 +152,7 @@ impl Watch {
             let was_alive = self.status.is_none();
             let empty = self.reap();
             if empty {
+                self.at_end.take().iter().for_each(AtEnd::call);
                 return if reported { Ok(()) } else { self.report(0) };
             }
             if was_alive && self.status.is_some() {
@@ -187,6 +160,9 @@ impl Watch {
             }
             if let Some(grace) = self.orders(&mut listening) {
                 stage = self.terminate(stage, grace);
+            }
+            if self.deadline.take_if(|deadline| *deadline <= Instant::now()).is_some() {
+                stage = self.terminate(stage, self.grace.min(DEADLINE_GRACE));
             }
             if let Stage::Terminating(until) = stage
                 && until <= Instant::now()
@@ -241,6 +217,9 @@ impl Watch {
     }
 
     fn signal(&self, signal: Signal) -> usize {
+        if let Some(group) = self.group.as_ref().filter(|_| signal == Signal::KILL) {
+            group.kill();
+        }
         let spared = (self.is_wrapper && signal != Signal::KILL).then_some(self.child);
         tree::signal_descendants(rustix::process::getpid(), self.child, spared, signal)
     }
@@ -273,7 +252,7 @@ impl Watch {
 
     fn wait(&mut self, stage: Stage, listening: bool) -> io::Result<()> {
         let timeout = match stage {
-            Stage::Running => None,
+            Stage::Running => self.deadline.map(|until| until.saturating_duration_since(Instant::now())),
             Stage::Terminating(until) => Some(until.saturating_duration_since(Instant::now())),
             Stage::Killing(_) => Some(KILL_ROUND),
         };
@@ -303,7 +282,9 @@ impl Watch {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
+    use std::os::unix::process::CommandExt;
     use std::path::{Path, PathBuf};
+    use std::process::{Command, Stdio};
 
     /// In a process of its own: a supervisor takes every child that ends for one of its tree.
     #[test]
@@ -348,7 +329,10 @@ mod tests {
             told_to_end: Arc::default(),
             child,
             is_wrapper: false,
+            group: None,
+            at_end: None,
             grace: Duration::ZERO,
+            deadline: None,
             status: None,
         });
     }

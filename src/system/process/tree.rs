@@ -65,6 +65,39 @@ pub(super) fn kill_left(_session: Pid, _known: &dyn Fn(i32) -> bool) -> usize {
     0
 }
 
+/// SIGKILL for what a run left that is gone: those supervisors, all below them, and whatever carries
+/// that run's id in its environment; but for this process and those it descends from. Returns which
+/// they were.
+#[cfg(target_os = "linux")]
+pub(super) fn kill_of_run(supervisors: &[Pid], run_id: &str) -> Vec<u32> {
+    let all = snapshot();
+    let mut own = vec![rustix::process::getpid().as_raw_nonzero().get()];
+    while let Some(above) = all.iter().find(|entry| own.last() == Some(&entry.pid) && entry.parent > 0) {
+        own.push(above.parent);
+    }
+    let mark = format!("CONDUCTOR_RUN_ID={run_id}").into_bytes();
+    let marked = |pid: i32| {
+        let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        environment.split(|byte| *byte == 0).any(|variable| variable == mark)
+    };
+    let mut roots: Vec<i32> = supervisors.iter().map(|pid| pid.as_raw_nonzero().get()).collect();
+    let alive = all.iter().filter(|entry| !entry.has_ended && !own.contains(&entry.pid));
+    roots.extend(alive.map(|entry| entry.pid).filter(|pid| marked(*pid)));
+    let found: std::collections::BTreeSet<i32> = roots.iter().copied().chain(below(&all, &roots)).collect();
+    let left = all
+        .iter()
+        .filter(|entry| !entry.has_ended && found.contains(&entry.pid) && !own.contains(&entry.pid));
+    let left: Vec<Pid> = left.filter_map(|entry| Pid::from_raw(entry.pid)).collect();
+    left.iter().for_each(|pid| send(*pid, Signal::KILL));
+    left.iter().map(|pid| pid.as_raw_nonzero().get().unsigned_abs()).collect()
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn kill_of_run(supervisors: &[Pid], _run_id: &str) -> Vec<u32> {
+    let found = supervisors.iter().filter(|pid| rustix::process::kill_process(**pid, Signal::KILL).is_ok());
+    found.map(|pid| pid.as_raw_nonzero().get().unsigned_abs()).collect()
+}
+
 #[cfg(target_os = "linux")]
 fn send(pid: Pid, signal: Signal) {
     // ESRCH: it ended meanwhile. EPERM: it changed its user; the caller counts what stays.

@@ -24,10 +24,13 @@ use std::time::Duration;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Job {
     pub grace: Duration,
+    pub lifetime: Option<Duration>,
+    pub user: Option<(u32, u32)>,
     pub cwd: PathBuf,
     pub stderr: Errors,
     pub is_wrapper: bool,
     pub rules: Vec<OsString>,
+    pub at_end: Vec<OsString>,
     pub program: OsString,
     pub args: Vec<OsString>,
     pub env: Vec<(OsString, OsString)>,
@@ -87,6 +90,8 @@ pub(super) fn encode_job(spec: &Spec) -> io::Result<Vec<u8>> {
         Ok(())
     };
     field(spec.grace.as_millis().to_string().as_bytes())?;
+    field(spec.lifetime.map_or_else(String::new, |lifetime| lifetime.as_millis().to_string()).as_bytes())?;
+    field(spec.user.map_or_else(String::new, |(uid, gid)| format!("{uid} {gid}")).as_bytes())?;
     field(spec.cwd.as_os_str().as_bytes())?;
     field(match &spec.stderr {
         Stderr::Null => b"null",
@@ -94,7 +99,7 @@ pub(super) fn encode_job(spec: &Spec) -> io::Result<Vec<u8>> {
         Stderr::File(_) => b"sent",
     })?;
     field(if spec.is_wrapper { b"wrapper" } else { b"program" })?;
-    for words in [&spec.rules, &spec.args] {
+    for words in [&spec.rules, &spec.at_end, &spec.args] {
         field(words.len().to_string().as_bytes())?;
         for word in words {
             field(word.as_bytes())?;
@@ -125,6 +130,10 @@ pub(super) fn read_job(input: &mut impl Read) -> io::Result<Job> {
 fn decode_job(body: &[u8]) -> Option<Job> {
     let mut fields = body.split(|byte| *byte == 0).map(|field| OsString::from_vec(field.to_vec()));
     let grace = Duration::from_millis(number(&fields.next()?)?);
+    let lifetime = number(&fields.next()?).map(Duration::from_millis);
+    let user = fields.next()?;
+    let user = user.to_str()?.split_once(' ').map(|(uid, gid)| Some((uid.parse().ok()?, gid.parse().ok()?)));
+    let user = user.map_or(Some(None), |user| user.map(Some))?;
     let cwd = PathBuf::from(fields.next()?);
     let stderr = match fields.next()?.as_bytes() {
         b"null" => Errors::Null,
@@ -133,13 +142,14 @@ fn decode_job(body: &[u8]) -> Option<Job> {
     };
     let is_wrapper = fields.next()?.as_bytes() == b"wrapper";
     let rules = counted(&mut fields)?;
+    let at_end = counted(&mut fields)?;
     let args = counted(&mut fields)?;
     let program = fields.next()?;
     let mut env = Vec::new();
     while let Some(name) = fields.next() {
         env.push((name, fields.next()?));
     }
-    Some(Job { grace, cwd, stderr, is_wrapper, rules, program, args, env })
+    Some(Job { user, grace, lifetime, cwd, stderr, is_wrapper, rules, at_end, program, args, env })
 }
 
 /// A number and so many fields.
@@ -241,11 +251,17 @@ mod tests {
         spec.args = vec!["".into(), "a\nb".into(), OsString::from_vec(vec![0xfe])];
         spec.env = vec![("EMPTY".into(), String::new()), ("TEXT".into(), "é=\n".into())];
         spec.stderr = Stderr::File("/tmp/x".into());
+        spec.lifetime = Some(Duration::from_millis(1500));
+        spec.user = Some((65534, 65533));
+        spec.at_end = vec!["/bin/true".into()];
         spec.rules = vec!["--write".into(), "/work tree".into()];
         let job = read_job(&mut encode_job(&spec).unwrap().as_slice()).unwrap();
         assert_eq!(job.program, spec.program);
         assert_eq!(job.args, spec.args);
         assert_eq!(job.rules, spec.rules);
+        assert_eq!(job.user, spec.user);
+        assert_eq!(job.at_end, spec.at_end);
+        assert_eq!(job.lifetime, spec.lifetime);
         assert_eq!(job.cwd, spec.cwd);
         assert_eq!(job.stderr, Errors::Sent);
         assert_eq!(job.grace, spec.grace);

@@ -52,6 +52,7 @@ pub(in crate::system::process) fn spawn(
     drop(command);
     let mut child = Child {
         supervisor,
+        noted: None,
         control,
         reports: Lines::new(256),
         output: Some(output),
