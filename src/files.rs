@@ -53,6 +53,13 @@ pub fn open(path: &Path) -> io::Result<File> {
     plain(path, OpenOptions::new().read(true), Links::Refused)
 }
 
+/// The same of one of at most so many bytes; and its size.
+pub fn open_bounded(path: &Path, most: u64) -> io::Result<(File, u64)> {
+    let file = open(path)?;
+    let size = file.metadata()?.len();
+    if size > most { Err(Refusal::TooLarge(most).into()) } else { Ok((file, size)) }
+}
+
 /// The whole of a plain file of at most so many bytes.
 pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     bounded(open(path)?, most)

@@ -1,8 +1,8 @@
 //! Files that came from another job: read as what others may have written.
 
 use super::failure::{Failure, USAGE};
+use crate::files;
 use crate::model::carried::{Bundle, MOST, hex};
-use crate::system::plain_file;
 use sha2::{Digest, Sha256};
 use std::io::Read;
 use std::path::Path;
@@ -12,12 +12,12 @@ const MOST_OF_A_BUNDLE: u64 = 1 << 30;
 
 /// A document's text.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    plain_file::read(path, MOST).map_err(|error| Failure::new(USAGE, format!("{}: {error}", path.display())))
+    files::read(path, MOST).map_err(|error| Failure::new(USAGE, format!("{}: {error}", path.display())))
 }
 
 /// Whether a bundle is the one its document tells of; an error says why not.
 pub(super) fn is_as_told(path: &Path, told: &Bundle) -> Result<(), String> {
-    let opened = plain_file::open(path, MOST_OF_A_BUNDLE);
+    let opened = files::open_bounded(path, MOST_OF_A_BUNDLE);
     let (mut file, bytes) = opened.map_err(|error| format!("its bundle cannot be read: {error}"))?;
     if bytes != told.bytes {
         return Err(format!("its bundle has {bytes} bytes, {} were told: it was cut or edited", told.bytes));

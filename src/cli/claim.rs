@@ -10,13 +10,13 @@ use super::{signals, terminal};
 use crate::config::{self, AgentSandbox, Config, LoadOptions, Overrides};
 use crate::cycle::border::{self, Order};
 use crate::cycle::{Interrupt, Ran, Request};
+use crate::files;
 use crate::model::assignment::{AgentRules, WorkRules};
 use crate::model::jobs::{ClaimReport, Handed, Matrix};
 use crate::model::report::CycleStatus;
 use crate::model::settings::ModelRules;
 use crate::report::jobs;
 use crate::system::redact::Redactor;
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -133,7 +133,7 @@ fn tell_runner(surrounding: &Surrounding, report: &ClaimReport) {
     let is_on = surrounding.variable("GITHUB_ACTIONS").is_some_and(|value| value == "true");
     let path = surrounding.variable("GITHUB_OUTPUT").filter(|path| is_on && !path.is_empty());
     let Some(path) = path else { return };
-    let opened = File::options().append(true).create(true).open(&path);
+    let opened = files::append(Path::new(&path));
     if let Err(error) = opened.and_then(|mut file| jobs::outputs(report, &mut file)) {
         tracing::warn!("{path}: {error}");
     }

@@ -5,7 +5,6 @@ pub mod git;
 pub mod host;
 pub mod http;
 pub mod pace;
-pub mod plain_file;
 pub mod process;
 pub mod redact;
 pub mod replace;

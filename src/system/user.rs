@@ -1,5 +1,6 @@
 //! Another user of this machine, whom root may start children as and give files to.
 
+use crate::files;
 use std::fs;
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -19,7 +20,7 @@ impl User {
     /// By name or number, as the machine's own list has them; a number that is not there is a user
     /// without a home.
     pub fn find(text: &str) -> Option<Self> {
-        let known = fs::read_to_string("/etc/passwd").unwrap_or_default();
+        let known = files::read_linked_text(Path::new("/etc/passwd"), files::SMALL).unwrap_or_default();
         let named = known
             .lines()
             .filter_map(Self::parse)

@@ -1,8 +1,8 @@
 //! What the vault borrows of the checkout: objects, where a shallow history ends, tags, and the
 //! files that say what is ignored. Looked at anew by each run, and written only when it changed.
 
-use super::Refs;
 use super::files::{failed, write};
+use super::refs::Refs;
 use super::settings::Settings;
 use crate::files;
 use crate::system::git::{GitError, Repository};

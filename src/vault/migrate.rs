@@ -1,8 +1,8 @@
 //! An earlier release kept saved work and what it had seen in refs of the checkout itself: moved
 //! into the vault once, then deleted there.
 
-use super::Refs;
 use super::files::failed;
+use super::refs::Refs;
 use crate::files;
 use crate::model::Sha;
 use crate::system::git::{GitError, Repository};

@@ -11,6 +11,7 @@ mod files;
 mod hidden;
 mod migrate;
 mod origin;
+mod refs;
 mod settings;
 
 pub use address::{login_in, without_login};
@@ -18,10 +19,9 @@ pub use hidden::private_files;
 pub use origin::Origin;
 pub use settings::Settings;
 
-use crate::model::Sha;
 use crate::system::git::{GitError, Repository, delete_folder, lock_file, trash_for};
 use files::{failed, write};
-use std::collections::HashMap;
+use refs::{Found, Refs};
 use std::path::Path;
 use std::time::Duration;
 
@@ -63,20 +63,6 @@ pub fn open(checkout: &Repository, settings: &Settings, origin: &Origin) -> Resu
         migrate::take_over(checkout, &vault, &refs)?;
     }
     Ok(vault)
-}
-
-type Found = HashMap<String, Sha>;
-
-/// The refs of checkout and vault under the names that are looked at.
-struct Refs {
-    theirs: Found,
-    ours: Found,
-}
-
-impl Refs {
-    fn below<'f>(found: &'f Found, prefix: &'static str) -> impl Iterator<Item = (&'f String, &'f Sha)> {
-        found.iter().filter(move |(name, _)| name.starts_with(prefix))
-    }
 }
 
 fn prefixes(takes_tags: bool, migrates: bool) -> Vec<&'static str> {

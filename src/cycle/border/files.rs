@@ -1,12 +1,11 @@
 //! Files of assignments and results: written aside, synced and renamed, so that a job that dies
 //! leaves whole ones or none.
 
+use crate::files;
 use crate::model::Sha;
 use crate::model::carried::{Bundle, hex};
 use sha2::{Digest, Sha256};
-use std::fs::{File, Permissions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::io::{self, Read};
 use std::path::Path;
 
 /// A log that is larger stays where it is.
@@ -14,17 +13,12 @@ const MOST_OF_A_LOG: u64 = 64 << 20;
 
 /// Puts a whole document into its folder.
 pub(super) fn write(dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
-    let mode = Permissions::from_mode(0o644);
-    let mut file = tempfile::Builder::new().prefix(".document-").permissions(mode).tempfile_in(dir)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(dir.join(name))?;
-    File::open(dir)?.sync_all()
+    files::write_synced(&dir.join(name), bytes)
 }
 
 /// What is told of a bundle that was just written.
 pub(super) fn bundle(path: &Path, head: &Sha) -> io::Result<Bundle> {
-    let mut file = File::open(path)?;
+    let mut file = files::open(path)?;
     file.sync_all()?;
     let (mut hash, mut bytes, mut buffer) = (Sha256::new(), 0, vec![0; 64 * 1024]);
     loop {
@@ -49,7 +43,7 @@ pub(super) fn copy_logs(from: &Path, to: &Path) -> io::Result<()> {
         if found.is_dir() && !is_childrens {
             copy_logs(&entry.path(), &to.join(name))?;
         } else if found.is_file() && found.len() <= MOST_OF_A_LOG {
-            std::fs::copy(entry.path(), to.join(name))?;
+            files::copy_new(&entry.path(), &to.join(name))?;
         }
     }
     Ok(())

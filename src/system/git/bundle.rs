@@ -3,8 +3,8 @@
 
 use super::pack_check::{self, LIMITS};
 use super::{GitError, GitErrorKind, Repository};
+use crate::files;
 use crate::model::Sha;
-use crate::system::plain_file;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
@@ -27,7 +27,7 @@ impl Repository {
     /// Takes in a bundle that holds `head` under `name`, and nothing else: checked before git looks
     /// at it, and object by object as it is stored. An error leaves nothing behind.
     pub fn import_bundle(&self, file: &Path, name: &str, head: &Sha) -> Result<(), GitError> {
-        let (opened, _) = plain_file::open(file, MOST).map_err(|error| refused(error.to_string()))?;
+        let (opened, _) = files::open_bounded(file, MOST).map_err(|error| refused(error.to_string()))?;
         let mut reader = BufReader::new(opened);
         let header = header(&mut reader).map_err(refused)?;
         header.check(name, head).map_err(refused)?;

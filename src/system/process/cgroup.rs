@@ -2,6 +2,7 @@
 //! What is in it is ended at once, however fast it forks, and its number of processes is bounded
 //! where the controller is there. Without one a tree is found by descent alone.
 
+use crate::files;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -21,9 +22,9 @@ pub(super) struct Group(PathBuf);
 impl Parent {
     /// `None` where there is no cgroup v2, or nothing in it is this user's to change.
     pub fn find() -> Option<Self> {
-        let own = std::fs::read_to_string("/proc/self/cgroup").ok()?;
+        let own = files::read_text(Path::new("/proc/self/cgroup"), files::SMALL).ok()?;
         let below = own.lines().find_map(|line| line.strip_prefix("0::/"))?;
-        let mounts = std::fs::read_to_string("/proc/self/mounts").ok()?;
+        let mounts = files::read_linked_text(Path::new("/proc/self/mounts"), files::SMALL).ok()?;
         let mount = mounts.lines().find_map(|line| {
             let mut words = line.split(' ');
             let (place, kind) = (words.nth(1)?, words.next()?);
@@ -86,5 +87,5 @@ fn enter(group: &Path) -> io::Result<()> {
 
 fn write(path: &Path, text: &str) -> io::Result<()> {
     use std::io::Write;
-    std::fs::OpenOptions::new().write(true).open(path)?.write_all(text.as_bytes())
+    files::append(path)?.write_all(text.as_bytes())
 }

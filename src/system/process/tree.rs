@@ -77,7 +77,8 @@ pub(super) fn kill_of_run(supervisors: &[Pid], run_id: &str) -> Vec<u32> {
     }
     let mark = format!("CONDUCTOR_RUN_ID={run_id}").into_bytes();
     let marked = |pid: i32| {
-        let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        let environment =
+            files::read(Path::new(&format!("/proc/{pid}/environ")), files::SMALL).unwrap_or_default();
         environment.split(|byte| *byte == 0).any(|variable| variable == mark)
     };
     let mut roots: Vec<i32> = supervisors.iter().map(|pid| pid.as_raw_nonzero().get()).collect();
