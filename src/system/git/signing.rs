@@ -1,58 +1,12 @@
 //! Signatures on Conductor's own commits, made by the program the user's git is set up with. Only a
 //! call that writes such a commit is told of the key, and no call in a workspace ever is.
 
+use super::signature::Signing;
 use super::{GitError, GitErrorKind, Object, Repository, protocol};
 use std::time::Duration;
 
 /// A program that asks a person for longer has nobody to ask.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// How commits are signed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Signing {
-    pub format: SignatureFormat,
-    /// As `user.signingKey` names it; without one the committer's.
-    pub key: Option<String>,
-    /// Instead of the format's usual program.
-    pub program: Option<String>,
-    /// What tells the key, where nothing names one; SSH only.
-    pub key_command: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SignatureFormat {
-    OpenPgp,
-    X509,
-    Ssh,
-}
-
-impl SignatureFormat {
-    /// As git's configuration calls it.
-    pub fn parse(name: &str) -> Option<Self> {
-        match name {
-            "openpgp" => Some(Self::OpenPgp),
-            "x509" => Some(Self::X509),
-            "ssh" => Some(Self::Ssh),
-            _ => None,
-        }
-    }
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::OpenPgp => "openpgp",
-            Self::X509 => "x509",
-            Self::Ssh => "ssh",
-        }
-    }
-
-    fn program(self) -> &'static str {
-        match self {
-            Self::OpenPgp => "gpg",
-            Self::X509 => "gpgsm",
-            Self::Ssh => "ssh-keygen",
-        }
-    }
-}
 
 impl Repository {
     /// Signs Conductor's own commits like that.
