@@ -100,12 +100,8 @@ pub(in crate::cycle) fn check(
     if judgement.outcome != Outcome::Success {
         return Checked::plain(judgement);
     }
-    if !work.stray_submodules.is_empty() {
-        let error = format!(
-            "submodules point to commits that their remotes do not have: {}; push those first, or move the submodules back",
-            work.stray_submodules.join(", ")
-        );
-        return Checked::plain(Judgement::failed(Failure::GateFailed, true, error));
+    if let Some(judgement) = stray_submodules(work) {
+        return Checked::plain(judgement);
     }
     let runs = match run_gates(run, job, work, number, stops) {
         Ok(runs) => runs,
@@ -151,6 +147,15 @@ pub(in crate::cycle) fn judged(
             Checked { gates, ground: Some(refusal.ground), ..Checked::plain(judgement) }
         }
     }
+}
+
+/// A change that nobody could check out.
+fn stray_submodules(work: &Work) -> Option<Judgement> {
+    let error = format!(
+        "submodules point to commits that their remotes do not have: {}; push those first, or move the submodules back",
+        work.stray_submodules.join(", ")
+    );
+    (!work.stray_submodules.is_empty()).then(|| Judgement::failed(Failure::GateFailed, true, error))
 }
 
 fn run_gates(

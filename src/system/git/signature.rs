@@ -1,4 +1,4 @@
-//! How commits are signed, as the user's git is set up for it.
+//! How the user's git is set up to sign commits.
 
 /// How commits are signed.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -51,7 +51,7 @@ impl Repository {
         let mut call =
             call.env("SSH_ASKPASS", "false").env("SSH_ASKPASS_REQUIRE", "force").env("GPG_TTY", "");
         call.timeout = PATIENCE;
-        let told = call.arg(tree).stdin(message).text().map_err(|error| unsigned(error))?;
+        let told = call.arg(tree).stdin(message).text().map_err(unsigned)?;
         let id = told.trim().to_owned();
         self.objects(&[id])?
             .pop()
