@@ -260,3 +260,23 @@ fn a_step_of_a_workflow_is_told_the_matrix() {
     let told = fs::read_to_string(outputs).unwrap();
     assert_eq!(told, "matrix={\"include\":[{\"issue\":\"T-1\",\"directory\":\"T-1\"}]}\nclaimed=1\n");
 }
+
+#[test]
+fn a_job_without_any_permission_clones_what_was_carried_to_it() {
+    let world = World::new();
+    world.ticket("T-1");
+    let jobs = Jobs::of(&world);
+    jobs.begin_claim(&["--with-repository"]).wait().exits(0);
+    let machine = jobs.clone_of("T-1");
+    fs::remove_dir_all(machine.join("app")).unwrap();
+    let bundle = machine.join("repository.bundle");
+    fs::copy(jobs.assignments().join("repository.bundle"), &bundle).unwrap();
+    repo::git(&machine, &["clone", "-q", "-b", "main", bundle.to_str().unwrap(), "app"]);
+    // The remote is nowhere to be found from there.
+    fs::remove_file(bundle).unwrap();
+    jobs.work("T-1").exits(0);
+    let published = jobs.publish().exits(0).report();
+    assert_eq!(published["published"][0]["outcome"], "success", "{published}");
+    let refs = repo::refs(&world.path().join("claiming/.git/conductor/vault.git"));
+    assert!(!refs.contains_key("refs/heads/main"), "{refs:?}");
+}
