@@ -280,3 +280,21 @@ fn a_job_without_any_permission_clones_what_was_carried_to_it() {
     let refs = repo::refs(&world.path().join("claiming/.git/conductor/vault.git"));
     assert!(!refs.contains_key("refs/heads/main"), "{refs:?}");
 }
+
+#[test]
+fn one_checkout_does_for_all_three_jobs_where_no_key_is_needed() {
+    let world = World::new();
+    world.ticket("T-1");
+    let path = |name: &str| world.path().join(name).display().to_string();
+    world.command(&["claim", "--out", &path("a")]).exits(0);
+    world.command(&["work", &path("a/T-1"), "--out", &path("r")]).exits(0);
+    let run = world.command(&["publish", &path("r")]).exits(0);
+    assert!(run.stdout.contains("success"), "{run}");
+    assert_eq!((world.pulls().len(), world.ticket_state("T-1")), (1, "In Review".to_owned()));
+    // The workspace is put away; its root stays.
+    let roots = world.path().join("tmp/conductor_workspaces");
+    for root in fs::read_dir(&roots).unwrap() {
+        fs::remove_dir(root.unwrap().path()).expect("an empty folder");
+    }
+    fs::remove_dir(roots).unwrap();
+}

@@ -185,6 +185,7 @@ fn prepare(
         fork,
         labels: claimed.issue.labels.clone(),
         anew: selection.anew.contains(&claimed.issue.id),
+        publishing_until: None,
         extra: Default::default(),
     };
     Ok(Prepared { claimed: claimed.clone(), assigned, directory, continues })
