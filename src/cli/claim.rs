@@ -40,7 +40,7 @@ pub(super) fn run(global: &GlobalArgs, args: &ClaimArgs) -> Result<ExitCode, Fai
     signals::watch(Arc::clone(&interrupt), clients, wired.git.clone())
         .map_err(|error| Failure::new(FAULT, format!("signals cannot be watched: {error}")))?;
     let request = Request { issues: args.issues.clone(), force: args.force, dry_run: false, explain: false };
-    let order = Order { out: &out, lease: args.lease, rules: &rules };
+    let order = Order { out: &out, lease: args.lease, rules: &rules, with_repository: args.with_repository };
     let claimed = border::claim(&wired.world, &wired.settings, &request, &order, &interrupt);
     display.close();
     let (ran, handed) = claimed?;

@@ -50,3 +50,27 @@ fn of(document: &Document) -> Vec<HeldKey> {
     });
     held.collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(text: &str) -> Vec<(String, Option<String>)> {
+        let document = file::parse(std::path::Path::new("/c.yml"), text.to_owned()).unwrap();
+        of(&document).into_iter().map(|held| (held.key, held.variable)).collect()
+    }
+
+    #[test]
+    fn keys_are_told_by_the_variables_they_are_read_from() {
+        let key = |key: &str, variable: Option<&str>| (key.to_owned(), variable.map(str::to_owned));
+        let own = told("tracker: {kind: linear, api_key: $TICKETS}\nforge: {token: $FORGE}\n");
+        assert_eq!(own, [key("tracker.api_key", Some("TICKETS")), key("forge.token", Some("FORGE"))]);
+        let default = told("tracker: {kind: linear}\n");
+        let expected =
+            [key("tracker.api_key", Some("LINEAR_API_KEY")), key("forge.token", Some("GITHUB_TOKEN"))];
+        assert_eq!(default, expected);
+        assert_eq!(told("tracker: {kind: local}\nforge: {kind: local}\n"), []);
+        let written = told("tracker: {kind: linear, api_key: lin_api_1}\nforge: {kind: local}\n");
+        assert_eq!(written, [key("tracker.api_key", None)]);
+    }
+}

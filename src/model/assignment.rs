@@ -19,6 +19,9 @@ pub const FILE: &str = "assignment.json";
 /// Work of an earlier attempt, beside the document.
 pub const EARLIER: &str = "earlier.bundle";
 
+/// The repository for jobs that cannot fetch it, beside the folders of all assignments.
+pub const REPOSITORY: &str = "repository.bundle";
+
 const SCHEMA: &str = include_str!("assignment.schema.json");
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -104,12 +104,16 @@ pub struct Assigned {
     /// Earlier failures count no longer.
     #[serde(default)]
     pub anew: bool,
+    /// A process delivers the result, the one the claim names; until then at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub publishing_until: Option<Time>,
     #[serde(flatten)]
     pub extra: Extra,
 }
 
 impl Claim {
-    /// Whether another job works for this claim: the process that made it may be gone.
+    /// Whether another job works for this claim, or its result is not on record yet: the process that
+    /// made it may be gone.
     pub fn is_handed_out(&self) -> bool {
         self.assigned.is_some() && self.purpose == Purpose::Work
     }

@@ -25,6 +25,16 @@ impl Workspaces {
         Ok(written?)
     }
 
+    /// Writes the base branch, with all its history, into a bundle that can be cloned.
+    pub fn write_base(&self, file: &Path, base: &Sha) -> Result<(), WorkspaceError> {
+        Ok(self.repository.write_whole_bundle(file, &self.base_branch.full_ref(), base)?)
+    }
+
+    /// Whether the history here is cut off.
+    pub fn is_shallow(&self) -> bool {
+        self.repository.is_shallow()
+    }
+
     /// Takes `head` out of such a bundle. One that cannot be taken is [`WorkspaceError::Carried`].
     pub fn import_carried(&self, file: &Path, identifier: &str, head: &Sha) -> Result<(), WorkspaceError> {
         let imported = self.repository.import_bundle(file, &carried_ref(identifier), head);

@@ -260,3 +260,41 @@ fn a_step_of_a_workflow_is_told_the_matrix() {
     let told = fs::read_to_string(outputs).unwrap();
     assert_eq!(told, "matrix={\"include\":[{\"issue\":\"T-1\",\"directory\":\"T-1\"}]}\nclaimed=1\n");
 }
+
+#[test]
+fn a_job_without_any_permission_clones_what_was_carried_to_it() {
+    let world = World::new();
+    world.ticket("T-1");
+    let jobs = Jobs::of(&world);
+    jobs.begin_claim(&["--with-repository"]).wait().exits(0);
+    let machine = jobs.clone_of("T-1");
+    fs::remove_dir_all(machine.join("app")).unwrap();
+    let bundle = machine.join("repository.bundle");
+    fs::copy(jobs.assignments().join("repository.bundle"), &bundle).unwrap();
+    repo::git(&machine, &["clone", "-q", "-b", "main", bundle.to_str().unwrap(), "app"]);
+    // The remote is nowhere to be found from there.
+    fs::remove_file(bundle).unwrap();
+    jobs.work("T-1").exits(0);
+    let published = jobs.publish().exits(0).report();
+    assert_eq!(published["published"][0]["outcome"], "success", "{published}");
+    let refs = repo::refs(&world.path().join("claiming/.git/conductor/vault.git"));
+    assert!(!refs.contains_key("refs/heads/main"), "{refs:?}");
+}
+
+#[test]
+fn one_checkout_does_for_all_three_jobs_where_no_key_is_needed() {
+    let world = World::new();
+    world.ticket("T-1");
+    let path = |name: &str| world.path().join(name).display().to_string();
+    world.command(&["claim", "--out", &path("a")]).exits(0);
+    world.command(&["work", &path("a/T-1"), "--out", &path("r")]).exits(0);
+    let run = world.command(&["publish", &path("r")]).exits(0);
+    assert!(run.stdout.contains("success"), "{run}");
+    assert_eq!((world.pulls().len(), world.ticket_state("T-1")), (1, "In Review".to_owned()));
+    // The workspace is put away; its root stays.
+    let roots = world.path().join("tmp/conductor_workspaces");
+    for root in fs::read_dir(&roots).unwrap() {
+        fs::remove_dir(root.unwrap().path()).expect("an empty folder");
+    }
+    fs::remove_dir(roots).unwrap();
+}

@@ -251,7 +251,7 @@ fn githubs_address_comes_from_the_runner_unless_the_file_says() {
     let text = "tracker: {kind: local}\n";
     let url = |world: World| match world.load().unwrap().forge {
         ForgeKind::Github { api_url, .. } => api_url,
-        ForgeKind::Local { .. } | ForgeKind::Absent => panic!(),
+        other => panic!("{other:?}"),
     };
     let ghes = "https://github.example.com/api/v3";
     assert_eq!(url(World::with_file("conductor.yml", text).env("GITHUB_API_URL", ghes)), ghes);

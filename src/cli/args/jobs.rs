@@ -52,6 +52,9 @@ pub struct ClaimArgs {
     /// How long a claim stands: it must outlive the jobs [default: the longest the work can take, and 6h]
     #[arg(long, value_name = "DURATION", value_parser = parse_lease)]
     pub lease: Option<Duration>,
+    /// Also write repository.bundle, from which jobs without any permission clone the base branch
+    #[arg(long)]
+    pub with_repository: bool,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]

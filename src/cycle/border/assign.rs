@@ -21,6 +21,7 @@ use crate::model::jobs::Handed;
 use crate::model::report::{SkipReason, Skipped};
 use crate::model::state::Assigned;
 use crate::model::{Issue, Refusal, Secret, Sha, State, safe_key};
+use crate::ports::TicketUpdated;
 use serde_json::Value;
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -37,6 +38,8 @@ pub struct Order<'o> {
     /// How long a claim stands; by default the longest the work can take, and six hours.
     pub lease: Option<Duration>,
     pub rules: &'o WorkRules,
+    /// The base branch goes along as a bundle, for jobs that cannot fetch it.
+    pub with_repository: bool,
 }
 
 /// An assignment that is on disk and not in the state yet.
@@ -55,6 +58,12 @@ pub fn claim(
     order: &Order<'_>,
     interrupt: &Interrupt,
 ) -> Result<(Ran, Vec<Handed>), CycleError> {
+    if order.with_repository && world.workspaces.is_shallow() {
+        return Err(CycleError::Config(
+            "--with-repository: the history of this clone is cut off; check out all of it (`fetch-depth: 0`)"
+                .to_owned(),
+        ));
+    }
     let handed = RefCell::new(Vec::new());
     let take = |run: &Run<'_>, selection: &Selection, request: &Request, seen: &Seen, told: &mut Told| {
         handed.borrow_mut().extend(hand_out(run, selection, request, seen, order, told));
@@ -87,7 +96,8 @@ fn hand_out(
     if prepared.is_empty() {
         return Vec::new();
     }
-    if let Err(error) = record(run, &prepared) {
+    let recorded = carry_repository(run, &prepared, order).and_then(|()| record(run, &prepared));
+    if let Err(error) = recorded {
         told.trouble = told.trouble.take().or(Some(error));
         for one in &prepared {
             withdraw(run, one, order, told);
@@ -175,6 +185,7 @@ fn prepare(
         fork,
         labels: claimed.issue.labels.clone(),
         anew: selection.anew.contains(&claimed.issue.id),
+        publishing_until: None,
         extra: Default::default(),
     };
     Ok(Prepared { claimed: claimed.clone(), assigned, directory, continues })
@@ -254,6 +265,18 @@ fn without_keys(value: &mut Value, keys: &[Secret]) {
     }
 }
 
+/// The newest base of all claims holds those of the others.
+fn carry_repository(run: &Run<'_>, prepared: &[Prepared], order: &Order<'_>) -> Result<(), CycleError> {
+    let Some(newest) = prepared.iter().max_by_key(|one| one.claimed.claim.claimed_at) else { return Ok(()) };
+    if order.with_repository {
+        let file = order.out.join(assignment::REPOSITORY);
+        run.time("bundle repository", None, || {
+            run.world.workspaces.write_base(&file, &newest.claimed.claim.base_sha)
+        })?;
+    }
+    Ok(())
+}
+
 /// Puts the digests into the claims, all at once. Until then no result can be made for them.
 fn record(run: &Run<'_>, prepared: &[Prepared]) -> Result<(), CycleError> {
     let own = run.settings.identity.run_id.clone();
@@ -281,7 +304,7 @@ fn tell_tickets(run: &Run<'_>, prepared: &[Prepared]) {
                 let issue = &one.claimed.issue;
                 let _span = run.span(&issue.identifier).entered();
                 let written = ticket::say_started(run, &one.claimed);
-                let fault = written.as_ref().map_or_else(|error| Some(error), |written| written.error());
+                let fault = written.as_ref().map_or_else(Some, TicketUpdated::error);
                 if let Some(error) = fault {
                     let message = format!("the ticket could not be brought up to date: {error}");
                     run.warn(Some(&issue.identifier), message);

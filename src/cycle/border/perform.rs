@@ -139,7 +139,8 @@ fn worked<'c>(
     let issue = &claimed.issue;
     let _span = run.span(&issue.identifier).entered();
     let dir = run.folder().of_issue(&issue.identifier);
-    let was_begun = dir.exists();
+    // The agent's prompt is there when an earlier process had come so far.
+    let was_begun = dir.join("prompt.md").exists();
     run.emit_for_all(CycleEventKind::DispatchStarted {
         queued: 1,
         slots: 1,

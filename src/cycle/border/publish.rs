@@ -17,8 +17,7 @@ use crate::model::jobs::{Already, RefusedResult};
 use crate::model::report::{CycleStatus, Dispatched, SkipReason, Skipped};
 use crate::model::state::Assigned;
 use crate::model::work_result::WorkResult as Document;
-use crate::model::{Claim, Issue, IssueId, Outcome, Purpose, Refusal, Sha, StageName, State, text};
-use crate::policy::eligibility;
+use crate::model::{Claim, Issue, IssueId, Outcome, Refusal, Sha, StageName, State, text};
 use crate::policy::retry;
 use crate::workspace::WorkspaceError;
 use chrono::TimeDelta;
@@ -162,12 +161,11 @@ fn without_claim(run: &Run<'_>, result: &Document, state: &State) -> Standing {
     }
 }
 
-/// Whether a process that took the claim over for delivery lives, as far as can be told here.
+/// Whether a process that delivers the result lives, as far as can be told here.
 fn is_held(run: &Run<'_>, claim: &Claim) -> bool {
     let identity = &run.settings.identity;
-    if claim.purpose != Purpose::Deliver
-        || eligibility::lease_is_over(claim, run.settings.lease_skew, run.now())
-    {
+    let until = claim.assigned.as_ref().and_then(|assigned| assigned.publishing_until);
+    if until.is_none_or(|until| until <= run.now()) {
         return false;
     }
     // An earlier attempt of this very CI run is over.
@@ -176,7 +174,7 @@ fn is_held(run: &Run<'_>, claim: &Claim) -> bool {
         && claim.ci_run_url == identity.ci_run_url
         && attempt != identity.ci_attempt;
     // Jobs of one CI run are told apart by their machines and processes.
-    let process = Claim { ci_run_url: None, ..claim.clone() };
+    let process = Claim { ci_run_url: None, assigned: None, ..claim.clone() };
     !is_earlier && (run.world.is_alive)(&process)
 }
 
@@ -256,15 +254,19 @@ fn deliver_all(
 fn claimed(run: &Run<'_>, one: &Taken<'_>, issue: Option<Issue>) -> ClaimedIssue {
     let identity = &run.settings.identity;
     let now = run.now();
+    let until = now.checked_add_signed(LEASE).unwrap_or(now);
     let mut claim = Claim {
         host: identity.host.clone(),
         pid: identity.pid,
         pid_started: identity.pid_started.clone(),
         ci_run_url: identity.ci_run_url.clone(),
-        lease_expires_at: now.checked_add_signed(LEASE).unwrap_or(now),
-        purpose: Purpose::Deliver,
+        // Until the outcome is on record the claim waits for its result, whoever brings it.
+        lease_expires_at: until.max(one.claim.lease_expires_at),
         ..one.claim.clone()
     };
+    if let Some(assigned) = &mut claim.assigned {
+        assigned.publishing_until = Some(until);
+    }
     claim.extra.remove(claims::CI_ATTEMPT);
     if let Some(attempt) = identity.ci_attempt {
         claim.extra.insert(claims::CI_ATTEMPT.to_owned(), attempt.into());

@@ -6,7 +6,7 @@ use super::super::run::Run;
 use super::super::world::CycleError;
 use super::parcel::{Parcel, Unwritten};
 use crate::model::{
-    Claim, Conclusion, Fault, FaultKind, IssueId, IssueRecord, Outcome, Refusal, Stage, State,
+    Claim, Conclusion, Fault, FaultKind, IssueId, IssueRecord, Outcome, Purpose, Refusal, Stage, State,
 };
 use crate::policy::rate_limit;
 use crate::ports::RefUpdate;
@@ -134,6 +134,10 @@ fn decision(
             let (limit_hit, rules, at) = (unwritten.limit_hit, run.settings.rate_limit, run.now());
             Box::new(move |state| {
                 let mut next = remembering(state, &conclusion.issue_id, &claim).conclude(&conclusion)?;
+                // What another job did is on record: from here on any run may go on with it.
+                if let Some(held) = next.claims.get_mut(&conclusion.issue_id) {
+                    held.purpose = if held.assigned.is_some() { Purpose::Deliver } else { held.purpose };
+                }
                 if let Some(resets_at) = limit_hit {
                     next.rate_limit = rate_limit::after_hit(&next.rate_limit, resets_at, &rules, at);
                 }

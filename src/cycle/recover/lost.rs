@@ -95,8 +95,12 @@ pub(in crate::cycle) fn dir_of(run: &Run<'_>, claim: &Claim) -> Option<PathBuf> 
     dir.is_dir().then_some(dir)
 }
 
-/// Whether an agent had started for that claim. On another machine nobody knows: it had.
+/// Whether an agent had started for that claim. On another machine, or in another job, nobody knows:
+/// it had.
 pub(in crate::cycle) fn had_started(run: &Run<'_>, claim: &Claim) -> bool {
+    if claim.assigned.is_some() {
+        return true;
+    }
     let is_here = claim.host == run.settings.identity.host && claim.ci_run_url.is_none();
     match dir_of(run, claim) {
         Some(dir) => dir.join("trace.jsonl").exists(),

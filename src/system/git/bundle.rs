@@ -24,6 +24,15 @@ impl Repository {
         call.arg(file).arg(name).arg(format!("^{base}")).done()
     }
 
+    /// Writes all that `id` reaches, under that name: whoever has nothing clones it.
+    pub fn write_whole_bundle(&self, file: &Path, name: &str, id: &Sha) -> Result<(), GitError> {
+        self.update_refs(&[(name.to_owned(), Some(id))])?;
+        let call = self.git(["bundle", "create", "--quiet"]).env("GIT_NO_REPLACE_OBJECTS", "1");
+        let written = call.arg(file).arg(name).done();
+        self.update_refs(&[(name.to_owned(), None)])?;
+        written
+    }
+
     /// Takes in a bundle that holds `head` under `name`, and nothing else: checked before git looks
     /// at it, and object by object as it is stored. An error leaves nothing behind.
     pub fn import_bundle(&self, file: &Path, name: &str, head: &Sha) -> Result<(), GitError> {
