@@ -4,6 +4,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// Processes and threads of one tree, where they can be bounded.
 const MOST_PROCESSES: &str = "16384\n";
@@ -20,7 +21,7 @@ pub(super) struct Group(PathBuf);
 
 impl Parent {
     /// `None` where there is no cgroup v2, or nothing in it is this user's to change.
-    pub fn find() -> Option<Self> {
+    fn find() -> Option<Self> {
         let own = std::fs::read_to_string("/proc/self/cgroup").ok()?;
         let below = own.lines().find_map(|line| line.strip_prefix("0::/"))?;
         let mounts = std::fs::read_to_string("/proc/self/mounts").ok()?;
@@ -35,8 +36,10 @@ impl Parent {
         (can_write(&parent.0) && can_write(&parent.0.join(MEMBERS))).then_some(parent)
     }
 
-    pub fn path(&self) -> &Path {
-        &self.0
+    /// Looked for once.
+    pub fn of_this_run() -> Option<&'static Path> {
+        static FOUND: OnceLock<Option<Parent>> = OnceLock::new();
+        FOUND.get_or_init(Self::find).as_ref().map(|parent| parent.0.as_path())
     }
 
     pub fn at(path: &Path) -> Self {
