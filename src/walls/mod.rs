@@ -182,6 +182,11 @@ impl Walls {
         by_port.into_iter().chain(socket).collect()
     }
 
+    /// Programs are those of an image, and not this machine's.
+    pub fn have_own_programs(&self) -> bool {
+        matches!(self.kind, Kind::Container { .. })
+    }
+
     /// What lists and ends containers of a run that is gone.
     pub fn engine(&self) -> Option<&Path> {
         match &self.kind {

@@ -27,15 +27,13 @@ pub enum Network {
 impl Network {
     /// Tells the child where its proxy is.
     pub(super) fn announce(&self, spec: &mut Spec, port: u16) {
-        let Self::Hosts(_) = self else { return };
+        let Self::Hosts(to) = self else { return };
         let proxy = format!("http://127.0.0.1:{port}");
         let named = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"];
         let told = named.into_iter().map(|name| (name, proxy.as_str()));
-        let rest = [
-            ("NO_PROXY", "localhost,127.0.0.1,::1"),
-            ("no_proxy", "localhost,127.0.0.1,::1"),
-            ("NODE_USE_ENV_PROXY", "1"),
-        ];
+        // What the child runs itself is beside it; what was named of this machine is beyond the proxy.
+        let beside = if to.names_this_machine() { "" } else { "localhost,127.0.0.1,::1" };
+        let rest = [("NO_PROXY", beside), ("no_proxy", beside), ("NODE_USE_ENV_PROXY", "1")];
         for (name, value) in told.chain(rest) {
             spec.env.retain(|(known, _)| known != name);
             spec.env.push((name.to_owned(), value.to_owned()));

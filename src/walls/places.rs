@@ -143,11 +143,11 @@ impl Places {
     #[must_use]
     pub fn hiding_of(self, variable: &dyn Fn(&str) -> Option<String>, readable: &[PathBuf]) -> Self {
         let value = |name: &str| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        let named = |place: &&str| match place.strip_prefix('/') {
+        let named = |place: &str| match place.strip_prefix('/') {
             Some(_) => Some(PathBuf::from(place)),
             None => below(place, value),
         };
-        let sockets: Vec<PathBuf> = SOCKETS.iter().filter_map(|place| named(&place)).collect();
+        let sockets: Vec<PathBuf> = SOCKETS.iter().filter_map(|place| named(place)).collect();
         let runner = RUNNER_FILES.iter().filter_map(|place| below(place, value));
         let all =
             sockets.iter().cloned().chain(runner).chain(value("RUNNER_TEMP").into_iter().flat_map(scripts));

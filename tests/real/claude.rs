@@ -151,17 +151,20 @@ fn sigterm_in_the_middle_ends_claude_and_keeps_its_half() {
 
 #[test]
 fn claude_in_a_sandbox_commits_and_changes_nothing_else() {
-    let server = model::start(Script::commands(&[
-        "echo hello > hello.txt; echo out > $HOME/out; echo out > $CONDUCTOR_WORKSPACE_DIR/../out; \
-         git config user.name Evil; echo out > $(git rev-parse --git-common-dir)/hooks/pre-push; true",
-        COMMIT,
-    ]));
-    let Some(world) = world(&server.url(), &[("sandbox", "auto".into())]) else { return };
-    let ran = world.once();
-    assert_eq!(ran.verdict(), (Some(0), "success", "-"), "{}\n{}\n{}", ran.report, ran.stderr, world.log());
-    assert_eq!(world.git("origin.git", &["log", "-1", "--format=%an %s", "conductor/T-1"]), "T Say hello");
-    assert_eq!(world.changed_outside(), [""; 0]);
-    assert_eq!(world.left_over(), [""; 0]);
+    // The clone's configuration is the agent's own, and is not the checkout's.
+    let script = "echo hello > hello.txt; echo out > $HOME/out; echo out > $CONDUCTOR_WORKSPACE_DIR/../out; \
+         git config user.name Evil; echo out > $(git rev-parse --git-common-dir)/hooks/pre-push; true";
+    for (sandbox, network) in crate::sandboxes() {
+        let server = model::start(Script::commands(&[script, COMMIT]));
+        let settings = [("sandbox", sandbox.into()), ("network", network.clone())];
+        let Some(world) = world(&server.url(), &settings) else { return };
+        let ran = world.once();
+        let at = format!("{sandbox}, {network}: {}\n{}\n{}", ran.report, ran.stderr, world.log());
+        assert_eq!(ran.verdict(), (Some(0), "success", "-"), "{at}");
+        assert_eq!(world.git("origin.git", &["log", "-1", "--format=%s", "conductor/T-1"]), "Say hello");
+        assert_eq!(world.changed_outside(), [""; 0], "{at}");
+        assert_eq!(world.left_over(), [""; 0], "{at}");
+    }
 }
 
 #[test]

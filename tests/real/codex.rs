@@ -204,15 +204,20 @@ fn sigterm_in_the_middle_ends_codex_and_keeps_its_half() {
 fn codex_in_a_sandbox_commits_and_changes_nothing_else() {
     let script =
         "echo hello > hello.txt; echo out > $HOME/out; echo out > $CONDUCTOR_WORKSPACE_DIR/../out; true";
-    for mode in MODES {
+    for (mode, (sandbox, network)) in
+        MODES.iter().flat_map(|mode| crate::sandboxes().map(|held| (*mode, held)))
+    {
         let server = model::start(Script::commands(&[script, COMMIT]));
-        let settings = [("sandbox", "auto".into())];
+        // The model of this configuration has no variable by which it would be allowed.
+        let network =
+            if network.is_array() { json!([server.url().trim_start_matches("http://")]) } else { network };
+        let settings = [("sandbox", sandbox.into()), ("network", network)];
         let Some(world) = world(&server.url(), &settings, &[("mode", mode.into())]) else { return };
         let ran = world.once();
         assert_eq!(
             ran.verdict(),
             (Some(0), "success", "-"),
-            "{mode}: {}\n{}\n{}",
+            "{mode}, {sandbox}: {}\n{}\n{}",
             ran.report,
             ran.stderr,
             world.log()

@@ -21,3 +21,14 @@ fn program(variable: &str) -> Option<String> {
     }
     program
 }
+
+/// The sandboxes an agent is tried in, and what of the network it is given.
+fn sandboxes() -> [(&'static str, serde_json::Value); 4] {
+    let listed = serde_json::json!(["nothing.example.org"]);
+    [
+        ("landlock", "open".into()),
+        ("landlock", listed.clone()),
+        ("bubblewrap", "open".into()),
+        ("bubblewrap", listed),
+    ]
+}

@@ -45,13 +45,21 @@ pub struct CommandOptions {
 pub struct CommandAgent {
     options: CommandOptions,
     name: String,
+    /// The program is in an image, where it cannot be looked for.
+    is_in_image: bool,
 }
 
 impl CommandAgent {
     pub fn new(options: CommandOptions) -> Self {
         let program = options.argv.first().map_or("command", String::as_str);
         let name = Path::new(program).file_name().map_or(program.into(), |name| name.to_string_lossy());
-        Self { name: name.into_owned(), options }
+        Self { name: name.into_owned(), options, is_in_image: false }
+    }
+
+    /// Its program is in the image of a container.
+    #[must_use]
+    pub fn in_image(self, is_in_image: bool) -> Self {
+        Self { is_in_image, ..self }
     }
 
     fn argv(&self) -> Result<(&String, &[String]), AgentError> {
@@ -68,6 +76,9 @@ impl Agent for CommandAgent {
     /// It is only looked for: nobody knows what it would do when it is asked for its version.
     fn probe(&self) -> Result<Option<String>, AgentError> {
         let (program, _) = self.argv()?;
+        if self.is_in_image {
+            return Ok(None);
+        }
         probe::look_up(program, self.options.path.as_deref(), REMEDY)?;
         Ok(None)
     }

@@ -166,10 +166,11 @@ pub(super) fn agent(
 ) -> Box<dyn Agent> {
     let supervised = |own: &[&'static str]| supervised(supervisor, walls, own);
     let args = args.to_vec();
+    let is_in_image = walls.is_some_and(Walls::have_own_programs);
     match kind {
         AgentKind::Claude { program } => Box::new(Claude::new(ClaudeOptions {
             supervisor: supervised(claude::PLACES),
-            command: program.clone(),
+            command: program.clone().or_else(|| is_in_image.then(|| "claude".into())),
             args,
             home: surrounding.home(),
             path: surrounding.variable("PATH").map(OsString::from),
@@ -193,12 +194,15 @@ pub(super) fn agent(
             args,
             env: surrounding.env.clone(),
         })),
-        AgentKind::Command { argv } => Box::new(CommandAgent::new(CommandOptions {
-            supervisor: supervised(&[]),
-            argv: argv.clone(),
-            args,
-            path: surrounding.variable("PATH").map(OsString::from),
-        })),
+        AgentKind::Command { argv } => {
+            let options = CommandOptions {
+                supervisor: supervised(&[]),
+                argv: argv.clone(),
+                args,
+                path: surrounding.variable("PATH").map(OsString::from),
+            };
+            Box::new(CommandAgent::new(options).in_image(is_in_image))
+        }
     }
 }
 

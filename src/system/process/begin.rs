@@ -8,6 +8,7 @@ use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// The child leads a group of its own, so that signals to it do not reach its supervisor.
@@ -41,7 +42,7 @@ pub(super) fn start(
     // Never waited for through `Child`: the loop reaps it among all others.
     let mut spawn = || command.spawn().map(|child| Pid::from_child(&child));
     let mut what = if job.rules.is_empty() { Failed::Program } else { Failed::Rules };
-    let (started, group) = grouped(|| {
+    let (started, group) = grouped(&job.groups, || {
         if job.rules.is_empty() {
             return spawn();
         }
@@ -61,12 +62,11 @@ pub(super) fn start(
 }
 
 /// Starts it in a control group of its own, where there can be one.
-fn grouped<T>(start: impl FnOnce() -> T) -> (T, Option<Group>) {
-    match Parent::find() {
-        Some(parent) => {
-            let group = parent.group_of(std::process::id());
-            (parent.start(&group, start), Some(group))
-        }
-        None => (start(), None),
+fn grouped<T>(groups: &Path, start: impl FnOnce() -> T) -> (T, Option<Group>) {
+    if groups.as_os_str().is_empty() {
+        return (start(), None);
     }
+    let parent = Parent::at(groups);
+    let group = parent.group_of(std::process::id());
+    (parent.start(&group, start), Some(group))
 }

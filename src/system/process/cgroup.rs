@@ -5,6 +5,7 @@
 use crate::files;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// Processes and threads of one tree, where they can be bounded.
 const MOST_PROCESSES: &str = "16384\n";
@@ -21,7 +22,7 @@ pub(super) struct Group(PathBuf);
 
 impl Parent {
     /// `None` where there is no cgroup v2, or nothing in it is this user's to change.
-    pub fn find() -> Option<Self> {
+    fn find() -> Option<Self> {
         let own = files::read_text(Path::new("/proc/self/cgroup"), files::SMALL).ok()?;
         let below = own.lines().find_map(|line| line.strip_prefix("0::/"))?;
         let mounts = files::read_linked_text(Path::new("/proc/self/mounts"), files::SMALL).ok()?;
@@ -36,8 +37,10 @@ impl Parent {
         (can_write(&parent.0) && can_write(&parent.0.join(MEMBERS))).then_some(parent)
     }
 
-    pub fn path(&self) -> &Path {
-        &self.0
+    /// Looked for once.
+    pub fn of_this_run() -> Option<&'static Path> {
+        static FOUND: OnceLock<Option<Parent>> = OnceLock::new();
+        FOUND.get_or_init(Self::find).as_ref().map(|parent| parent.0.as_path())
     }
 
     pub fn at(path: &Path) -> Self {

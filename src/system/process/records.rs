@@ -62,8 +62,8 @@ impl Records {
         let start = started(pid).ok_or(io::ErrorKind::NotFound)?;
         let folder = all.join(format!("{}.{pid}.{start}.{run_id}", this_host()));
         fs::create_dir_all(&folder)?;
-        if let Some(parent) = Parent::find() {
-            std::os::unix::fs::symlink(parent.path(), folder.join(CGROUP))?;
+        if let Some(parent) = Parent::of_this_run() {
+            std::os::unix::fs::symlink(parent, folder.join(CGROUP))?;
         }
         if let Some(engine) = engine {
             std::os::unix::fs::symlink(engine, folder.join(ENGINE))?;

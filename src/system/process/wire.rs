@@ -16,7 +16,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -27,6 +27,8 @@ pub(super) struct Job {
     pub lifetime: Option<Duration>,
     pub user: Option<(u32, u32)>,
     pub cwd: PathBuf,
+    /// The control group below which the child gets one of its own; empty: none.
+    pub groups: PathBuf,
     pub stderr: Errors,
     pub is_wrapper: bool,
     pub rules: Vec<OsString>,
@@ -79,7 +81,7 @@ pub(super) fn receive_errors(control: &UnixStream) -> io::Result<Option<OwnedFd>
 }
 
 /// The job of a spec. Fails on a NUL inside a field, which no program could receive.
-pub(super) fn encode_job(spec: &Spec) -> io::Result<Vec<u8>> {
+pub(super) fn encode_job(spec: &Spec, groups: Option<&Path>) -> io::Result<Vec<u8>> {
     let mut body = Vec::with_capacity(4096);
     let mut field = |bytes: &[u8]| {
         if bytes.contains(&0) {
@@ -93,6 +95,7 @@ pub(super) fn encode_job(spec: &Spec) -> io::Result<Vec<u8>> {
     field(spec.lifetime.map_or_else(String::new, |lifetime| lifetime.as_millis().to_string()).as_bytes())?;
     field(spec.user.map_or_else(String::new, |(uid, gid)| format!("{uid} {gid}")).as_bytes())?;
     field(spec.cwd.as_os_str().as_bytes())?;
+    field(groups.unwrap_or(Path::new("")).as_os_str().as_bytes())?;
     field(match &spec.stderr {
         Stderr::Null => b"null",
         Stderr::Merged => b"merged",
@@ -135,6 +138,7 @@ fn decode_job(body: &[u8]) -> Option<Job> {
     let user = user.to_str()?.split_once(' ').map(|(uid, gid)| Some((uid.parse().ok()?, gid.parse().ok()?)));
     let user = user.map_or(Some(None), |user| user.map(Some))?;
     let cwd = PathBuf::from(fields.next()?);
+    let groups = PathBuf::from(fields.next()?);
     let stderr = match fields.next()?.as_bytes() {
         b"null" => Errors::Null,
         b"merged" => Errors::Merged,
@@ -149,7 +153,7 @@ fn decode_job(body: &[u8]) -> Option<Job> {
     while let Some(name) = fields.next() {
         env.push((name, fields.next()?));
     }
-    Some(Job { user, grace, lifetime, cwd, stderr, is_wrapper, rules, at_end, program, args, env })
+    Some(Job { groups, user, grace, lifetime, cwd, stderr, is_wrapper, rules, at_end, program, args, env })
 }
 
 /// A number and so many fields.
@@ -255,7 +259,7 @@ mod tests {
         spec.user = Some((65534, 65533));
         spec.at_end = vec!["/bin/true".into()];
         spec.rules = vec!["--write".into(), "/work tree".into()];
-        let job = read_job(&mut encode_job(&spec).unwrap().as_slice()).unwrap();
+        let job = read_job(&mut encode_job(&spec, Some(Path::new("/sys/x"))).unwrap().as_slice()).unwrap();
         assert_eq!(job.program, spec.program);
         assert_eq!(job.args, spec.args);
         assert_eq!(job.rules, spec.rules);
@@ -263,6 +267,7 @@ mod tests {
         assert_eq!(job.at_end, spec.at_end);
         assert_eq!(job.lifetime, spec.lifetime);
         assert_eq!(job.cwd, spec.cwd);
+        assert_eq!(job.groups, Path::new("/sys/x"));
         assert_eq!(job.stderr, Errors::Sent);
         assert_eq!(job.grace, spec.grace);
         let env: Vec<(OsString, OsString)> =
@@ -272,13 +277,13 @@ mod tests {
 
     #[test]
     fn a_torn_job_or_a_nul_in_an_argument_is_refused() {
-        let whole = encode_job(&Spec::new("true", "/")).unwrap();
+        let whole = encode_job(&Spec::new("true", "/"), None).unwrap();
         for length in 0..whole.len() {
             assert!(read_job(&mut &whole[..length]).is_err(), "{length} bytes");
         }
         let mut spec = Spec::new("true", "/");
         spec.args = vec!["a\0b".into()];
-        assert!(encode_job(&spec).is_err());
+        assert!(encode_job(&spec, None).is_err());
     }
 
     #[test]

@@ -32,6 +32,7 @@ pub enum ProxyError {
 pub struct Proxy {
     port: u16,
     socket: PathBuf,
+    names_this_machine: bool,
     /// The socket's.
     _folder: tempfile::TempDir,
 }
@@ -64,11 +65,17 @@ impl Proxy {
         let thread = || std::thread::Builder::new().name("proxy".to_owned());
         thread().spawn(move || unix.incoming().flatten().for_each(|client| for_unix.take(client)))?;
         thread().spawn(move || tcp.incoming().flatten().for_each(|client| for_tcp.take(client)))?;
-        Ok(Self { port, socket, _folder: folder })
+        let names_this_machine = gate.rules.iter().any(HostRule::is_of_this_machine);
+        Ok(Self { port, socket, names_this_machine, _folder: folder })
     }
 
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// A host that is named is on this machine, or may be.
+    pub fn names_this_machine(&self) -> bool {
+        self.names_this_machine
     }
 
     pub fn socket(&self) -> &Path {

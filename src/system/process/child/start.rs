@@ -4,6 +4,7 @@ use super::errors::Errors;
 use super::pace::{self, Pace};
 use super::{Child, Ready, lost};
 use crate::files;
+use crate::system::process::cgroup::Parent;
 use crate::system::process::lines::Lines;
 use crate::system::process::log::Log;
 use crate::system::process::wire::{self, Failed, Report};
@@ -28,7 +29,7 @@ pub(in crate::system::process) fn spawn(
     redactor: &Arc<Redactor>,
     spec: &Spec,
 ) -> Result<Child, SpawnError> {
-    let job = wire::encode_job(spec).map_err(|error| program_error(spec, error))?;
+    let job = wire::encode_job(spec, Parent::of_this_run()).map_err(|error| program_error(spec, error))?;
     let open_log = |path: &Path| {
         Log::open(path, redactor).map_err(|error| SpawnError::File { path: path.to_owned(), error })
     };
