@@ -50,7 +50,7 @@ use crate::model::text::counted;
 use crate::model::{CycleReport, Fault, Outcome, Time};
 use crate::policy::faults::{self as table, Exit};
 use events::Events;
-use intake::{access, outside, poll, select};
+use intake::{access, conflicts, outside, poll, select};
 use ledger::{Ledger, WriteLimit};
 use run::Run;
 
@@ -192,9 +192,15 @@ fn turn(run: &Run<'_>, request: &Request, told: &mut Told) -> Result<(), CycleEr
         return Ok(());
     }
     told.skipped.append(&mut selection.skipped);
-    if !selection.issues.is_empty() && run.interrupt.signal().is_none() {
-        take_in(run, &selection, request, told);
-    }
+    std::thread::scope(|scope| {
+        if let Some(past) = &selection.past {
+            scope.spawn(|| conflicts::calibrate(run, past));
+        }
+        if !selection.issues.is_empty() && run.interrupt.signal().is_none() {
+            take_in(run, &selection, request, told);
+        }
+    });
+    conflicts::count_held_back(run, &selection.compared);
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 pub mod acting_words;
 pub mod attempt;
+pub mod calibration;
 pub mod capture;
 pub mod change;
 pub mod continuation;
@@ -36,6 +37,7 @@ pub mod trace;
 pub mod usage;
 
 pub use attempt::{Attempt, GateResult, Outcome};
+pub use calibration::Calibration;
 pub use capture::{Capture, CapturedCommit};
 pub use change::{PullRequest, PullRequestDraft, PullRequestState};
 pub use continuation::Continuation;
