@@ -1,7 +1,7 @@
 //! How good overlap prediction is: histories are replayed, commits as tickets (the message is the
 //! text, its files are the truth), five at a time, by an index of what came before them.
 //!
-//! `cargo bench --bench preflight_quality [-- PATH...]`: three generated histories, this repository's
+//! `cargo bench --bench preflight_quality [-- --limit=N] [PATH...]`: three generated histories, this repository's
 //! own where it is one, and any repository given. The first half of what is replayed calibrates, the
 //! second half tests. Printed: the share taken, of those held back the share that was right (they
 //! touch a file of one taken before them), of the overlaps the share that was missed, and how many
@@ -40,8 +40,11 @@ fn main() {
     let mut sums = Sums::default();
     if given.is_empty() {
         type Write = fn(&Path);
-        let generated: [(&str, Write); 3] =
-            [("layered web", histories::layered), ("library", histories::library), ("packages", histories::packages)];
+        let generated: [(&str, Write); 3] = [
+            ("layered web", histories::layered),
+            ("library", histories::library),
+            ("packages", histories::packages),
+        ];
         for (name, write) in generated {
             let folder = tempfile::tempdir().unwrap();
             write(folder.path());
@@ -122,8 +125,13 @@ fn replay(name: &str, repository: &Path, sums: &mut Sums) {
         if by == "calibrated" {
             println!(
                 "{:<14} {:>10} limit {:.2}, told: precision {:.2}, recall {:.2}, taken {:.2}; said and touched: {}",
-                "", "", calibration.normal.limit, calibration.normal.precision, calibration.normal.recall,
-                calibration.normal.taken, total.reliability()
+                "",
+                "",
+                calibration.normal.limit,
+                calibration.normal.precision,
+                calibration.normal.recall,
+                calibration.normal.taken,
+                total.reliability()
             );
         }
     }
@@ -154,11 +162,12 @@ impl Tested {
 
 fn test(repository: &Path, commits: &[Commit], start: usize, calibration: &Calibration, total: &mut Tested) {
     let index = index(repository, commits, start + AT_ONCE);
-    let predictor = Predictor { index: &index, calibration, common: Default::default(), importers: Default::default() };
+    let predictor =
+        Predictor { index: &index, calibration, common: Default::default(), importers: Default::default() };
     let settings = PreflightSettings {
         enabled: true,
         strictness: Strictness::Normal,
-        threshold: None,
+        threshold: limit(),
         patience: 6,
         commits: DEPTH,
     };
@@ -166,7 +175,8 @@ fn test(repository: &Path, commits: &[Commit], start: usize, calibration: &Calib
     // The oldest first, as they were made.
     let batch: Vec<&Commit> = commits[start..start + AT_ONCE].iter().rev().collect();
     let base = &commits[start + AT_ONCE].sha;
-    let applied: Vec<Option<String>> = batch.iter().map(|commit| applied(repository, base, &commit.sha)).collect();
+    let applied: Vec<Applied> =
+        batch.iter().map(|commit| Applied::of(repository, base, &commit.sha)).collect();
     let mut held = Taken::new(calibration);
     let mut taken: Vec<usize> = Vec::new();
     for (number, commit) in batch.iter().enumerate() {
@@ -183,7 +193,7 @@ fn test(repository: &Path, commits: &[Commit], start: usize, calibration: &Calib
         note(&mut total.counts, is_held, meets(0.0));
         note(&mut total.substantial, is_held, meets(1.0));
         for other in 0..number {
-            let conflicts = conflict(repository, applied[number].as_deref(), applied[other].as_deref());
+            let conflicts = applied[number].conflicts_with(repository, &applied[other], &batch[other].files);
             total.conflicts_of_all += usize::from(conflicts);
             total.conflicts += usize::from(conflicts && !is_held && taken.contains(&other));
         }
@@ -238,14 +248,20 @@ fn ticket(number: usize, message: &str) -> Issue {
     }
 }
 
+/// `--limit=0.4`: a limit instead of the calibrated one.
+fn limit() -> Option<f64> {
+    std::env::args().find_map(|arg| arg.strip_prefix("--limit=")?.parse().ok())
+}
+
 /// The index as it was before the newest commits were made.
 fn index(repository: &Path, commits: &[Commit], before: usize) -> Index {
     let head = &commits[before].sha;
-    let mut files: Vec<String> = git(repository, &["ls-tree", "-r", "-z", "--name-only", "--full-tree", head])
-        .split('\0')
-        .filter(|path| !path.is_empty())
-        .map(str::to_owned)
-        .collect();
+    let mut files: Vec<String> =
+        git(repository, &["ls-tree", "-r", "-z", "--name-only", "--full-tree", head])
+            .split('\0')
+            .filter(|path| !path.is_empty())
+            .map(str::to_owned)
+            .collect();
     files.sort_unstable();
     let past = commits.iter().skip(before).take(DEPTH).map(|commit| PastCommit {
         message: commit.message.chars().take(400).collect(),
@@ -269,25 +285,45 @@ fn log(repository: &Path) -> Vec<Commit> {
     commits.collect()
 }
 
-/// A commit's change made on the base, as a commit of its own; `None` when it builds on others.
-fn applied(repository: &Path, base: &str, commit: &str) -> Option<String> {
-    let parent = format!("--merge-base={commit}^");
-    let tree = merge(repository, &[&parent, base, commit])?;
-    let identity = ["-c", "user.name=a", "-c", "user.email=a@b.c"];
-    let args = [&identity[..], &["commit-tree", "-p", base, "-m", "x", &tree]].concat();
-    Some(git(repository, &args).trim().to_owned())
+/// A commit's change made on the base alone.
+enum Applied {
+    /// As a commit of its own.
+    Cleanly(String),
+    /// It changes lines of these files that others of the batch changed before it.
+    Conflicts(Vec<String>),
 }
 
-fn conflict(repository: &Path, one: Option<&str>, other: Option<&str>) -> bool {
-    let (Some(one), Some(other)) = (one, other) else { return false };
-    merge(repository, &[one, other]).is_none()
+impl Applied {
+    fn of(repository: &Path, base: &str, commit: &str) -> Self {
+        let parent = format!("--merge-base={commit}^");
+        match merge(repository, &[&parent, base, commit]) {
+            Ok(tree) => {
+                let identity = ["-c", "user.name=a", "-c", "user.email=a@b.c"];
+                let args = [&identity[..], &["commit-tree", "-p", base, "-m", "x", &tree]].concat();
+                Self::Cleanly(git(repository, &args).trim().to_owned())
+            }
+            Err(files) => Self::Conflicts(files),
+        }
+    }
+
+    /// Whether it and an earlier change cannot both be merged as they are.
+    fn conflicts_with(&self, repository: &Path, earlier: &Self, files: &[String]) -> bool {
+        match (self, earlier) {
+            (Self::Conflicts(conflicts), _) => conflicts.iter().any(|file| files.contains(file)),
+            (Self::Cleanly(one), Self::Cleanly(other)) => merge(repository, &[one, other]).is_err(),
+            (Self::Cleanly(_), Self::Conflicts(_)) => false,
+        }
+    }
 }
 
-/// The tree of a merge; `None` when it conflicts.
-fn merge(repository: &Path, args: &[&str]) -> Option<String> {
-    let args = [&["merge-tree", "--write-tree", "--no-messages"][..], args].concat();
+/// The tree of a merge, or the files in which it conflicts.
+fn merge(repository: &Path, args: &[&str]) -> Result<String, Vec<String>> {
+    let args = [&["merge-tree", "--write-tree", "--name-only", "--no-messages"][..], args].concat();
     let output = Command::new("git").args(args).current_dir(repository).output().unwrap();
-    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let mut lines = text.lines().map(str::to_owned);
+    let tree = lines.next().unwrap_or_default();
+    if output.status.success() { Ok(tree) } else { Err(lines.collect()) }
 }
 
 fn git(repository: &Path, args: &[&str]) -> String {

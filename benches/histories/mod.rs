@@ -59,32 +59,64 @@ struct Manner {
 }
 
 const VERBS: &[&str] = &[
-    "Fix", "Add", "Support", "Refuse", "Speed up", "Simplify", "Document", "Test", "Handle", "Rework", "Keep",
-    "Show", "Validate", "Split", "Cache",
+    "Fix", "Add", "Support", "Refuse", "Speed up", "Simplify", "Document", "Test", "Handle", "Rework",
+    "Keep", "Show", "Validate", "Split", "Cache",
 ];
 const DETAILS: &[&str] = &[
-    "empty input", "a second argument", "unicode", "large values", "the error path", "timeouts", "defaults",
-    "sorting", "paging", "retries", "names with spaces", "old clients", "the last step", "rounding", "duplicates",
-    "missing fields", "the slow case", "permissions", "time zones", "partial results",
+    "empty input",
+    "a second argument",
+    "unicode",
+    "large values",
+    "the error path",
+    "timeouts",
+    "defaults",
+    "sorting",
+    "paging",
+    "retries",
+    "names with spaces",
+    "old clients",
+    "the last step",
+    "rounding",
+    "duplicates",
+    "missing fields",
+    "the slow case",
+    "permissions",
+    "time zones",
+    "partial results",
 ];
 
 /// Topic name, and the words people use for it.
 const THEMES: &[(&str, &[&str])] = &[
-    ("order", &["order", "checkout", "basket"]), ("invoice", &["invoice", "bill", "receipt"]),
-    ("user", &["user", "account", "profile"]), ("session", &["session", "login", "logout"]),
-    ("search", &["search", "query", "results"]), ("report", &["report", "statistics", "export"]),
-    ("mail", &["mail", "notification", "message"]), ("stock", &["stock", "inventory", "warehouse"]),
-    ("price", &["price", "discount", "coupon"]), ("payment", &["payment", "card", "refund"]),
-    ("upload", &["upload", "attachment", "image"]), ("calendar", &["calendar", "event", "date"]),
-    ("comment", &["comment", "reply", "thread"]), ("rating", &["rating", "review", "stars"]),
-    ("address", &["address", "shipping", "country"]), ("parser", &["parser", "syntax", "grammar"]),
-    ("lexer", &["lexer", "token", "scanner"]), ("printer", &["printer", "format", "indent"]),
-    ("cache", &["cache", "eviction", "memory"]), ("config", &["config", "option", "setting"]),
-    ("socket", &["socket", "connection", "network"]), ("queue", &["queue", "job", "worker"]),
-    ("schema", &["schema", "column", "migration"]), ("crypto", &["crypto", "key", "signature"]),
-    ("locale", &["locale", "translation", "language"]), ("router", &["router", "route", "url"]),
-    ("theme", &["theme", "colour", "style"]), ("audit", &["audit", "log", "trace"]),
-    ("backup", &["backup", "restore", "snapshot"]), ("quota", &["quota", "limit", "throttle"]),
+    ("order", &["order", "checkout", "basket"]),
+    ("invoice", &["invoice", "bill", "receipt"]),
+    ("user", &["user", "account", "profile"]),
+    ("session", &["session", "login", "logout"]),
+    ("search", &["search", "query", "results"]),
+    ("report", &["report", "statistics", "export"]),
+    ("mail", &["mail", "notification", "message"]),
+    ("stock", &["stock", "inventory", "warehouse"]),
+    ("price", &["price", "discount", "coupon"]),
+    ("payment", &["payment", "card", "refund"]),
+    ("upload", &["upload", "attachment", "image"]),
+    ("calendar", &["calendar", "event", "date"]),
+    ("comment", &["comment", "reply", "thread"]),
+    ("rating", &["rating", "review", "stars"]),
+    ("address", &["address", "shipping", "country"]),
+    ("parser", &["parser", "syntax", "grammar"]),
+    ("lexer", &["lexer", "token", "scanner"]),
+    ("printer", &["printer", "format", "indent"]),
+    ("cache", &["cache", "eviction", "memory"]),
+    ("config", &["config", "option", "setting"]),
+    ("socket", &["socket", "connection", "network"]),
+    ("queue", &["queue", "job", "worker"]),
+    ("schema", &["schema", "column", "migration"]),
+    ("crypto", &["crypto", "key", "signature"]),
+    ("locale", &["locale", "translation", "language"]),
+    ("router", &["router", "route", "url"]),
+    ("theme", &["theme", "colour", "style"]),
+    ("audit", &["audit", "log", "trace"]),
+    ("backup", &["backup", "restore", "snapshot"]),
+    ("quota", &["quota", "limit", "throttle"]),
 ];
 
 /// A web application in layers: each feature has a file in each of them.
@@ -261,7 +293,14 @@ fn commit(
 }
 
 fn import(at: &Path, stream: &str) {
-    assert!(Command::new("git").args(["init", "-q", "--bare", "-b", "main", "."]).current_dir(at).status().unwrap().success());
+    assert!(
+        Command::new("git")
+            .args(["init", "-q", "--bare", "-b", "main", "."])
+            .current_dir(at)
+            .status()
+            .unwrap()
+            .success()
+    );
     let mut child = Command::new("git")
         .args(["fast-import", "--quiet"])
         .current_dir(at)

@@ -12,7 +12,8 @@ use crate::model::report::SkipReason;
 use crate::model::{Calibration, Issue, IssueId, IssueRecord, IssueStatus, Sha, Stage, State, Time};
 use crate::policy::eligibility::Skip;
 use crate::policy::preflight::{
-    self, Holder, Index, Prediction, Predictor, Taken, WaitRules, common_words, named_files, nearness, sentence,
+    self, Holder, Index, Prediction, Predictor, Taken, WaitRules, common_words, named_files, nearness,
+    sentence,
 };
 use chrono::TimeDelta;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -75,8 +76,12 @@ pub(in crate::cycle) struct Compared {
 impl Compared {
     /// The tickets that wait for others only because of what is predicted.
     pub fn held_back(&self) -> Vec<IssueId> {
-        let mut ids: Vec<IssueId> =
-            self.judged.iter().filter(|(_, judged)| judged.verdict.held_back).map(|(id, _)| id.clone()).collect();
+        let mut ids: Vec<IssueId> = self
+            .judged
+            .iter()
+            .filter(|(_, judged)| judged.verdict.held_back)
+            .map(|(id, _)| id.clone())
+            .collect();
         ids.sort();
         ids
     }
@@ -251,7 +256,9 @@ pub(in crate::cycle) fn count_held_back(run: &Run<'_>, compared: &Compared) {
     let change = Change {
         what: "count cycles of held back tickets".to_owned(),
         refs: Vec::new(),
-        decide: Box::new(move |state| state.count_held_back(&ids, &own, now).ok_or(crate::model::Refusal::Nothing)),
+        decide: Box::new(move |state| {
+            state.count_held_back(&ids, &own, now).ok_or(crate::model::Refusal::Nothing)
+        }),
     };
     match run.ledger.commit_alone(change) {
         Ok(()) | Err(LedgerError::Refused(_)) => {}
@@ -259,7 +266,10 @@ pub(in crate::cycle) fn count_held_back(run: &Run<'_>, compared: &Compared) {
             run.warn(None, format!("held back tickets were not counted: {error}; the next run counts on"));
         }
         Err(LedgerError::Ref { name, detail, .. }) => {
-            run.warn(None, format!("held back tickets were not counted: {name}: {detail}; the next run counts on"));
+            run.warn(
+                None,
+                format!("held back tickets were not counted: {name}: {detail}; the next run counts on"),
+            );
         }
     }
 }

@@ -61,7 +61,13 @@ impl WaitRules {
         OverlapVerdict { probability, limit, held_back, cycles, patience, change }
     }
 
-    fn what_would_change(&self, overlaps: &[Overlap], probability: f64, is_over: bool, cycles: u32) -> Vec<String> {
+    fn what_would_change(
+        &self,
+        overlaps: &[Overlap],
+        probability: f64,
+        is_over: bool,
+        cycles: u32,
+    ) -> Vec<String> {
         let patience = self.settings.patience;
         if !is_over {
             return match self.limit {
@@ -119,7 +125,8 @@ pub fn nearness(in_review_since: Option<Time>, now: Time) -> f64 {
     const UNKNOWN: f64 = 0.7;
     const LEAST: f64 = 0.2;
     let Some(since) = in_review_since else { return UNKNOWN };
-    let hours = f64::from(i32::try_from((now - since).max(TimeDelta::zero()).num_hours()).unwrap_or(i32::MAX));
+    let hours =
+        f64::from(i32::try_from((now - since).max(TimeDelta::zero()).num_hours()).unwrap_or(i32::MAX));
     // A day changes nothing; from then on, half for every two days.
     (-(hours - 24.0).max(0.0) / 48.0).exp2().max(LEAST)
 }
@@ -154,12 +161,24 @@ mod tests {
     }
 
     fn settings() -> PreflightSettings {
-        PreflightSettings { enabled: true, strictness: Strictness::Normal, threshold: None, patience: 3, commits: 100 }
+        PreflightSettings {
+            enabled: true,
+            strictness: Strictness::Normal,
+            threshold: None,
+            patience: 3,
+            commits: 100,
+        }
     }
 
     fn overlap(with: &str, confidence: f64) -> Overlap {
         let files = ["a", "b", "c", "d"].map(str::to_owned).to_vec();
-        Overlap { with: with.to_owned(), relation: Relation::InReview, confidence, files, evidence: Vec::new() }
+        Overlap {
+            with: with.to_owned(),
+            relation: Relation::InReview,
+            confidence,
+            files,
+            evidence: Vec::new(),
+        }
     }
 
     #[test]
@@ -180,7 +199,8 @@ mod tests {
             let settings = PreflightSettings { strictness, threshold, ..settings() };
             WaitRules::new(settings, &defaults(), true, now()).limit_of(&issue("E-1"))
         };
-        let (low, normal, high) = (at(Strictness::Low, None), at(Strictness::Normal, None), at(Strictness::High, None));
+        let (low, normal, high) =
+            (at(Strictness::Low, None), at(Strictness::Normal, None), at(Strictness::High, None));
         assert!(low > normal && normal > high && high > Some(0.0), "{low:?} {normal:?} {high:?}");
         assert_eq!(at(Strictness::Off, None), None);
         assert_eq!(at(Strictness::High, Some(0.71)), Some(0.71));
@@ -218,7 +238,12 @@ mod tests {
 
     #[test]
     fn a_sentence_names_whom_and_up_to_three_files() {
-        let rules = WaitRules::new(PreflightSettings { threshold: Some(0.3), ..settings() }, &defaults(), false, now());
+        let rules = WaitRules::new(
+            PreflightSettings { threshold: Some(0.3), ..settings() },
+            &defaults(),
+            false,
+            now(),
+        );
         let overlaps = [overlap("E-2", 0.8)];
         assert_eq!(
             sentence(&overlaps, &rules.judge(&issue("E-1"), &overlaps, 0)),

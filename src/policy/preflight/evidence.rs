@@ -19,6 +19,9 @@ const MAX_HOT: usize = 40;
 const MAX_CHANGED_ALONG: usize = 20;
 /// Newest commits among whose files the hot ones are.
 const HOT_COMMITS: u32 = 60;
+/// Commits of a word by which its focus is judged, and the focus of a word that one commit has.
+const MAX_FOCUS: usize = 30;
+const UNKNOWN_FOCUS: f64 = 0.3;
 /// A word in more than so many paths says nothing.
 const MAX_PATHS: usize = 3000;
 /// Commits after which evidence counts half: of what is worked on now, of what is worked on at all,
@@ -53,6 +56,10 @@ pub(super) struct Look<'a> {
     pub since: Id,
 }
 
+/// What each word of the query says in this repository: more where it is rare, and where it leads
+/// to the same files again and again.
+pub(super) type WordValues = Vec<f64>;
+
 /// A past commit and how much it counts; 1 is a message of the very same words, just now.
 struct Alike {
     commits: Vec<(Id, f64)>,
@@ -61,13 +68,16 @@ struct Alike {
 
 impl Look<'_> {
     /// Every file that anything speaks for, and what.
-    pub fn candidates(&self) -> Vec<(Id, Features)> {
-        let alike = self.alike();
+    pub fn candidates(&self, values: &WordValues) -> Vec<(Id, Features)> {
+        let alike = self.alike(values);
         let by_message = self.by_message(&alike);
         let by_path = self.by_path();
         let best = by_path.values().copied().fold(0.0, f64::max);
         let ids = |paths: &mut dyn Iterator<Item = &String>| -> BTreeSet<Id> {
-            paths.filter_map(|path| self.index.id(path)).filter(|id| self.index.existed(*id, self.since)).collect()
+            paths
+                .filter_map(|path| self.index.id(path))
+                .filter(|id| self.index.existed(*id, self.since))
+                .collect()
         };
         let named = ids(&mut self.named.keys());
         let importers = ids(&mut self.named.keys().filter_map(|file| self.importers.get(file)).flatten());
@@ -114,32 +124,46 @@ impl Look<'_> {
     /// The evidence for a file that is not there yet and that the ticket names: as good as for one
     /// that commits like it touch, since nobody names a new file by accident.
     pub fn of_new_file() -> Features {
-        [1.0, 0.01_f64.ln(), 0.003_f64.ln(), 0.3_f64.ln(), 0.0, 0.0, 1.0, 0.03_f64.ln(), 0.3_f64.ln(), 0.0, 0.0]
+        [
+            1.0,
+            0.01_f64.ln(),
+            0.003_f64.ln(),
+            0.3_f64.ln(),
+            0.0,
+            0.0,
+            1.0,
+            0.03_f64.ln(),
+            0.3_f64.ln(),
+            0.0,
+            0.0,
+        ]
     }
 
-    /// How rare a word is among the messages, and among the paths.
-    pub fn rarity(&self, word: &str) -> (f64, f64) {
-        let postings = self.index.postings(word);
-        let (commits, names, folders) =
-            postings.map_or((0, 0, 0), |p| (p.commits.len(), p.names.len(), p.folders.len()));
-        let of = |all: usize, with: usize| (1.0 + (all as f64 + 0.5) / (with as f64 + 0.5)).ln();
-        (of(self.index.commits().len(), commits), of(self.index.file_count(), names + folders))
+    pub fn word_values(&self) -> WordValues {
+        let all = self.index.commits().len();
+        let value = |(word, weight): &(String, f64)| {
+            let with = self.index.postings(word).map_or(0, |postings| postings.commits.len());
+            weight * rarity(all, with) * self.focus(self.commits_with(word))
+        };
+        self.query.words.iter().map(value).collect()
+    }
+
+    /// The commits whose messages have the word; none when it is in every fourth message: that is a
+    /// stop word of this repository.
+    fn commits_with(&self, word: &str) -> &[Id] {
+        let most = 20.max(self.index.commits().len() / 4);
+        let ids = self.index.postings(word).map(|postings| &postings.commits);
+        super::index::from(ids.filter(|ids| ids.len() <= most), self.since)
     }
 
     /// The commits whose messages are most like the query.
-    fn alike(&self) -> Alike {
+    fn alike(&self, values: &WordValues) -> Alike {
         let commits = self.index.commits();
-        // What is in every fourth message is a stop word of this repository.
-        let most = 20.max(commits.len() / 4);
         let mut scores = vec![0.0; commits.len()];
         let mut touched = Vec::new();
-        let mut total = 0.0;
-        for (word, weight) in &self.query.words {
-            let value = weight * self.rarity(word).0;
-            total += value;
-            let ids = self.index.postings(word).map(|postings| &postings.commits);
-            let ids = ids.filter(|ids| ids.len() <= most);
-            for id in super::index::from(ids, self.since).iter().take(MAX_POSTINGS) {
+        let total: f64 = values.iter().sum();
+        for ((word, _), value) in self.query.words.iter().zip(values) {
+            for id in self.commits_with(word).iter().take(MAX_POSTINGS) {
                 if let Some(score) = scores.get_mut(*id as usize) {
                     if *score == 0.0 {
                         touched.push(*id);
@@ -158,6 +182,23 @@ impl Look<'_> {
         keep_best(&mut found, MAX_COMMITS);
         let total = found.iter().map(|(_, weight)| weight).sum::<f64>() + 0.02;
         Alike { commits: found, total }
+    }
+
+    /// How probably two commits with a word share a file: what a repository says everywhere, of
+    /// everything, is a stop word of its own.
+    fn focus(&self, ids: &[Id]) -> f64 {
+        let mut counts: HashMap<Id, f64> = HashMap::new();
+        let mut commits = 0.0;
+        for id in ids.iter().take(MAX_FOCUS) {
+            commits += 1.0;
+            for file in self.index.commits().get(*id as usize).into_iter().flat_map(|commit| &commit.files) {
+                *counts.entry(*file).or_default() += 1.0;
+            }
+        }
+        let pairs = |count: f64| count * (count - 1.0) / 2.0;
+        let shared: f64 = counts.values().map(|count| pairs(*count)).sum();
+        let all = pairs(commits);
+        (shared.min(all) + UNKNOWN_FOCUS) / (all + 1.0)
     }
 
     fn by_message(&self, alike: &Alike) -> HashMap<Id, f64> {
@@ -187,9 +228,11 @@ impl Look<'_> {
         let mut found: HashMap<Id, f64> = HashMap::new();
         let mut total = 0.0;
         for (word, weight) in &self.query.words {
-            let value = weight * self.rarity(word).1;
+            let postings = self.index.postings(word);
+            let with = postings.map_or(0, |postings| postings.names.len() + postings.folders.len());
+            let value = weight * rarity(self.index.file_count(), with);
             total += value;
-            let Some(postings) = self.index.postings(word) else { continue };
+            let Some(postings) = postings else { continue };
             if postings.names.len() + postings.folders.len() > most {
                 continue;
             }
@@ -269,6 +312,11 @@ impl Look<'_> {
             postings.names.binary_search(&file).is_ok() || postings.folders.binary_search(&file).is_ok()
         })
     }
+}
+
+/// How rare something is that so many of all have.
+fn rarity(all: usize, with: usize) -> f64 {
+    (1.0 + (all as f64 + 0.5) / (with as f64 + 0.5)).ln()
 }
 
 fn strongest(found: &HashMap<Id, f64>, most: usize) -> Vec<Id> {

@@ -59,7 +59,8 @@ fn slope<const N: usize>(
         }
     }
     for (row, (slope, curve)) in gradient.iter_mut().zip(&mut curvature).enumerate() {
-        if let (Some(weight), Some(from), Some(cell)) = (weights.get(row), prior.get(row), curve.get_mut(row)) {
+        if let (Some(weight), Some(from), Some(cell)) = (weights.get(row), prior.get(row), curve.get_mut(row))
+        {
             *slope += strength * (weight - from);
             *cell += strength;
         }

@@ -5,19 +5,57 @@
 const LITTLE: f64 = 0.1;
 
 /// Names, without their ending, of files that grow line by line.
-const APPENDED: &[&str] =
-    &["changelog", "changes", "history", "news", "releases", "release-notes", "authors", "contributors", "thanks"];
+const APPENDED: &[&str] = &[
+    "changelog",
+    "changes",
+    "history",
+    "news",
+    "releases",
+    "release-notes",
+    "authors",
+    "contributors",
+    "thanks",
+];
 /// Names of files that tools write.
 const WRITTEN: &[&str] = &[
-    "cargo.lock", "package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "bun.lockb",
-    "bun.lock", "composer.lock", "gemfile.lock", "poetry.lock", "pipfile.lock", "uv.lock", "go.sum", "mix.lock",
-    "flake.lock", "podfile.lock", "packages.lock.json", "gradle.lockfile", "pubspec.lock", "deno.lock",
+    "cargo.lock",
+    "package-lock.json",
+    "npm-shrinkwrap.json",
+    "yarn.lock",
+    "pnpm-lock.yaml",
+    "bun.lockb",
+    "bun.lock",
+    "composer.lock",
+    "gemfile.lock",
+    "poetry.lock",
+    "pipfile.lock",
+    "uv.lock",
+    "go.sum",
+    "mix.lock",
+    "flake.lock",
+    "podfile.lock",
+    "packages.lock.json",
+    "gradle.lockfile",
+    "pubspec.lock",
+    "deno.lock",
 ];
 /// Endings of files that tools write.
-const ENDINGS: &[&str] =
-    &[".lock", ".snap", ".min.js", ".min.css", ".map", ".pb.go", "_pb2.py", ".g.dart", ".generated.ts", ".po", ".pot"];
+const ENDINGS: &[&str] = &[
+    ".lock",
+    ".snap",
+    ".min.js",
+    ".min.css",
+    ".map",
+    ".pb.go",
+    "_pb2.py",
+    ".g.dart",
+    ".generated.ts",
+    ".po",
+    ".pot",
+];
 /// Folders of such files.
-const FOLDERS: &[&str] = &["__snapshots__", "generated", "changelog.d", "changes.d", "newsfragments", ".changeset"];
+const FOLDERS: &[&str] =
+    &["__snapshots__", "generated", "changelog.d", "changes.d", "newsfragments", ".changeset"];
 
 /// How much an overlap in that file counts, up to 1.
 pub fn conflict_weight(path: &str) -> f64 {
@@ -38,7 +76,14 @@ mod tests {
 
     #[test]
     fn changelogs_and_lock_files_count_little() {
-        for path in ["CHANGELOG.md", "NEWS", "web/package-lock.json", "Cargo.lock", "a/__snapshots__/b.txt", "po/de.po"] {
+        for path in [
+            "CHANGELOG.md",
+            "NEWS",
+            "web/package-lock.json",
+            "Cargo.lock",
+            "a/__snapshots__/b.txt",
+            "po/de.po",
+        ] {
             assert!(conflict_weight(path) < 0.5, "{path}");
         }
         for path in ["src/changelog/mod.rs", "src/lock.rs", "history/main.c", "docs/setup.md"] {

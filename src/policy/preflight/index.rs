@@ -55,22 +55,35 @@ impl Index {
         let mut commits = Vec::with_capacity(past.len());
         let mut lengths = 0.0;
         for (number, commit) in (0..).zip(past) {
-            let touched: Vec<Id> = commit.files.iter().filter_map(|f| known.get(f.as_str())).copied().collect();
+            let touched: Vec<Id> =
+                commit.files.iter().filter_map(|f| known.get(f.as_str())).copied().collect();
             for file in &touched {
                 note(touches.get_mut(*file as usize), number);
-                let folder = folders.get(*file as usize).and_then(|folder| folder_touches.get_mut(*folder as usize));
+                let folder =
+                    folders.get(*file as usize).and_then(|folder| folder_touches.get_mut(*folder as usize));
                 note(folder, number);
             }
             let mut length = 0;
             // What touched nothing leads nowhere: merges, first commits, very wide changes.
             if !touched.is_empty() {
-                each_term(&commit.message, |word| length += u32::from(note(words.of(word).map(|p| &mut p.commits), number)));
+                each_term(&commit.message, |word| {
+                    length += u32::from(note(words.of(word).map(|p| &mut p.commits), number))
+                });
             }
             lengths += f64::from(length);
             commits.push(Commit { message: commit.message, files: touched, length });
         }
         let usual_length = (lengths / commits.len().max(1) as f64).max(1.0);
-        Self { files, tracked, folders, words: words.finished(), commits, touches, folder_touches, usual_length }
+        Self {
+            files,
+            tracked,
+            folders,
+            words: words.finished(),
+            commits,
+            touches,
+            folder_touches,
+            usual_length,
+        }
     }
 
     pub fn is_tracked(&self, path: &str) -> bool {
@@ -91,8 +104,13 @@ impl Index {
         });
         let is_tracked = |id: &Id| self.tracked.get(*id as usize) == Some(&true);
         let ids = rarest.unwrap_or_else(|| (0..).take(self.files.len()).collect());
-        let found: Vec<&str> =
-            ids.into_iter().filter(is_tracked).filter_map(|id| self.path(id)).filter(is_end).take(most + 1).collect();
+        let found: Vec<&str> = ids
+            .into_iter()
+            .filter(is_tracked)
+            .filter_map(|id| self.path(id))
+            .filter(is_end)
+            .take(most + 1)
+            .collect();
         if found.len() > most { Vec::new() } else { found }
     }
 
@@ -143,7 +161,9 @@ impl Index {
         }
         let Some(touches) = self.touches.get(file as usize) else { return false };
         let was_there = touches.last().is_none_or(|oldest| *oldest >= since);
-        was_there && (self.tracked.get(file as usize) == Some(&true) || touches.first().is_some_and(|newest| *newest < since))
+        was_there
+            && (self.tracked.get(file as usize) == Some(&true)
+                || touches.first().is_some_and(|newest| *newest < since))
     }
 }
 
@@ -221,7 +241,9 @@ impl Words {
 
     fn finished(mut self) -> HashMap<Box<str>, Postings> {
         let numbers = std::mem::take(&mut self.numbers).into_iter();
-        numbers.filter_map(|(word, number)| Some((word, std::mem::take(self.postings.get_mut(number)?)))).collect()
+        numbers
+            .filter_map(|(word, number)| Some((word, std::mem::take(self.postings.get_mut(number)?))))
+            .collect()
     }
 }
 

@@ -51,7 +51,12 @@ impl<'c> Taken<'c> {
     }
 
     /// A change whose files are known.
-    pub fn add_real<'f>(&mut self, holder: Holder, files: impl IntoIterator<Item = &'f String>, index: &Index) {
+    pub fn add_real<'f>(
+        &mut self,
+        holder: Holder,
+        files: impl IntoIterator<Item = &'f String>,
+        index: &Index,
+    ) {
         let files = files.into_iter().map(|path| (key(index, path), path.clone())).collect();
         self.holders.push((holder, Held::Really(files)));
     }
@@ -185,7 +190,8 @@ fn each_shared<'p>(
 
 /// The cosine of two sorted lists of words.
 fn likeness(one: &[(String, f64)], other: &[(String, f64)]) -> f64 {
-    let length = |words: &[(String, f64)]| words.iter().map(|(_, weight)| weight * weight).sum::<f64>().sqrt();
+    let length =
+        |words: &[(String, f64)]| words.iter().map(|(_, weight)| weight * weight).sum::<f64>().sqrt();
     let mut others = other.iter().peekable();
     let mut product = 0.0;
     for (word, weight) in one {

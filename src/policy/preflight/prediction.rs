@@ -1,6 +1,6 @@
 //! Which files a ticket will probably change: a ranked list with probabilities, and what each rests on.
 
-use super::evidence::{self, Features, Look};
+use super::evidence::{self, Features, Look, WordValues};
 use super::explicit::{NamedFiles, named_in};
 use super::fit::{score, sigmoid};
 use super::generated::conflict_weight;
@@ -100,7 +100,8 @@ impl Predictor<'_> {
         let named = named_in(&issue.title, &issue.description, self.index);
         let look =
             Look { index: self.index, query: &query, named: &named, importers: &self.importers, since: 0 };
-        let candidates = look.candidates();
+        let values = look.word_values();
+        let candidates = look.candidates(&values);
         let mut files: Vec<PredictedFile> =
             candidates.iter().filter_map(|(id, features)| self.file(*id, features, &named)).collect();
         for (path, line) in named.iter().filter(|(path, _)| !self.index.is_tracked(path)) {
@@ -114,7 +115,7 @@ impl Predictor<'_> {
                 key: key(self.index, path),
             });
         }
-        assembled(files, &look)
+        assembled(files, &query, &values)
     }
 
     fn file(&self, id: Id, features: &Features, named: &NamedFiles) -> Option<PredictedFile> {
@@ -133,29 +134,35 @@ impl Predictor<'_> {
 }
 
 /// A prediction of the probable files, by weights that are being fitted.
-pub(super) fn replayed(look: &Look<'_>, candidates: &[(Id, Features)], weights: &Features) -> Prediction {
+pub(super) fn replayed(
+    index: &Index,
+    query: &Query,
+    values: &WordValues,
+    candidates: &[(Id, Features)],
+    weights: &Features,
+) -> Prediction {
     let files = candidates.iter().filter_map(|(id, features)| {
         let probability = sigmoid(score(weights, features));
         (probability >= LEAST).then(|| PredictedFile {
             path: String::new(),
             probability,
             evidence: Vec::new(),
-            weight: look.index.path(*id).map_or(1.0, conflict_weight),
+            weight: index.path(*id).map_or(1.0, conflict_weight),
             line: None,
             key: u64::from(*id),
         })
     });
-    assembled(files.collect(), look)
+    assembled(files.collect(), query, values)
 }
 
-fn assembled(mut files: Vec<PredictedFile>, look: &Look<'_>) -> Prediction {
+fn assembled(mut files: Vec<PredictedFile>, query: &Query, values: &WordValues) -> Prediction {
     if files.len() > MAX_FILES {
         files.sort_by(|a, b| b.probability.total_cmp(&a.probability).then(a.key.cmp(&b.key)));
         files.truncate(MAX_FILES);
     }
     files.sort_by_key(|file| file.key);
-    let weighed = look.query.words.iter().map(|(word, weight)| (word.clone(), weight * look.rarity(word).0));
-    Prediction { files, words: weighed.collect(), area: look.query.area.clone() }
+    let words = query.words.iter().zip(values).map(|((word, _), value)| (word.clone(), *value)).collect();
+    Prediction { files, words, area: query.area.clone() }
 }
 
 /// A number for a path: a tracked file's own, beyond them for any other.
@@ -187,10 +194,7 @@ fn evidence_of(features: &Features, line: Option<u32>) -> Vec<Evidence> {
 }
 
 /// Words that every ticket carries, and the labels it must carry: they tell nobody from anybody.
-pub fn common_words<'a>(
-    issues: impl IntoIterator<Item = &'a Issue>,
-    required: &[String],
-) -> HashSet<String> {
+pub fn common_words<'a>(issues: impl IntoIterator<Item = &'a Issue>, required: &[String]) -> HashSet<String> {
     let terms = |text: &str| {
         let mut words = BTreeSet::new();
         each_term(text, |word| {

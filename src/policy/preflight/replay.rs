@@ -3,16 +3,16 @@
 //! repository. The numbers that are told are measured on commits the weights had not seen.
 
 use super::defaults::defaults;
-use super::evidence::{Features, Look};
-use super::explicit::{NamedFiles, named_in};
+use super::evidence::{Features, Look, WordValues};
+use super::explicit::named_in;
 use super::fit::{Example, fit, score, sigmoid};
 use super::generated::conflict_weight;
 use super::index::{Id, Index};
 use super::overlap::{pair_features, real_features};
 use super::prediction::{Prediction, replayed};
 use super::words::Query;
-use crate::model::calibration::{Calibration, Cut, FILE_FEATURES, PAIR_FEATURES, Replayed};
 use crate::model::Time;
+use crate::model::calibration::{Calibration, Cut, FILE_FEATURES, PAIR_FEATURES, Replayed};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Commits that are replayed, at most and at least.
@@ -26,15 +26,14 @@ const AT_ONCE: u32 = 5;
 const HOLD_FILE: f64 = 30.0;
 const HOLD_PAIR: f64 = 10.0;
 /// Of all tickets the least share that is to go, at any but the highest strictness.
-const TAKEN: f64 = 0.62;
+const TAKEN: f64 = 0.6;
 
 /// One commit of the replay.
 struct Ticket {
     /// Which five it is of.
     batch: Id,
-    since: Id,
     query: Query,
-    named: NamedFiles,
+    values: WordValues,
     candidates: Vec<(Id, Features)>,
     /// The files it touched, without those in which overlaps count little.
     files: BTreeSet<Id>,
@@ -46,10 +45,10 @@ pub fn calibrate(index: &Index, depth: usize, now: Time) -> Option<Calibration> 
     if tickets.len() < LEAST {
         return None;
     }
-    // Newest first: the older half teaches, the newer half tests.
+    // Each half is judged by what the other teaches.
     let (newer, older) = tickets.split_at(tickets.len() / 2);
-    let taught = fitted(index, older);
-    let batches = batches(index, newer, &taught);
+    let mut batches = judged(index, newer, &fitted(index, older));
+    batches.extend(judged(index, older, &fitted(index, newer)));
     let measured = |from: Cut, taken: f64| best_cut(&batches, from, taken);
     let start = defaults();
     Some(Calibration {
@@ -77,10 +76,12 @@ fn tickets(index: &Index) -> Vec<Ticket> {
         let (title, body) = commit.message.split_once('\n').unwrap_or((&commit.message, ""));
         let (query, named) = (Query::of_message(&commit.message), named_in(title, body, index));
         let importers = BTreeMap::new();
-        let candidates = Look { index, query: &query, named: &named, importers: &importers, since }.candidates();
+        let look = Look { index, query: &query, named: &named, importers: &importers, since };
+        let values = look.word_values();
+        let candidates = look.candidates(&values);
         let counts = |file: &&Id| index.path(**file).is_some_and(|path| conflict_weight(path) >= 1.0);
         let files = commit.files.iter().filter(counts).copied().collect();
-        found.push(Ticket { batch, since, query, named, candidates, files });
+        found.push(Ticket { batch, query, values, candidates, files });
     }
     found
 }
@@ -89,14 +90,17 @@ fn fitted(index: &Index, tickets: &[Ticket]) -> Calibration {
     let start = defaults();
     let examples: Vec<Example<FILE_FEATURES>> = tickets
         .iter()
-        .flat_map(|ticket| ticket.candidates.iter().map(|(id, features)| (*features, ticket.files.contains(id))))
+        .flat_map(|ticket| {
+            ticket.candidates.iter().map(|(id, features)| (*features, ticket.files.contains(id)))
+        })
         .collect();
     let file = fit(&examples, start.file, HOLD_FILE);
     drop(examples);
     let mut pairs: Vec<Example<PAIR_FEATURES>> = Vec::new();
     let mut real: Vec<Example<2>> = Vec::new();
     for batch in tickets.chunk_by(|a, b| a.batch == b.batch) {
-        let predictions: Vec<Prediction> = batch.iter().map(|ticket| predicted(index, ticket, &file)).collect();
+        let predictions: Vec<Prediction> =
+            batch.iter().map(|ticket| predicted(index, ticket, &file)).collect();
         for (number, (one, ticket)) in predictions.iter().zip(batch).enumerate() {
             for (other, sibling) in predictions.iter().zip(batch).take(number) {
                 let is_so = !ticket.files.is_disjoint(&sibling.files);
@@ -111,9 +115,7 @@ fn fitted(index: &Index, tickets: &[Ticket]) -> Calibration {
 }
 
 fn predicted(index: &Index, ticket: &Ticket, weights: &Features) -> Prediction {
-    let importers = BTreeMap::new();
-    let Ticket { query, named, since, .. } = ticket;
-    replayed(&Look { index, query, named, importers: &importers, since: *since }, &ticket.candidates, weights)
+    replayed(index, &ticket.query, &ticket.values, &ticket.candidates, weights)
 }
 
 /// Tickets that were there together: for each pair, how probably and whether they overlap.
@@ -122,11 +124,12 @@ struct Batch {
     pairs: BTreeMap<(usize, usize), (f64, bool)>,
 }
 
-fn batches(index: &Index, tickets: &[Ticket], by: &Calibration) -> Vec<Batch> {
+fn judged(index: &Index, tickets: &[Ticket], by: &Calibration) -> Vec<Batch> {
     let of = |batch: &[Ticket]| {
         // The oldest comes first, as it did.
         let batch: Vec<&Ticket> = batch.iter().rev().collect();
-        let predictions: Vec<Prediction> = batch.iter().map(|ticket| predicted(index, ticket, &by.file)).collect();
+        let predictions: Vec<Prediction> =
+            batch.iter().map(|ticket| predicted(index, ticket, &by.file)).collect();
         let mut pairs = BTreeMap::new();
         for (late, (one, ticket)) in predictions.iter().zip(&batch).enumerate() {
             for (early, (other, sibling)) in predictions.iter().zip(&batch).enumerate().take(late) {
@@ -195,7 +198,7 @@ fn best_cut(batches: &[Batch], from: Cut, taken: f64) -> Cut {
     let waiting = from.limit / (1.0 - from.limit);
     let all: usize = batches.iter().map(|batch| batch.count).sum();
     let cost = |limit: f64, counts: &Counts| {
-        let far = (limit - from.limit).abs() * 0.1 * all as f64;
+        let far = (limit - from.limit).abs() * 0.3 * all as f64;
         let held = (taken - counts.taken_share()).max(0.0) * 4.0 * all as f64;
         counts.missed as f64 + waiting * counts.wrongly as f64 + far + held
     };
