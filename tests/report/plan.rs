@@ -63,7 +63,9 @@ fn a_plan_tells_of_each_candidate_what_and_why() {
     let left = PlannedIssue {
         chosen: false,
         reason: Some(SkipReason::Overlap),
-        detail: Some("ENG-1, which goes first, probably changes a.rs too (probability 0.9, limit 0.3)".to_owned()),
+        detail: Some(
+            "ENG-1, which goes first, probably changes a.rs too (probability 0.9, limit 0.3)".to_owned(),
+        ),
         rank: Some(2),
         complexity: None,
         difficulty: None,

@@ -23,8 +23,8 @@ const BEFORE: usize = 40;
 /// Tickets that are worked on at the same time.
 const AT_ONCE: u32 = 5;
 /// How hard the weights are held near the defaults.
-const HOLD_FILE: f64 = 30.0;
-const HOLD_PAIR: f64 = 10.0;
+const HOLD_FILE: f64 = 60.0;
+const HOLD_PAIR: f64 = 20.0;
 /// Of all tickets the least share that is to go, at any but the highest strictness.
 const TAKEN: f64 = 0.6;
 
@@ -198,7 +198,7 @@ fn best_cut(batches: &[Batch], from: Cut, taken: f64) -> Cut {
     let waiting = from.limit / (1.0 - from.limit);
     let all: usize = batches.iter().map(|batch| batch.count).sum();
     let cost = |limit: f64, counts: &Counts| {
-        let far = (limit - from.limit).abs() * 0.3 * all as f64;
+        let far = (limit - from.limit).abs() * 0.5 * all as f64;
         let held = (taken - counts.taken_share()).max(0.0) * 4.0 * all as f64;
         counts.missed as f64 + waiting * counts.wrongly as f64 + far + held
     };
