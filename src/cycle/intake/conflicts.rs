@@ -212,8 +212,12 @@ pub(in crate::cycle) fn checker<'p>(
     };
     let mut taken = Taken::new(&past.calibration);
     for (id, issue) in running {
-        if let (Some(claim), Some(issue)) = (state.claims.get(id), issue) {
-            taken.add(holder(&claim.identifier, Relation::Running), predictor.predict(issue));
+        let Some(claim) = state.claims.get(id) else { continue };
+        let holder = holder(&claim.identifier, Relation::Running);
+        match (delivered_files(state, id), issue) {
+            (Some(files), _) => taken.add_real(holder, files, &past.index),
+            (None, Some(issue)) => taken.add(holder, predictor.predict(issue)),
+            (None, None) => {}
         }
     }
     let now = run.now();
@@ -221,13 +225,13 @@ pub(in crate::cycle) fn checker<'p>(
     for (id, record) in in_review(state) {
         let nearness = nearness(reviewed_since(record), now);
         let holder = Holder { nearness, ..holder(&record.identifier, Relation::InReview) };
-        match changed.get(id).filter(|files| !files.is_empty()) {
-            Some(files) => taken.add_real(holder, files, &past.index),
-            None => {
-                if let Some(issue) = known.get(id) {
-                    taken.add(holder, predictor.predict(issue));
-                }
+        match (changed.get(id).filter(|files| !files.is_empty()), &record.stage, known.get(id)) {
+            (Some(files), ..) => taken.add_real(holder, files, &past.index),
+            (None, Stage::InReview(review), _) if !review.files.is_empty() => {
+                taken.add_real(holder, &review.files, &past.index);
             }
+            (None, _, Some(issue)) => taken.add(holder, predictor.predict(issue)),
+            (None, _, None) => {}
         }
     }
     let at_once = run.settings.limits.max_concurrent.min(run.settings.limits.per_cycle.unwrap_or(usize::MAX));
@@ -235,6 +239,12 @@ pub(in crate::cycle) fn checker<'p>(
     let rules = WaitRules::new(run.settings.preflight, &past.calibration, is_crowded, now);
     let cycles = state.held_back.iter().map(|(id, held)| (id.clone(), held.cycles)).collect();
     OverlapChecker { predictor, details, rules, cycles, taken, judged: HashMap::new() }
+}
+
+/// What accepted work changed that another run is delivering.
+fn delivered_files<'s>(state: &'s State, id: &IssueId) -> Option<&'s Vec<String>> {
+    let delivery = state.issues.get(id)?.stage.delivery()?;
+    Some(&delivery.files).filter(|files| !files.is_empty())
 }
 
 /// Since when people look at it, as far as that is known.
