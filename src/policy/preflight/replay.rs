@@ -25,8 +25,8 @@ const AT_ONCE: u32 = 5;
 /// How hard the weights are held near the defaults.
 const HOLD_FILE: f64 = 60.0;
 const HOLD_PAIR: f64 = 20.0;
-/// Of all tickets the least share that is to go, at any but the highest strictness.
-const TAKEN: f64 = 0.6;
+/// The price of a limit for each step away from the default one.
+const FAR: f64 = 0.3;
 
 /// One commit of the replay.
 struct Ticket {
@@ -49,13 +49,15 @@ pub fn calibrate(index: &Index, depth: usize, now: Time) -> Option<Calibration> 
     let (newer, older) = tickets.split_at(tickets.len() / 2);
     let mut batches = judged(index, newer, &fitted(index, older));
     batches.extend(judged(index, older, &fitted(index, newer)));
-    let measured = |from: Cut, taken: f64| best_cut(&batches, from, taken);
     let start = defaults();
+    let normal = best_cut(&batches, start.normal, Some(&AIMS));
+    let low = best_cut(&batches, start.low, None);
+    let high = best_cut(&batches, start.high, None);
     Some(Calibration {
         replayed: Some(Replayed { at: now, commits: tickets.len(), depth }),
-        low: measured(start.low, TAKEN),
-        normal: measured(start.normal, TAKEN),
-        high: measured(start.high, 0.0),
+        low: if low.limit < normal.limit { normal } else { low },
+        normal,
+        high: if high.limit > normal.limit { normal } else { high },
         ..fitted(index, &tickets)
     })
 }
@@ -193,17 +195,18 @@ fn outcome(batches: &[Batch], limit: f64) -> Counts {
 }
 
 /// The limit that would have cost least: a conflict against waiting in vain as the strictness has
-/// it, not too far from where other repositories have it, and with enough tickets going.
-fn best_cut(batches: &[Batch], from: Cut, taken: f64) -> Cut {
+/// it, not too far from where other repositories have it.
+fn best_cut(batches: &[Batch], from: Cut, aims: Option<&Aims>) -> Cut {
     let waiting = from.limit / (1.0 - from.limit);
-    let all: usize = batches.iter().map(|batch| batch.count).sum();
+    let all = batches.iter().map(|batch| batch.count).sum::<usize>().max(1) as f64;
     let cost = |limit: f64, counts: &Counts| {
-        let far = (limit - from.limit).abs() * 0.5 * all as f64;
-        let held = (taken - counts.taken_share()).max(0.0) * 4.0 * all as f64;
-        counts.missed as f64 + waiting * counts.wrongly as f64 + far + held
+        let conflicts = (counts.missed as f64 + waiting * counts.wrongly as f64) / all;
+        let far = (limit - from.limit).abs() * FAR;
+        conflicts + far + aims.map_or(0.0, |aims| aims.shortfall(counts))
     };
-    let limits = (2..18).map(|step| f64::from(step) * 0.05);
-    let tried = limits.map(|limit| (limit, outcome(batches, limit)));
+    let limits = (-10..30).map(|step| from.limit + f64::from(step) * 0.02);
+    let tried =
+        limits.filter(|limit| (0.05..0.95).contains(limit)).map(|limit| (limit, outcome(batches, limit)));
     let best = tried.min_by(|a, b| cost(a.0, &a.1).total_cmp(&cost(b.0, &b.1)));
     best.map_or(from, |(limit, counts)| Cut {
         limit,
@@ -211,4 +214,21 @@ fn best_cut(batches: &[Batch], from: Cut, taken: f64) -> Cut {
         recall: counts.recall(),
         taken: counts.taken_share(),
     })
+}
+
+/// What prediction is to come to in a repository, as far as it can. That those held back are held
+/// back rightly is in the cost of waiting.
+struct Aims {
+    recall: f64,
+    taken: f64,
+}
+
+const AIMS: Aims = Aims { recall: 0.7, taken: 0.6 };
+
+impl Aims {
+    /// Holding back too many is worse than missing some.
+    fn shortfall(&self, counts: &Counts) -> f64 {
+        let short = |aim: f64, is: f64| (aim - is).max(0.0);
+        2.0 * short(self.taken, counts.taken_share()) + 0.5 * short(self.recall, counts.recall())
+    }
 }
