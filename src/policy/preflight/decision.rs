@@ -10,6 +10,9 @@ use chrono::TimeDelta;
 
 /// Files of an overlap that are told.
 const TOLD: usize = 3;
+/// The surest overlaps add up, as many as limits are calibrated with: among fifty tickets everyone
+/// meets somebody.
+const COUNTED: usize = 4;
 /// No ticket goes when an overlap is this sure, but by its patience.
 const MOST: f64 = 0.95;
 /// When other tickets are there to fill the slots, waiting costs less.
@@ -51,7 +54,7 @@ impl WaitRules {
 
     /// The verdict on a ticket that so many cycles have held back.
     pub fn judge(&self, issue: &Issue, overlaps: &[Overlap], cycles: u32) -> OverlapVerdict {
-        let none: f64 = overlaps.iter().map(|overlap| 1.0 - overlap.confidence).product();
+        let none: f64 = overlaps.iter().take(COUNTED).map(|overlap| 1.0 - overlap.confidence).product();
         let probability = ((1.0 - none) * 100.0).round() / 100.0;
         let limit = self.limit_of(issue).map(|limit| (limit * 100.0).round() / 100.0);
         let patience = self.settings.patience;
@@ -142,7 +145,7 @@ pub fn sentence(overlaps: &[Overlap], verdict: &OverlapVerdict) -> String {
     let Overlap { with, relation, confidence, .. } = overlap;
     let others = match overlaps.len() {
         1 => String::new(),
-        count => format!(", of all {count} overlaps {}", verdict.probability),
+        count => format!(", with {} more {}", (count - 1).min(COUNTED - 1), verdict.probability),
     };
     let limit = verdict.limit.map(|limit| format!(", limit {limit}")).unwrap_or_default();
     let (words, told) = (relation.words(), told.join(", "));
@@ -213,6 +216,8 @@ mod tests {
         assert!(!rules.judge(&issue("E-1"), &several[..1], 0).held_back);
         let verdict = rules.judge(&issue("E-1"), &several, 0);
         assert!(verdict.held_back && verdict.probability == 0.49, "{verdict:?}");
+        let many: Vec<Overlap> = (0..50).map(|number| overlap(&number.to_string(), 0.05)).collect();
+        assert!(!rules.judge(&issue("E-1"), &many, 0).held_back, "a crowd alone holds nobody back");
     }
 
     #[test]
