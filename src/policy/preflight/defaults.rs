@@ -6,7 +6,7 @@ use crate::model::calibration::{CALIBRATION_VERSION, Cut, FILE_FEATURES, PAIR_FE
 
 /// For one, recent, frequent, likeness of messages, of the path, the same against the best path,
 /// named, changes along, folder, area of the title, imports a named file.
-const FILE: [f64; FILE_FEATURES] = [1.047, 0.195, 0.176, 1.065, -0.737, 2.613, 6.4, 0.111, 0.165, 0.637, 1.5];
+const FILE: [f64; FILE_FEATURES] = [1.047, 0.195, 0.176, 1.065, -0.737, 2.613, 6.4, 0.111, 0.165, 0.637, 2.0];
 /// For one, odds of a file of both, likeness of words, of files, same area, different areas.
 const PAIR: [f64; PAIR_FEATURES] = [-2.11, 0.176, 1.62, 2.196, 0.658, -0.576];
 const REAL: [f64; 2] = [0.633, 0.654];

@@ -93,6 +93,7 @@ impl Look<'_> {
         files.extend(strongest(&along, MAX_CHANGED_ALONG));
         let by_folder = self.by_folder(&alike);
         let area = self.area_words();
+        let young = self.youth();
         let mut found = Vec::with_capacity(files.len());
         for file in files.into_iter().filter(|file| self.index.existed(*file, self.since)) {
             let at = |found: &HashMap<Id, f64>| found.get(&file).copied().unwrap_or(0.0);
@@ -107,12 +108,13 @@ impl Look<'_> {
                     1.0,
                     (self.touched(file, RECENT) + 0.01).ln(),
                     (slow + 0.003).ln(),
-                    (at(&by_message) + 0.02).ln(),
+                    (at(&by_message) + 0.02 + 0.15 * young).ln(),
                     by_path,
                     if best > 0.0 { by_path / best * (best * 3.0).min(1.0) } else { 0.0 },
                     is(named.contains(&file)),
                     (at(&along) + 0.03).ln(),
-                    (by_folder.get(&folder).copied().unwrap_or(0.0) * share.min(1.0) + 0.01).ln(),
+                    (by_folder.get(&folder).copied().unwrap_or(0.0) * share.min(1.0) + 0.01 + 0.1 * young)
+                        .ln(),
                     is(self.is_of_area(file, &area)),
                     is(importers.contains(&file)),
                 ],
@@ -291,10 +293,21 @@ impl Look<'_> {
     }
 
     fn share(&self, ids: &[Id], half: f64) -> f64 {
-        let happened = (self.index.commits().len() as f64 - f64::from(self.since)).max(0.0);
+        let happened = self.happened();
         let step = (-1.0 / half).exp2();
         let all = (1.0 - step.powf(happened)) / (1.0 - step);
-        ids.iter().take(MAX_POSTINGS).map(|id| self.decay(*id, half)).sum::<f64>() / (all + 2.0)
+        let touched: f64 = ids.iter().take(MAX_POSTINGS).map(|id| self.decay(*id, half)).sum();
+        // In a young repository nothing is known to be left alone.
+        (touched + 0.2) / (all + 2.0)
+    }
+
+    /// How little history there is to ask, from 1: silence of a young repository says nothing.
+    fn youth(&self) -> f64 {
+        10.0 / (10.0 + self.happened())
+    }
+
+    fn happened(&self) -> f64 {
+        (self.index.commits().len() as f64 - f64::from(self.since)).max(0.0)
     }
 
     fn decay(&self, id: Id, half: f64) -> f64 {

@@ -12,6 +12,8 @@ use std::collections::BTreeMap;
 /// Lines further apart than this seldom conflict, and what an overlap then counts.
 const FAR: u32 = 60;
 const FAR_WEIGHT: f64 = 0.3;
+/// Lists whose best files are less probable than this say little by being alike.
+const SURE: f64 = 0.2;
 /// Less probable overlaps are not told.
 const LEAST: f64 = 0.05;
 /// Files of an overlap that are told with what they rest on.
@@ -92,13 +94,16 @@ pub(super) fn pair_features(one: &Prediction, other: &Prediction) -> [f64; PAIR_
     let length = |prediction: &Prediction| {
         prediction.files.iter().map(|file| file.probability * file.probability).sum::<f64>().sqrt()
     };
+    let most =
+        |prediction: &Prediction| prediction.files.iter().map(|file| file.probability).fold(0.0, f64::max);
+    let best = (most(one) + most(other)) / 2.0;
     let is = |is_so: bool| f64::from(u8::from(is_so));
     let areas = (one.area.as_ref(), other.area.as_ref());
     [
         1.0,
         logit(1.0 - none.exp()),
         likeness(&one.words, &other.words),
-        product / (length(one) * length(other) + 1e-9),
+        product / (length(one) * length(other) + 1e-9) * (best / SURE).min(1.0),
         is(matches!(areas, (Some(a), Some(b)) if a == b)),
         is(matches!(areas, (Some(a), Some(b)) if a != b)),
     ]
