@@ -2,14 +2,17 @@
 //! files and 5,000 commits.
 //!
 //! `cargo bench --bench preflight`; medians that must hold: read anew 1 s, brought up to date after
-//! ten commits 100 ms, one candidate 1 ms, 200 candidates against 20 running ones 100 ms. The most
-//! memory ever used is printed last, and must stay under 100 MB.
+//! ten commits 100 ms, one candidate 1 ms, 200 candidates against 20 running ones 100 ms, calibration
+//! (once a day, beside the work) 2 s. The most memory ever used is printed last, and must stay under 100 MB.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use conductor::model::plan::Relation;
+use conductor::model::settings::{PreflightSettings, Strictness};
 use conductor::model::{Issue, IssueId, Priority, Sha, StateKind, TicketState};
-use conductor::policy::preflight::{Holder, Index, Predictor, Taken, common_words};
+use conductor::policy::preflight::{
+    Holder, Index, Predictor, Taken, WaitRules, calibrate, common_words, defaults,
+};
 use conductor::system::git::{Remote, Repository};
 use conductor::workspace::Workspaces;
 use divan::Bencher;
@@ -165,8 +168,13 @@ fn c_index_of_the_same_head(bencher: Bencher) {
 
 #[divan::bench(sample_count = 100)]
 fn d_one_candidate(bencher: Bencher) {
-    let index = index();
-    let predictor = Predictor { index: &index, common: Default::default(), importers: BTreeMap::new() };
+    let (index, calibration) = (index(), defaults());
+    let predictor = Predictor {
+        index: &index,
+        calibration: &calibration,
+        common: Default::default(),
+        importers: BTreeMap::new(),
+    };
     let mut number = 0;
     bencher
         .with_inputs(|| {
@@ -178,26 +186,42 @@ fn d_one_candidate(bencher: Bencher) {
 
 #[divan::bench(sample_count = 15, sample_size = 1)]
 fn e_200_candidates_against_20(bencher: Bencher) {
-    let index = index();
+    let (index, calibration) = (index(), defaults());
     let (running, candidates): (Vec<Issue>, Vec<Issue>) = (0..220)
         .map(ticket)
         .partition(|issue| issue.identifier.trim_start_matches("ENG-").parse::<usize>().unwrap() < 20);
+    let settings = PreflightSettings {
+        enabled: true,
+        strictness: Strictness::Normal,
+        threshold: None,
+        patience: 6,
+        commits: COMMITS,
+    };
+    let rules = WaitRules::new(settings, &calibration, true, Default::default());
     bencher.bench_local(|| {
         let common = common_words(running.iter().chain(&candidates), &["agent".to_owned()]);
-        let predictor = Predictor { index: &index, common, importers: BTreeMap::new() };
-        let mut taken = Taken::default();
-        let holder = |issue: &Issue, relation| Holder { issue: issue.identifier.clone(), relation };
+        let predictor =
+            Predictor { index: &index, calibration: &calibration, common, importers: BTreeMap::new() };
+        let mut taken = Taken::new(&calibration);
+        let holder =
+            |issue: &Issue, relation| Holder { issue: issue.identifier.clone(), relation, nearness: 1.0 };
         for issue in &running {
-            taken.add(holder(issue, Relation::Running), &predictor.predict(issue));
+            taken.add(holder(issue, Relation::Running), predictor.predict(issue));
         }
         let mut chosen = 0;
         for issue in &candidates {
             let prediction = predictor.predict(issue);
-            if taken.overlaps(&prediction).is_empty() {
-                taken.add(holder(issue, Relation::Selected), &prediction);
+            if !rules.judge(issue, &taken.overlaps(&prediction), 0).held_back {
+                taken.add(holder(issue, Relation::Selected), prediction);
                 chosen += 1;
             }
         }
         chosen
     });
+}
+
+#[divan::bench(sample_count = 5, sample_size = 1)]
+fn f_calibration(bencher: Bencher) {
+    let index = index();
+    bencher.bench_local(|| calibrate(&index, COMMITS, Default::default()).unwrap());
 }

@@ -14,7 +14,7 @@ use crate::model::assignment::{self, Assignment};
 use crate::model::carried::digest;
 use crate::model::settings::{
     AssigneeRule, Budget, PreflightSettings, RepositorySettings, StateSettings, StateStoreKind,
-    StatusComments, TrackerRules, WorkspaceSettings,
+    StatusComments, Strictness, TrackerRules, WorkspaceSettings,
 };
 use crate::model::work_result::{self, WorkResult};
 use crate::model::{Outcome, safe_key};
@@ -149,7 +149,13 @@ fn config_of(assignment: &Assignment, file: &Path, checkout: PathBuf, surroundin
         limits: rules.limits,
         retry: rules.retry,
         rate_limit: rules.rate_limit,
-        preflight: PreflightSettings { enabled: false, threshold: 1.0, commits: 1 },
+        preflight: PreflightSettings {
+            enabled: false,
+            strictness: Strictness::Off,
+            threshold: None,
+            commits: 1,
+            patience: 0,
+        },
         weights: agent.models.weights,
         gates: rules.gates,
         guards: rules.guards,

@@ -52,7 +52,7 @@ use crate::model::{CycleReport, Fault, Outcome, Time};
 use crate::policy::faults::{self as table, Exit};
 use events::Events;
 use intake::access::{self, WorkIs};
-use intake::{outside, poll, select};
+use intake::{conflicts, outside, poll, select};
 use ledger::{Ledger, WriteLimit};
 use run::Run;
 
@@ -224,9 +224,15 @@ fn turn(run: &Run<'_>, request: &Request, taking: &Taking<'_>, told: &mut Told) 
         return Ok(());
     }
     told.skipped.append(&mut selection.skipped);
-    if !selection.issues.is_empty() && run.interrupt.signal().is_none() {
-        take_in(run, &selection, request, taking, told);
-    }
+    std::thread::scope(|scope| {
+        if let Some(past) = &selection.past {
+            scope.spawn(|| conflicts::calibrate(run, past));
+        }
+        if !selection.issues.is_empty() && run.interrupt.signal().is_none() {
+            take_in(run, &selection, request, taking, told);
+        }
+    });
+    conflicts::count_held_back(run, &selection.compared);
     Ok(())
 }
 

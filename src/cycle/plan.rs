@@ -2,6 +2,7 @@
 //! Changes nothing.
 
 use super::events::Events;
+use super::intake::conflicts::Judged;
 use super::intake::outside;
 use super::intake::poll::{self, Polled};
 use super::intake::select::{self, Selection};
@@ -36,6 +37,7 @@ pub fn plan(world: &World, settings: &Settings, request: &Request) -> Result<Pla
             candidates: Vec::new(),
             kept_out: Vec::new(),
             kept_out_partial: false,
+            preflight: None,
         }),
         None => planned_cycle(&run, &request),
     }
@@ -62,6 +64,7 @@ fn planned_cycle(run: &Run<'_>, request: &Request) -> Result<Plan, CycleError> {
         candidates,
         kept_out: others.kept_out,
         kept_out_partial: others.is_partial,
+        preflight: selection.compared.planned(),
     })
 }
 
@@ -87,6 +90,7 @@ fn planned(run: &Run<'_>, issue: &Issue, selection: &Selection, state: &State) -
     let (complexity, choice) = model_for(run, issue, attempt);
     let required = &run.settings.tracker.required_labels;
     let difficulty = issue.has_details.then(|| difficulty::predict(issue, &state.outcomes, required));
+    let compared = selection.compared.judged.get(&issue.id);
     PlannedIssue {
         issue: issue.identifier.clone(),
         title: issue.title.clone(),
@@ -100,7 +104,9 @@ fn planned(run: &Run<'_>, issue: &Issue, selection: &Selection, state: &State) -
         difficulty,
         model: choice.model,
         model_reason: Some(choice.reason),
-        overlaps: selection.judged.get(&issue.id).map(|judged| judged.overlaps.clone()).unwrap_or_default(),
+        overlaps: compared.map(|judged| judged.overlaps.clone()).unwrap_or_default(),
+        files: compared.map(Judged::files).unwrap_or_default(),
+        overlap: compared.map(|judged| judged.verdict.clone()),
         attempt: Some(attempt),
         advice: advice(&issue.id, state),
     }
@@ -122,6 +128,8 @@ fn unread(skipped: &Skipped) -> PlannedIssue {
         model: None,
         model_reason: None,
         overlaps: Vec::new(),
+        files: Vec::new(),
+        overlap: None,
         attempt: None,
         advice: Vec::new(),
     }

@@ -4,6 +4,7 @@ pub mod acting_words;
 pub mod agent_settings;
 pub mod assignment;
 pub mod attempt;
+pub mod calibration;
 pub mod capture;
 pub mod carried;
 pub mod change;
@@ -43,6 +44,7 @@ pub mod usage;
 pub mod work_result;
 
 pub use attempt::{Attempt, GateResult, Outcome};
+pub use calibration::Calibration;
 pub use capture::{Capture, CapturedCommit};
 pub use change::{PullRequest, PullRequestDraft, PullRequestState};
 pub use continuation::Continuation;

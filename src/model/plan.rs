@@ -17,6 +17,23 @@ pub struct Plan {
     pub kept_out: Vec<KeptOut>,
     /// There are more of those than were asked for.
     pub kept_out_partial: bool,
+    /// By what overlaps were judged; `None` when tickets were not compared.
+    pub preflight: Option<PlannedPreflight>,
+}
+
+/// How tickets are compared by the files they will probably change.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PlannedPreflight {
+    pub strictness: &'static str,
+    /// From this probability of an overlap on a ticket is held back, before its own circumstances.
+    pub limit: Option<f64>,
+    /// Commits of this repository's own that the weights were fitted to; 0: the defaults are used.
+    pub calibrated_on: usize,
+    /// In the replay of those: the share held back rightly, of the overlaps the share that was held
+    /// back, and the share taken.
+    pub precision: Option<f64>,
+    pub recall: Option<f64>,
+    pub taken: Option<f64>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -39,6 +56,10 @@ pub struct PlannedIssue {
     pub model: Option<String>,
     pub model_reason: Option<String>,
     pub overlaps: Vec<Overlap>,
+    /// The files it will probably change, the most probable first; empty when it was not compared.
+    pub files: Vec<PlannedFile>,
+    /// What its overlaps come to.
+    pub overlap: Option<OverlapVerdict>,
     /// The number its next attempt would have.
     pub attempt: Option<u32>,
     /// What the prompt would say because of the last failure.
@@ -114,9 +135,35 @@ impl DifficultyLevel {
 pub struct Overlap {
     pub with: String,
     pub relation: Relation,
+    /// The probability that both touch the same file, less what keeps the other from being merged soon.
     pub confidence: f64,
     /// The surest first.
     pub files: Vec<String>,
+    /// What the first of them rest on, on either side.
+    pub evidence: Vec<String>,
+}
+
+/// A file a ticket will probably change.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PlannedFile {
+    pub file: String,
+    pub probability: f64,
+    pub evidence: Vec<String>,
+}
+
+/// Whether a ticket's overlaps are worth waiting for.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct OverlapVerdict {
+    /// That it touches a file of any of them.
+    pub probability: f64,
+    /// From which probability on it waits; `None`: never.
+    pub limit: Option<f64>,
+    pub held_back: bool,
+    /// Cycles that held it back so far, and after how many it goes all the same.
+    pub cycles: u32,
+    pub patience: u32,
+    /// What would change the verdict.
+    pub change: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -284,10 +284,40 @@ pub enum Dialect {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PreflightSettings {
     pub enabled: bool,
-    /// Overlaps at least this sure defer a ticket; 0 to 1.
-    pub threshold: f64,
+    pub strictness: Strictness,
+    /// Overlaps at least this probable defer a ticket, whatever the strictness; 0 to 1.
+    pub threshold: Option<f64>,
+    /// Cycles that hold a ticket back for its overlaps; the next one takes it.
+    pub patience: u32,
     /// Newest commits that are looked at.
     pub commits: usize,
+}
+
+impl PreflightSettings {
+    /// Whether any ticket can be held back.
+    pub fn compares(&self) -> bool {
+        self.enabled && (self.strictness != Strictness::Off || self.threshold.is_some())
+    }
+}
+
+/// How much a probable conflict has to cost, against waiting, to hold a ticket back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Strictness {
+    Off,
+    Low,
+    Normal,
+    High,
+}
+
+impl Strictness {
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Low => "low",
+            Self::Normal => "normal",
+            Self::High => "high",
+        }
+    }
 }
 
 /// How a model is chosen.

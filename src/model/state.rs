@@ -35,6 +35,8 @@ pub struct State {
     pub outcomes: Vec<OutcomeRecord>,
     /// What a credential was last seen to be allowed, by service.
     pub access: BTreeMap<String, AccessLook>,
+    /// Tickets that cycles held back for their overlaps.
+    pub held_back: BTreeMap<IssueId, HeldBack>,
     /// Records that could not be understood; kept as they are.
     pub damaged: Vec<Damaged>,
     pub extra: Extra,
@@ -54,6 +56,18 @@ impl AccessLook {
     pub fn new(fingerprint: String, checked_at: Time) -> Self {
         Self { fingerprint, checked_at, extra: Extra::new() }
     }
+}
+
+/// How often a ticket was held back because it probably changes the files of others. Ends with its
+/// claim.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldBack {
+    pub cycles: u32,
+    /// The last time, and the run that counted it: each counts once.
+    pub at: Time,
+    pub run_id: RunId,
+    #[serde(flatten)]
+    pub extra: Extra,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -290,6 +304,7 @@ impl State {
             usage: BTreeMap::new(),
             outcomes: Vec::new(),
             access: BTreeMap::new(),
+            held_back: BTreeMap::new(),
             damaged: Vec::new(),
             extra: Extra::new(),
         }

@@ -4,7 +4,7 @@
 
 use super::{explain, text};
 use crate::model::Priority;
-use crate::model::plan::{Plan, PlannedIssue, Term};
+use crate::model::plan::{OverlapVerdict, Plan, PlannedIssue, PlannedPreflight, Term};
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 use std::io::{self, Write};
@@ -13,6 +13,8 @@ use std::io::{self, Write};
 const NAME: usize = 24;
 const TITLE: usize = 60;
 const REMARK: usize = 200;
+/// Predicted files of a candidate.
+const FILES: usize = 3;
 /// Jobs of one matrix; GitHub takes no more.
 const MAX_JOBS: usize = 256;
 const LABEL: Style = Style::new().dimmed();
@@ -23,6 +25,9 @@ pub fn render(plan: &Plan, all: bool, out: &mut dyn Write) -> io::Result<()> {
         candidate(planned, out)?;
     }
     explain::kept_out(&plan.kept_out, plan.kept_out_partial, all, out)?;
+    if let Some(how) = &plan.preflight {
+        writeln!(out, "{LABEL}overlaps{LABEL:#} {}", text::fit(&preflight(how), REMARK))?;
+    }
     let chosen = plan.candidates.iter().filter(|planned| planned.chosen).count();
     match plan.deferred_until {
         Some(until) => {
@@ -100,12 +105,62 @@ fn candidate(planned: &PlannedIssue, out: &mut dyn Write) -> io::Result<()> {
     if let (Some(model), Some(why)) = (&planned.model, &planned.model_reason) {
         line("model", &format!("{model}: {why}"))?;
     }
+    if !planned.files.is_empty() {
+        line("files", &files(planned))?;
+    }
     for overlap in &planned.overlaps {
-        let files = overlap.files.join(", ");
         let whom = format!("{}, {}", overlap.with, overlap.relation.words());
-        line("overlap", &format!("{whom}, confidence {}: {files}", overlap.confidence))?;
+        line(
+            "overlap",
+            &format!("{whom}, probability {}: {}", overlap.confidence, overlap.files.join(", ")),
+        )?;
+        for evidence in &overlap.evidence {
+            line("because", evidence)?;
+        }
+    }
+    if let Some(verdict) = planned.overlap.as_ref().filter(|_| !planned.overlaps.is_empty()) {
+        line("verdict", &explained(verdict))?;
     }
     planned.advice.iter().try_for_each(|advice| line("advice", advice))
+}
+
+/// `src/a.rs 0.82 (named by the ticket), src/b.rs 0.31 (touched by commits like it)`.
+fn files(planned: &PlannedIssue) -> String {
+    let told = planned.files.iter().take(FILES).map(|file| {
+        let because = file.evidence.first().map(|because| format!(" ({because})")).unwrap_or_default();
+        format!("{} {}{because}", file.file, file.probability)
+    });
+    told.collect::<Vec<_>>().join(", ")
+}
+
+fn explained(verdict: &OverlapVerdict) -> String {
+    let OverlapVerdict { probability, held_back, cycles, patience, .. } = verdict;
+    let limit = verdict.limit.map_or_else(|| "no limit".to_owned(), |limit| format!("limit {limit}"));
+    let what = match (held_back, verdict.limit.is_some_and(|limit| *probability >= limit)) {
+        (true, _) => format!("held back, so far {}", text::counted(*cycles as usize, "cycle")),
+        (false, true) => format!("goes after {patience} cycles held back (preflight.patience)"),
+        (false, false) => "not worth waiting for".to_owned(),
+    };
+    let change = match verdict.change.as_slice() {
+        [] => String::new(),
+        change if *held_back => format!("; goes with {}", change.join(", or ")),
+        change => format!("; {}", change.join(", ")),
+    };
+    format!("probability {probability}, {limit}: {what}{change}")
+}
+
+/// `overlaps: strictness normal, limit 0.37; calibrated on 400 commits: precision 0.61, recall 0.74, taken 0.66`.
+fn preflight(how: &PlannedPreflight) -> String {
+    let limit = how.limit.map(|limit| format!(", limit {limit}")).unwrap_or_default();
+    let by = match (how.precision, how.recall, how.taken) {
+        (Some(precision), Some(recall), Some(taken)) => format!(
+            "calibrated on {}: precision {precision}, recall {recall}, taken {taken}",
+            text::counted(how.calibrated_on, "commit")
+        ),
+        _ => "not calibrated on this repository yet: a cycle does it once a day, from 100 commits on"
+            .to_owned(),
+    };
+    format!("strictness {}{limit}; {by}", how.strictness)
 }
 
 fn priority_and_attempt(planned: &PlannedIssue) -> Option<String> {

@@ -4,7 +4,7 @@
 
 use super::{WorkspaceError, Workspaces};
 use crate::files;
-use crate::model::{History, PastCommit, Sha};
+use crate::model::{Calibration, History, PastCommit, Sha};
 use crate::system::git::GitError;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 
 /// The first field of a cache this program can read.
 const FORMAT: &str = "conductor history 1";
+/// Bytes of kept weights that are read.
+const MAX_CALIBRATION: usize = 64 * 1024;
 /// Files whose importers are looked for at once.
 const MAX_SOUGHT: usize = 20;
 /// Importers of one file, at most.
@@ -56,6 +58,22 @@ impl Workspaces {
             tracing::debug!("{}: {error}", cache.display());
         }
         Ok(history)
+    }
+
+    /// The weights of overlap prediction as they were last fitted to this repository.
+    pub fn calibration(&self) -> Option<Calibration> {
+        let bytes = fs::read(self.calibration_file()).ok().filter(|bytes| bytes.len() <= MAX_CALIBRATION)?;
+        serde_json::from_slice::<Calibration>(&bytes).ok().filter(Calibration::is_sound)
+    }
+
+    /// Keeps them for the next run.
+    pub fn keep_calibration(&self, calibration: &Calibration) -> std::io::Result<()> {
+        let text = serde_json::to_string(calibration)?;
+        keep(&self.calibration_file(), &text)
+    }
+
+    fn calibration_file(&self) -> PathBuf {
+        self.files().join("cache").join("calibration.json")
     }
 
     /// Head → the files its commits changed against `base`, of the heads that are here.
@@ -198,8 +216,6 @@ fn parse(bytes: &[u8]) -> Option<History> {
 }
 
 fn write(cache: &Path, history: &History) -> std::io::Result<()> {
-    let folder: PathBuf = cache.parent().map(Path::to_owned).unwrap_or_default();
-    fs::create_dir_all(&folder)?;
     let mut text = String::new();
     let mut field = |value: &str| {
         text.push_str(value);
@@ -216,5 +232,10 @@ fn write(cache: &Path, history: &History) -> std::io::Result<()> {
     }
     field(&history.files.len().to_string());
     history.files.iter().for_each(|file| field(file));
+    keep(cache, &text)
+}
+
+/// Replaces a file of the cache in one step.
+fn keep(cache: &Path, text: &str) -> std::io::Result<()> {
     files::write_private(cache, text)
 }

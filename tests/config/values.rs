@@ -69,7 +69,7 @@ fn the_defaults_are_the_contracts() {
     let models = config.agent.models.unwrap();
     assert_eq!([models.simple, models.moderate, models.complex], ["sonnet", "sonnet", "opus"]);
     let preflight = config.preflight;
-    assert_eq!((preflight.enabled, preflight.threshold, preflight.commits), (true, 0.3, 2000));
+    assert_eq!((preflight.enabled, preflight.threshold, preflight.commits), (true, None, 2000));
     assert_eq!(config.weights, Weights::default());
 }
 
@@ -122,7 +122,7 @@ fn who_waits_and_which_model_are_configured() {
     assert_eq!([models.simple, models.moderate, models.complex], ["haiku", "sonnet", "opus"]);
     assert_eq!(
         (config.preflight.enabled, config.preflight.threshold, config.preflight.commits),
-        (false, 1.0, 10)
+        (false, Some(1.0), 10)
     );
     assert_eq!(
         config.weights.0.into_iter().collect::<Vec<_>>(),

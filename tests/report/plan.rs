@@ -2,7 +2,8 @@ use crate::support::{HOSTILE, rendered};
 use anstream::adapter::strip_str;
 use conductor::model::Priority;
 use conductor::model::plan::{
-    Complexity, ComplexityClass, Difficulty, DifficultyLevel, Overlap, Plan, PlannedIssue, Relation, Term,
+    Complexity, ComplexityClass, Difficulty, DifficultyLevel, Overlap, OverlapVerdict, Plan, PlannedFile,
+    PlannedIssue, PlannedPreflight, Relation, Term,
 };
 use conductor::model::report::{KeptOut, KeptOutIssue, SkipReason};
 use conductor::report::plan;
@@ -34,6 +35,8 @@ fn planned(issue: &str, title: &str) -> PlannedIssue {
         model: Some("sonnet".to_owned()),
         model_reason: Some("complexity 2 is moderate".to_owned()),
         overlaps: Vec::new(),
+        files: Vec::new(),
+        overlap: None,
         attempt: Some(2),
         advice: vec!["Run the tests as you go.".to_owned()],
     }
@@ -47,6 +50,7 @@ fn of(candidates: Vec<PlannedIssue>) -> Plan {
         candidates,
         kept_out: Vec::new(),
         kept_out_partial: false,
+        preflight: None,
     }
 }
 
@@ -59,7 +63,9 @@ fn a_plan_tells_of_each_candidate_what_and_why() {
     let left = PlannedIssue {
         chosen: false,
         reason: Some(SkipReason::Overlap),
-        detail: Some("ENG-1, which goes first, probably changes a.rs too (confidence 0.9)".to_owned()),
+        detail: Some(
+            "ENG-1, which goes first, probably changes a.rs too (probability 0.9, limit 0.3)".to_owned(),
+        ),
         rank: Some(2),
         complexity: None,
         difficulty: None,
@@ -69,7 +75,24 @@ fn a_plan_tells_of_each_candidate_what_and_why() {
             relation: Relation::Selected,
             confidence: 0.9,
             files: vec!["a.rs".to_owned(), "b.rs".to_owned()],
+            evidence: vec!["a.rs: named by the ticket; ENG-1: touched by commits like it".to_owned()],
         }],
+        files: vec![
+            PlannedFile {
+                file: "a.rs".to_owned(),
+                probability: 0.92,
+                evidence: vec!["named by the ticket".to_owned()],
+            },
+            PlannedFile { file: "b.rs".to_owned(), probability: 0.4, evidence: Vec::new() },
+        ],
+        overlap: Some(OverlapVerdict {
+            probability: 0.9,
+            limit: Some(0.3),
+            held_back: true,
+            cycles: 2,
+            patience: 6,
+            change: vec!["the end of ENG-1".to_owned(), "4 more cycles (preflight.patience)".to_owned()],
+        }),
         attempt: Some(1),
         advice: Vec::new(),
         ..planned("ENG-2", "Later")
@@ -81,13 +104,26 @@ fn a_plan_tells_of_each_candidate_what_and_why() {
        model sonnet: complexity 2 is moderate
        advice Run the tests as you go.
   2  overlap  ENG-2  Later
-       why ENG-1, which goes first, probably changes a.rs too (confidence 0.9)
+       why ENG-1, which goes first, probably changes a.rs too (probability 0.9, limit 0.3)
        next nothing: it is taken after the other; at once with `conductor once --issue ENG-2 --force`
        what priority High, attempt 1
-       overlap ENG-1, which goes first, confidence 0.9: a.rs, b.rs
+       files a.rs 0.92 (named by the ticket), b.rs 0.4
+       overlap ENG-1, which goes first, probability 0.9: a.rs, b.rs
+       because a.rs: named by the ticket; ENG-1: touched by commits like it
+       verdict probability 0.9, limit 0.3: held back, so far 2 cycles; goes with the end of ENG-1, or 4 more cycles (preflight.patience)
+overlaps strictness normal, limit 0.3; calibrated on 400 commits: precision 0.61, recall 0.74, taken 0.66
 plan: 1 of 2 candidates would be worked on; nothing was changed
 ";
-    assert_eq!(plain(&of(vec![planned("ENG-1", "Sort the list"), left])), expected);
+    let preflight = PlannedPreflight {
+        strictness: "normal",
+        limit: Some(0.3),
+        calibrated_on: 400,
+        precision: Some(0.61),
+        recall: Some(0.74),
+        taken: Some(0.66),
+    };
+    let plan = of(vec![planned("ENG-1", "Sort the list"), left]);
+    assert_eq!(plain(&Plan { preflight: Some(preflight), ..plan }), expected);
 }
 
 #[test]

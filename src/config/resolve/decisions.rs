@@ -2,14 +2,23 @@
 
 use crate::config::file::Key;
 use crate::config::section::{Entry, Section, suggestion};
-use crate::config::values::{amount, at_least_one, boolean, count};
-use crate::model::settings::{PreflightSettings, Weights};
+use crate::config::values::{amount, at_least_one, boolean, choice, count};
+use crate::model::settings::{PreflightSettings, Strictness, Weights};
 use crate::policy::complexity::WEIGHTS;
+
+const STRICTNESS: &[(&str, Strictness)] = &[
+    ("off", Strictness::Off),
+    ("low", Strictness::Low),
+    ("normal", Strictness::Normal),
+    ("high", Strictness::High),
+];
 
 pub(super) fn preflight(top: &Section<'_>) -> PreflightSettings {
     top.section("preflight", |s| PreflightSettings {
         enabled: s.read("enabled", boolean).unwrap_or(true),
-        threshold: s.read("threshold", share).unwrap_or(0.3),
+        strictness: s.read("strictness", |entry| choice(entry, STRICTNESS)).unwrap_or(Strictness::Normal),
+        threshold: s.read_nullable("threshold", share),
+        patience: s.read("patience", at_least_one).unwrap_or(6),
         commits: s.read("commits", at_least_one).unwrap_or(2000),
     })
 }

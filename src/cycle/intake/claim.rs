@@ -107,17 +107,17 @@ fn swap<'w>(
     let decided: Decided = Arc::new(Mutex::new(Err(Skip::new(SkipReason::Claimed, "it was not decided"))));
     let (result, settings, clock, living) =
         (Arc::clone(&decided), run.settings, run.world.clock.as_ref(), run.living());
-    let (judged, force, seen) = (Arc::clone(&bid.selection.judged), bid.force, bid.seen.clone());
+    let (compared, force, seen) = (Arc::clone(&bid.selection.compared), bid.force, bid.seen.clone());
+    let held_back = compared.held_back();
     let through = Arc::clone(&run.through);
     let lease = match bid.lease {
         Some(told) => TimeDelta::from_std(told).unwrap_or(TimeDelta::hours(12)),
         None => lease_of(run, bid.deadline),
     };
-    let threshold = settings.preflight.threshold;
     let decide = move |state: &State| {
         let now = clock.now();
         let fits = fits(&living, settings, &issue, state, force, &through, now).and_then(|anew| {
-            match conflicts::met_since(&living, &issue, state, &judged, threshold) {
+            match conflicts::met_since(&living, &issue, state, &compared) {
                 Some(skip) => Err(skip),
                 None => Ok(anew),
             }
@@ -128,7 +128,8 @@ fn swap<'w>(
             return Err(Refusal::Nothing);
         }
         let claim = claim_of(settings, &issue, state.issues.get(&issue.id), lease, &base, now);
-        let mut next = state.claim(&issue.id, claim);
+        let counted = state.count_held_back(&held_back, &settings.identity.run_id, now);
+        let mut next = counted.as_ref().unwrap_or(state).claim(&issue.id, claim);
         next.access.extend(seen.clone());
         Ok(next)
     };

@@ -4,7 +4,7 @@ use super::super::model_choice::model_for;
 use super::super::run::Run;
 use super::super::world::Request;
 use super::branch::branch_for;
-use super::conflicts::{self, Judged, OverlapChecker};
+use super::conflicts::{self, Compared, OverlapChecker, Past};
 use super::poll::Polled;
 use crate::model::report::{Dispatched, SkipReason, Skipped};
 use crate::model::{Issue, IssueId, PullRequestState, State};
@@ -25,7 +25,9 @@ pub(in crate::cycle) struct Selection {
     /// All that are eligible, in rank order.
     pub ranked: Vec<IssueId>,
     /// Those that were compared by their files.
-    pub judged: Arc<HashMap<IssueId, Judged>>,
+    pub compared: Arc<Compared>,
+    /// What they were compared by.
+    pub past: Option<Past>,
     /// What was read on the way, with details.
     pub details: HashMap<IssueId, Issue>,
 }
@@ -61,9 +63,9 @@ pub(in crate::cycle) fn select(run: &Run<'_>, polled: &Polled, request: &Request
     let filled = slots::fill_unless(&eligible, &run.settings.limits, &busy, &mut objection);
     skipped.extend(filled.skipped.into_iter().map(|(issue, skip)| skipped_by(issue, skip)));
     let issues = filled.selected.into_iter().cloned().collect();
-    let judged = Arc::new(checker.map(OverlapChecker::into_judged).unwrap_or_default());
+    let compared = Arc::new(checker.map(OverlapChecker::into_compared).unwrap_or_default());
     let ranked = eligible.iter().map(|issue| issue.id.clone()).collect();
-    Selection { issues, at_once: filled.at_once, anew, skipped, ranked, judged, details }
+    Selection { issues, at_once: filled.at_once, anew, skipped, ranked, compared, past, details }
 }
 
 /// An issue that was published before gets no second pull request while the first is open.

@@ -70,6 +70,10 @@ impl State {
             // Only a memory of looks: one that cannot be read is looked at again.
             state.access = plain(raw).unwrap_or_default();
         }
+        if let Some(raw) = parts.remove("held_back") {
+            // Only a count of cycles: one that cannot be read begins anew.
+            state.held_back = plain(raw).unwrap_or_default();
+        }
         if let Some(raw) = parts.remove("rate_limit") {
             match serde_json::from_str::<RateLimit>(raw.get()) {
                 Ok(limit) => state.rate_limit = limit,
@@ -212,6 +216,9 @@ impl Serialize for State {
         map.serialize_entry("outcomes", &outcomes)?;
         if !self.access.is_empty() {
             map.serialize_entry("access", &self.access)?;
+        }
+        if !self.held_back.is_empty() {
+            map.serialize_entry("held_back", &self.held_back)?;
         }
         for (key, value) in &self.extra {
             map.serialize_entry(key, value)?;

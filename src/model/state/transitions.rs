@@ -2,7 +2,11 @@
 //! Each can be decided again on a fresher state after a lost race.
 
 use super::super::{Attempt, IssueId, IssueRecord, Outcome, RunId, Time, Usage};
-use super::{Claim, DayUsage, MOST_USD, OutcomeRecord, Refusal, State, day_of};
+use super::{Claim, DayUsage, HeldBack, MOST_USD, OutcomeRecord, Refusal, State, day_of};
+use chrono::TimeDelta;
+
+/// A ticket that was not held back for so many days begins anew.
+const HELD_BACK_DAYS: i64 = 7;
 
 /// How an issue's work ended, in what the document remembers of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,7 +36,25 @@ impl State {
     pub fn claim(&self, id: &IssueId, claim: Claim) -> State {
         let mut next = self.clone();
         next.claims.insert(id.clone(), claim);
+        next.held_back.remove(id);
         next
+    }
+
+    /// Counts that a run's cycle held the tickets back; once for each run, however often it is said.
+    /// `None` when that is counted already.
+    pub fn count_held_back(&self, ids: &[IssueId], run: &RunId, at: Time) -> Option<State> {
+        let is_counted = |id: &IssueId| self.held_back.get(id).is_some_and(|held| held.run_id == *run);
+        if ids.iter().all(is_counted) {
+            return None;
+        }
+        let mut next = self.clone();
+        next.held_back.retain(|_, held| at - held.at < TimeDelta::days(HELD_BACK_DAYS));
+        for id in ids.iter().filter(|id| !is_counted(id)) {
+            let before = next.held_back.get(id).map_or(0, |held| held.cycles);
+            let (cycles, run_id) = (before.saturating_add(1), run.clone());
+            next.held_back.insert(id.clone(), HeldBack { cycles, at, run_id, extra: Default::default() });
+        }
+        Some(next)
     }
 
     /// Gives a claim back, as if it had never been.

@@ -1,180 +1,193 @@
-//! The past made searchable, in one pass: word → paths and commits. Built from a [`History`],
-//! asked by keyword; answers are bounded, and a word that is everywhere answers nothing.
+//! The past made searchable, in one pass: word → commits and paths, file → commits. Built from a
+//! [`History`]. Holds the files that are gone as well, so that the past can be replayed.
 
-use super::words::{Keyword, each_word};
-use crate::model::History;
-use std::borrow::Cow;
+use super::words::each_term;
+use crate::model::{History, PastCommit};
 use std::collections::HashMap;
 
-/// Newest matching commits that are looked at.
-const MAX_COMMITS: usize = 50;
-/// Most frequent files of those.
-const MAX_HISTORY_FILES: usize = 20;
-/// First matching paths.
-const MAX_PATHS: usize = 10;
-/// Paths that hold a word of at least this many letters at their words' beginnings count as well.
-const MIN_PREFIX: usize = 4;
-
-type Id = u32;
+/// The number of a file, a commit (0 is the newest), or a folder.
+pub(super) type Id = u32;
 
 #[derive(Debug)]
 pub struct Index {
-    /// Sorted.
+    /// Sorted: those that are tracked, and those that commits touched and are gone.
     files: Vec<String>,
-    /// Sorted.
-    words: Vec<(Box<str>, Postings)>,
-    /// Newest first; without files that are gone, and without those that every other commit touches.
-    commits: Vec<Vec<Id>>,
-    /// Those of them that touched any file.
-    telling: usize,
+    tracked: Vec<bool>,
+    /// File → its folder's number.
+    folders: Vec<Id>,
+    words: HashMap<Box<str>, Postings>,
+    commits: Vec<Commit>,
+    /// File → the commits that touched it, newest first.
+    touches: Vec<Vec<Id>>,
+    /// Folder → the commits that touched anything right in it, newest first.
+    folder_touches: Vec<Vec<Id>>,
+    /// Words of an average message.
+    pub(super) usual_length: f64,
 }
 
+#[derive(Debug)]
+pub(super) struct Commit {
+    pub message: String,
+    pub files: Vec<Id>,
+    /// Different words of its message.
+    pub length: u32,
+}
+
+/// Where a word is.
 #[derive(Debug, Default)]
-struct Postings {
-    paths: Vec<Id>,
-    commits: Vec<Id>,
+pub(super) struct Postings {
+    /// Newest first.
+    pub commits: Vec<Id>,
+    /// Files whose own name holds it, and files in whose folders' names it is.
+    pub names: Vec<Id>,
+    pub folders: Vec<Id>,
 }
 
 impl Index {
     pub fn new(history: History) -> Self {
         let History { files, commits: past, .. } = history;
+        let (files, tracked) = all_files(files, &past);
         let mut words = Words::default();
-        let mut in_folder = Vec::new();
-        let mut folder = None;
-        for (id, file) in (0..).zip(&files) {
-            let (here, name) = file.rsplit_once('/').unwrap_or(("", file));
-            // Files come folder by folder: a folder's words are looked up once.
-            if folder != Some(here) {
-                in_folder.clear();
-                each_word(here, |word| in_folder.push(words.number(word)));
-                folder = Some(here);
+        let (folders, folder_count) = words.read_paths(&files);
+        let known: HashMap<&str, Id> = files.iter().map(String::as_str).zip(0..).collect();
+        let mut touches = vec![Vec::new(); files.len()];
+        let mut folder_touches = vec![Vec::new(); folder_count];
+        let mut commits = Vec::with_capacity(past.len());
+        let mut lengths = 0.0;
+        for (number, commit) in (0..).zip(past) {
+            let touched: Vec<Id> =
+                commit.files.iter().filter_map(|f| known.get(f.as_str())).copied().collect();
+            for file in &touched {
+                note(touches.get_mut(*file as usize), number);
+                let folder =
+                    folders.get(*file as usize).and_then(|folder| folder_touches.get_mut(*folder as usize));
+                note(folder, number);
             }
-            in_folder.iter().for_each(|word| note(words.postings.get_mut(*word).map(|p| &mut p.paths), id));
-            each_word(name, |word| note(words.of(word).map(|p| &mut p.paths), id));
-        }
-        // What touched nothing leads nowhere: merges, first commits.
-        let telling = || (0..).zip(&past).filter(|(_, commit)| !commit.files.is_empty());
-        for (number, commit) in telling() {
-            each_word(&commit.message, |word| note(words.of(word).map(|p| &mut p.commits), number));
-        }
-        let telling = telling().count();
-        let commits = touched(&files, &past);
-        Self { files, words: words.sorted(), commits, telling }
-    }
-
-    /// Files that commits about the keyword touched, the most frequent first.
-    pub fn in_history(&self, keyword: &Keyword) -> Vec<&str> {
-        let most = usual(self.telling).min(MAX_COMMITS.max(self.commits.len() / 10));
-        let commits = self.all_parts(keyword, most, |postings| &postings.commits);
-        let mut counts: HashMap<Id, (usize, usize)> = HashMap::new();
-        for (age, commit) in commits.iter().take(MAX_COMMITS).enumerate() {
-            for file in self.commits.get(*commit as usize).into_iter().flatten() {
-                counts.entry(*file).or_insert((0, age)).0 += 1;
+            let mut length = 0;
+            // What touched nothing leads nowhere: merges, first commits, very wide changes.
+            if !touched.is_empty() {
+                each_term(&commit.message, |word| {
+                    length += u32::from(note(words.of(word).map(|p| &mut p.commits), number))
+                });
             }
+            lengths += f64::from(length);
+            commits.push(Commit { message: commit.message, files: touched, length });
         }
-        let mut files: Vec<(Id, (usize, usize))> = counts.into_iter().collect();
-        files.sort_unstable_by_key(|(file, (count, age))| (std::cmp::Reverse(*count), *age, *file));
-        files.into_iter().take(MAX_HISTORY_FILES).filter_map(|(file, _)| self.file(file)).collect()
-    }
-
-    /// The first paths that hold the keyword.
-    pub fn in_paths(&self, keyword: &Keyword) -> Vec<&str> {
-        let most = usual(self.files.len()).min(100.max(self.files.len() / 100));
-        let paths = self.all_parts(keyword, most, |postings| &postings.paths);
-        paths.into_iter().take(MAX_PATHS).filter_map(|file| self.file(file)).collect()
+        let usual_length = (lengths / commits.len().max(1) as f64).max(1.0);
+        Self {
+            files,
+            tracked,
+            folders,
+            words: words.finished(),
+            commits,
+            touches,
+            folder_touches,
+            usual_length,
+        }
     }
 
     pub fn is_tracked(&self, path: &str) -> bool {
-        self.files.binary_search_by(|file| file.as_str().cmp(path)).is_ok()
+        self.id(path).is_some_and(|id| self.tracked.get(id as usize) == Some(&true))
     }
 
     /// The tracked files whose path ends in that one; none when they are more than `most`.
     pub fn ending_in(&self, path: &str, most: usize) -> Vec<&str> {
         let is_end =
             |file: &&str| file.strip_suffix(path).is_some_and(|rest| rest.is_empty() || rest.ends_with('/'));
-        let mut rarest: Option<&Vec<Id>> = None;
-        each_word(path, |word| {
-            let postings = match self.from(word) {
-                [(first, postings), ..] if **first == *word => &postings.paths,
-                _ => const { &Vec::new() },
-            };
-            if rarest.is_none_or(|known| postings.len() < known.len()) {
-                rarest = Some(postings);
+        let mut rarest: Option<Vec<Id>> = None;
+        let name = path.rsplit('/').next().unwrap_or(path);
+        each_term(name, |word| {
+            let names = self.postings(word).map(|postings| &postings.names);
+            if rarest.as_ref().is_none_or(|known| names.map_or(0, Vec::len) < known.len()) {
+                rarest = Some(names.cloned().unwrap_or_default());
             }
         });
-        let found: Vec<&str> = match rarest {
-            Some(ids) => ids.iter().filter_map(|id| self.file(*id)).filter(is_end).take(most + 1).collect(),
-            None => self.files.iter().map(String::as_str).filter(is_end).take(most + 1).collect(),
-        };
+        let is_tracked = |id: &Id| self.tracked.get(*id as usize) == Some(&true);
+        let ids = rarest.unwrap_or_else(|| (0..).take(self.files.len()).collect());
+        let found: Vec<&str> = ids
+            .into_iter()
+            .filter(is_tracked)
+            .filter_map(|id| self.path(id))
+            .filter(is_end)
+            .take(most + 1)
+            .collect();
         if found.len() > most { Vec::new() } else { found }
     }
 
-    fn file(&self, id: Id) -> Option<&str> {
+    /// How many commits it knows that touched any file.
+    pub fn depth(&self) -> usize {
+        self.commits.iter().filter(|commit| !commit.files.is_empty()).count()
+    }
+
+    pub(super) fn id(&self, path: &str) -> Option<Id> {
+        let found = self.files.binary_search_by(|file| file.as_str().cmp(path)).ok()?;
+        Id::try_from(found).ok()
+    }
+
+    pub(super) fn path(&self, id: Id) -> Option<&str> {
         self.files.get(id as usize).map(String::as_str)
     }
 
-    /// What all parts of the keyword have, sorted; nothing when it is more than `most`.
-    fn all_parts(&self, keyword: &Keyword, most: usize, of: impl Fn(&Postings) -> &Vec<Id>) -> Vec<Id> {
-        if let [part] = keyword.parts()
-            && self.beginning_with(part).any(|postings| of(postings).len() > most)
-        {
-            return Vec::new();
-        }
-        let mut common: Option<Cow<'_, [Id]>> = None;
-        for part in keyword.parts() {
-            let ids = self.ids_of(part, &of);
-            common = Some(match common {
-                None => ids,
-                Some(common) => Cow::Owned(in_both(&common, &ids)),
-            });
-        }
-        common.filter(|ids| ids.len() <= most).unwrap_or_default().into_owned()
+    pub(super) fn file_count(&self) -> usize {
+        self.files.len()
     }
 
-    fn ids_of<'s>(&'s self, part: &str, of: impl Fn(&Postings) -> &Vec<Id>) -> Cow<'s, [Id]> {
-        let mut found = self.beginning_with(part).map(of).filter(|ids| !ids.is_empty());
-        let Some(first) = found.next() else { return Cow::Borrowed(&[]) };
-        let mut more = found.peekable();
-        if more.peek().is_none() {
-            return Cow::Borrowed(first);
+    pub(super) fn folder(&self, file: Id) -> Option<Id> {
+        self.folders.get(file as usize).copied()
+    }
+
+    pub(super) fn commits(&self) -> &[Commit] {
+        &self.commits
+    }
+
+    pub(super) fn postings(&self, word: &str) -> Option<&Postings> {
+        self.words.get(word)
+    }
+
+    /// The commits from `since` on (so many newest ones have not happened yet) that touched the file.
+    pub(super) fn touches(&self, file: Id, since: Id) -> &[Id] {
+        from(self.touches.get(file as usize), since)
+    }
+
+    pub(super) fn folder_touches(&self, folder: Id, since: Id) -> &[Id] {
+        from(self.folder_touches.get(folder as usize), since)
+    }
+
+    /// Whether the file was there before the `since` newest commits happened: what is gone went with
+    /// the last commit that touched it, and what was first touched since then is taken for new.
+    pub(super) fn existed(&self, file: Id, since: Id) -> bool {
+        if since == 0 {
+            return self.tracked.get(file as usize) == Some(&true);
         }
-        let mut ids: Vec<Id> = first.iter().chain(more.flatten()).copied().collect();
-        ids.sort_unstable();
-        ids.dedup();
-        Cow::Owned(ids)
-    }
-
-    /// The postings of all words that begin with the part; of a short one, of it and its plural.
-    fn beginning_with<'s, 'p>(&'s self, part: &'p str) -> impl Iterator<Item = &'s Postings> + use<'s, 'p> {
-        let is_short = part.chars().count() < MIN_PREFIX;
-        self.from(part)
-            .iter()
-            .take_while(move |(word, _)| word.starts_with(part))
-            .filter(move |(word, _)| !is_short || matches!(word.strip_prefix(part), Some("" | "s")))
-            .map(|(_, postings)| postings)
-    }
-
-    /// The words from this one on.
-    fn from(&self, word: &str) -> &[(Box<str>, Postings)] {
-        let start = self.words.partition_point(|(known, _)| **known < *word);
-        self.words.get(start..).unwrap_or_default()
+        let Some(touches) = self.touches.get(file as usize) else { return false };
+        let was_there = touches.last().is_none_or(|oldest| *oldest >= since);
+        was_there
+            && (self.tracked.get(file as usize) == Some(&true)
+                || touches.first().is_some_and(|newest| *newest < since))
     }
 }
 
-/// How many of so many may have a word that tells something: fewer than three in four. In a small
-/// repository, what all of it is about leads to all of it.
-fn usual(all: usize) -> usize {
-    (all.saturating_mul(3).saturating_sub(1) / 4).max(1)
+/// The part of an ascending list that begins at `since`.
+pub(super) fn from(ids: Option<&Vec<Id>>, since: Id) -> &[Id] {
+    let ids = ids.map_or(&[][..], Vec::as_slice);
+    ids.get(ids.partition_point(|id| *id < since)..).unwrap_or_default()
 }
 
-/// What both sorted lists have.
-fn in_both(one: &[Id], other: &[Id]) -> Vec<Id> {
-    let mut others = other.iter().copied().peekable();
-    let has = |id: &Id| {
-        while others.next_if(|other| other < id).is_some() {}
-        others.next_if_eq(id).is_some()
-    };
-    one.iter().copied().filter(has).collect()
+/// All files, sorted, and which of them are tracked.
+fn all_files(tracked: Vec<String>, past: &[PastCommit]) -> (Vec<String>, Vec<bool>) {
+    let is_known = |path: &String| tracked.binary_search(path).is_ok();
+    let mut gone: Vec<String> =
+        past.iter().flat_map(|commit| &commit.files).filter(|path| !is_known(path)).cloned().collect();
+    if gone.is_empty() {
+        let all = vec![true; tracked.len()];
+        return (tracked, all);
+    }
+    gone.sort_unstable();
+    gone.dedup();
+    let mut all: Vec<(String, bool)> = tracked.into_iter().map(|path| (path, true)).collect();
+    all.extend(gone.into_iter().map(|path| (path, false)));
+    all.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+    all.into_iter().unzip()
 }
 
 /// Words while they are being gathered.
@@ -185,6 +198,32 @@ struct Words {
 }
 
 impl Words {
+    /// Notes the words of sorted paths. Answers each file's folder, and how many folders there are.
+    fn read_paths(&mut self, files: &[String]) -> (Vec<Id>, usize) {
+        let mut folders: HashMap<&str, Id> = HashMap::new();
+        let mut of_files = Vec::with_capacity(files.len());
+        let mut in_folder = Vec::new();
+        let mut folder = None;
+        for (id, file) in (0..).zip(files) {
+            let (here, name) = file.rsplit_once('/').unwrap_or(("", file));
+            // Files come folder by folder: a folder's words are looked up once.
+            if folder != Some(here) {
+                in_folder.clear();
+                each_term(here, |word| in_folder.push(self.number(word)));
+                folder = Some(here);
+            }
+            let next = Id::try_from(folders.len()).unwrap_or(Id::MAX);
+            of_files.push(*folders.entry(here).or_insert(next));
+            for word in &in_folder {
+                note(self.postings.get_mut(*word).map(|p| &mut p.folders), id);
+            }
+            each_term(name, |word| {
+                note(self.of(word).map(|p| &mut p.names), id);
+            });
+        }
+        (of_files, folders.len())
+    }
+
     fn number(&mut self, word: &str) -> usize {
         if let Some(number) = self.numbers.get(word) {
             return *number;
@@ -200,37 +239,21 @@ impl Words {
         self.postings.get_mut(number)
     }
 
-    fn sorted(mut self) -> Vec<(Box<str>, Postings)> {
-        let numbers = self.numbers.into_iter();
-        let mut words: Vec<(Box<str>, Postings)> = numbers
+    fn finished(mut self) -> HashMap<Box<str>, Postings> {
+        let numbers = std::mem::take(&mut self.numbers).into_iter();
+        numbers
             .filter_map(|(word, number)| Some((word, std::mem::take(self.postings.get_mut(number)?))))
-            .collect();
-        words.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-        words
+            .collect()
     }
 }
 
-/// Ids come in order: a word that is there twice is noted once.
-fn note(ids: Option<&mut Vec<Id>>, id: Id) {
-    if let Some(ids) = ids.filter(|ids| ids.last() != Some(&id)) {
-        ids.push(id);
+/// Ids come in order: a word that is there twice is noted once. Whether it was noted.
+fn note(ids: Option<&mut Vec<Id>>, id: Id) -> bool {
+    match ids.filter(|ids| ids.last() != Some(&id)) {
+        Some(ids) => {
+            ids.push(id);
+            true
+        }
+        None => false,
     }
-}
-
-/// Each commit's files that still exist, without the changelogs and lock files of this world: what
-/// most changes touch tells none of them.
-fn touched(files: &[String], past: &[crate::model::PastCommit]) -> Vec<Vec<Id>> {
-    let known: HashMap<&str, Id> = files.iter().map(String::as_str).zip(0..).collect();
-    let mut counts: HashMap<Id, usize> = HashMap::new();
-    let mut commits: Vec<Vec<Id>> = Vec::with_capacity(past.len());
-    for commit in past {
-        let ids: Vec<Id> = commit.files.iter().filter_map(|file| known.get(file.as_str())).copied().collect();
-        ids.iter().for_each(|id| *counts.entry(*id).or_default() += 1);
-        commits.push(ids);
-    }
-    let most = 20.max(past.len() / 10);
-    for commit in &mut commits {
-        commit.retain(|id| counts.get(id).is_none_or(|count| *count <= most));
-    }
-    commits
 }

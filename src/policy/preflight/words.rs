@@ -1,117 +1,83 @@
-//! Words: those of paths and messages, and those by which a ticket is likely to be about them.
+//! Words of paths, commit messages and tickets, and the query a ticket is looked up by: its words
+//! with weights, and the area its title begins with.
 
-use std::collections::HashSet;
+use crate::model::Issue;
+use std::collections::{BTreeMap, HashSet};
 
 /// Shorter words say too little.
 const MIN_WORD: usize = 3;
-/// Keywords of one ticket.
-const MAX_KEYWORDS: usize = 8;
-
-/// Words that say nothing about where the work is, or what kind of file it is in.
-const STOP: &[&str] = &[
+/// Bytes of a description whose words are looked up; files it names are found further on, too.
+const MAX_TEXT: usize = 1500;
+/// Words of one ticket.
+const MAX_WORDS: usize = 120;
+/// A word of the description counts less than one of the title.
+const IN_DESCRIPTION: f64 = 0.4;
+/// English words that say little about where the work is. What is common in one repository is
+/// learnt from its own messages.
+const WEAK: &[&str] = &[
     "add",
-    "adds",
     "all",
-    "allow",
     "also",
     "and",
     "any",
-    "app",
     "are",
     "avoid",
-    "been",
     "bug",
     "but",
     "can",
-    "cannot",
     "change",
-    "changes",
-    "chore",
-    "code",
-    "could",
-    "create",
-    "delete",
-    "doesn",
     "does",
-    "don",
-    "enable",
-    "ensure",
     "error",
-    "feat",
     "feature",
-    "fix",
-    "fixed",
-    "fixes",
     "file",
+    "fix",
+    "fixe",
+    "fixed",
     "for",
     "from",
     "get",
-    "had",
-    "handle",
     "has",
     "have",
     "implement",
     "improve",
     "into",
     "issue",
-    "its",
     "make",
-    "may",
-    "might",
     "missing",
     "more",
     "new",
     "not",
-    "number",
     "our",
     "out",
-    "project",
     "remove",
-    "rename",
-    "repository",
     "set",
     "should",
     "some",
-    "src",
     "support",
-    "task",
-    "test",
     "that",
     "the",
-    "their",
     "them",
     "then",
     "there",
-    "they",
     "this",
     "ticket",
     "todo",
     "update",
-    "updates",
     "use",
     "using",
     "was",
-    "were",
     "when",
     "where",
+    "which",
     "will",
     "with",
-    "work",
     "would",
     "wrong",
     "you",
-    "your",
 ];
-
-/// What a ticket is about, in a form to be looked up: all its parts must be found together.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Keyword(Vec<String>);
-
-impl Keyword {
-    pub fn parts(&self) -> &[String] {
-        &self.0
-    }
-}
+const WEAK_WEIGHT: f64 = 0.3;
+/// Longest area of a title: `parser: `, `[docs] `, `feat(api): `.
+const MAX_AREA: usize = 25;
 
 /// The lower-case words of a path or a message: runs of letters and digits, parted where a capital
 /// follows a small letter. Numbers are no words.
@@ -142,37 +108,70 @@ pub fn each_word(text: &str, mut each: impl FnMut(&str)) {
     flush(&mut word, &mut length);
 }
 
-/// The keywords of a text, in order and once each. Words joined by `-` or `_`, or by capitals,
-/// are one keyword of several parts.
-pub fn keywords(text: &str) -> Vec<Keyword> {
-    let mut seen = HashSet::new();
-    text.split(|c: char| !(c.is_alphanumeric() || c == '-' || c == '_'))
-        .filter_map(|joined| {
-            let mut parts = Vec::new();
-            each_word(joined, |word| parts.push(stem(word)));
-            let is_stop = |part: &String| STOP.contains(&part.as_str());
-            (!parts.is_empty() && !parts.iter().all(is_stop)).then_some(Keyword(parts))
-        })
-        .filter(|keyword| seen.insert(keyword.clone()))
-        .collect()
+/// As [`each_word`], in the form that words are compared in: the singular of most plurals.
+pub fn each_term(text: &str, mut each: impl FnMut(&str)) {
+    each_word(text, |word| {
+        let is_plural = word.len() > 3 && word.ends_with('s') && !word.ends_with("ss");
+        each(if is_plural { word.trim_end_matches('s') } else { word });
+    });
 }
 
-/// The keywords a ticket is looked up by: the first of its title, then of its labels, that tell it
-/// from others.
-pub fn telling(title: &str, labels: &[String], ignored: &HashSet<Keyword>) -> Vec<Keyword> {
-    let mut seen = HashSet::new();
-    std::iter::once(title)
-        .chain(labels.iter().map(String::as_str))
-        .flat_map(keywords)
-        .filter(|keyword| !ignored.contains(keyword) && seen.insert(keyword.clone()))
-        .take(MAX_KEYWORDS)
-        .collect()
+/// What a ticket, or a commit message taken for one, is looked up by.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Query {
+    /// Sorted by word.
+    pub words: Vec<(String, f64)>,
+    /// What stands before the first colon of the title, in small letters.
+    pub area: Option<String>,
 }
 
-/// The singular of most plurals; both of them begin with it.
-fn stem(word: &str) -> String {
-    let is_plural = word.len() > 3 && word.ends_with('s') && !word.ends_with("ss");
-    if is_plural { word.trim_end_matches('s').to_owned() } else { word.to_owned() }
+impl Query {
+    /// The query of a ticket; words in `common` say nothing.
+    pub fn of(issue: &Issue, common: &HashSet<String>) -> Self {
+        Self::of_texts(&issue.title, &issue.labels, &issue.description, common)
+    }
+
+    /// The query of a commit message: its first line is the title.
+    pub fn of_message(message: &str) -> Self {
+        let (title, body) = message.split_once('\n').unwrap_or((message, ""));
+        Self::of_texts(title, &[], body, &HashSet::new())
+    }
+
+    fn of_texts(title: &str, labels: &[String], description: &str, common: &HashSet<String>) -> Self {
+        let mut words: BTreeMap<String, f64> = BTreeMap::new();
+        let mut note = |text: &str, weight: f64| {
+            each_term(text, |word| {
+                if !common.contains(word) && (words.len() < MAX_WORDS || words.contains_key(word)) {
+                    let weight = if WEAK.contains(&word) { weight * WEAK_WEIGHT } else { weight };
+                    let known = words.entry(word.to_owned()).or_insert(weight);
+                    *known = known.max(weight);
+                }
+            });
+        };
+        note(title, 1.0);
+        labels.iter().for_each(|label| note(label, IN_DESCRIPTION));
+        note(beginning(description, MAX_TEXT), IN_DESCRIPTION);
+        Self { words: words.into_iter().collect(), area: area_of(title) }
+    }
+}
+
+/// The first bytes of a text, cut between characters.
+pub fn beginning(text: &str, most: usize) -> &str {
+    let mut end = most.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or_default()
+}
+
+/// `parser` of `parser: read dates`, `docs` of `[docs] explain it`.
+fn area_of(title: &str) -> Option<String> {
+    let title = title.trim_start().trim_start_matches('[');
+    let end = title.find([':', ']'])?;
+    let area = title.get(..end)?.trim().to_lowercase();
+    let is_plain = |c: char| c.is_alphanumeric() || " ./,+-_()".contains(c);
+    let length = area.chars().count();
+    ((2..=MAX_AREA).contains(&length) && area.chars().all(is_plain)).then_some(area)
 }
 
 #[cfg(test)]
@@ -193,13 +192,23 @@ mod tests {
     }
 
     #[test]
-    fn a_title_s_keywords_are_its_telling_words() {
-        let parts = |text: &str| -> Vec<String> {
-            keywords(text).iter().map(|keyword| keyword.parts().join("+")).collect()
-        };
-        assert_eq!(parts("Fix the login-form: tokens & Tokens"), ["login+form", "token"]);
-        assert_eq!(parts("Add support for UserProfile"), ["user+profile"]);
-        assert_eq!(parts("Ошибка входа"), ["ошибка", "входа"]);
-        assert_eq!(parts("$(touch x) `--flag`"), ["touch", "flag"]);
+    fn a_query_weighs_title_before_description_and_plain_english_little() {
+        let query = Query::of_message("Parser: fix Dates\n\nDates and tokens");
+        assert_eq!(
+            query.words,
+            [("and", 0.12), ("date", 1.0), ("fix", 0.3), ("parser", 1.0), ("token", 0.4)]
+                .map(|(word, weight)| (word.to_owned(), weight))
+        );
+        assert_eq!(query.area.as_deref(), Some("parser"));
+    }
+
+    #[test]
+    fn areas_are_short_and_plain() {
+        let area = |title: &str| area_of(title);
+        assert_eq!(area("[docs] Explain"), Some("docs".to_owned()));
+        assert_eq!(area("feat(api): dates"), Some("feat(api)".to_owned()));
+        for title in ["No area here", "a sentence that is far too long to be one: x", "`x`: y", "a: b"] {
+            assert_eq!(area(title), None, "{title}");
+        }
     }
 }
