@@ -4,15 +4,26 @@ use super::args::{GlobalArgs, OutputFormat};
 use super::terminal;
 use crate::config::ConfigFaults;
 use crate::cycle::CycleError;
+use crate::system::redact::Redactor;
 use serde::Serialize;
 use std::io::Write;
 use std::process::ExitCode;
+use std::sync::{Arc, OnceLock};
 
 /// Exit codes: a contract, see `--help`.
 pub(super) const FAULT: u8 = 1;
 pub(super) const USAGE: u8 = 2;
 pub(super) const ATTEMPT_FAILED: u8 = 3;
 pub(super) const DEFERRED: u8 = 4;
+
+/// What no message may repeat: the other side's words may hold the key they refuse.
+static HIDDEN: OnceLock<Arc<Redactor>> = OnceLock::new();
+
+/// Keeps these out of every failure that is told from now on.
+pub(super) fn hide(redactor: &Arc<Redactor>) {
+    // One process has one configuration.
+    let _ = HIDDEN.set(Arc::clone(redactor));
+}
 
 /// Why a command could not do what it was asked for.
 #[derive(Debug, Serialize)]
@@ -34,13 +45,18 @@ impl Failure {
         Self { code, message: message.into(), faults: None }
     }
 
-    /// Says it: for people on standard error, and as the one JSON document where that was asked
+    /// Says it, without what [`hide`] named: for people on standard error, and as the one JSON document where that was asked
     /// for.
     pub fn tell(&self, global: &GlobalArgs) -> ExitCode {
-        terminal::say_error(global, &self.message);
+        let hidden = |text: &str| match HIDDEN.get() {
+            Some(redactor) => redactor.redact(text).into_owned(),
+            None => text.to_owned(),
+        };
+        terminal::say_error(global, &hidden(&self.message));
         if global.output == OutputFormat::Json
             && let Ok(text) = serde_json::to_string(&Document { schema: 1, error: self })
         {
+            let text = hidden(&text);
             // A reader that is gone is not told.
             let _ = writeln!(std::io::stdout(), "{text}");
         }

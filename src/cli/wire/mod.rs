@@ -9,7 +9,7 @@ mod surrounding;
 pub(super) use repository::of_git;
 pub(super) use surrounding::{Surrounding, directory, lives};
 
-use super::failure::{FAULT, Failure};
+use super::failure::{FAULT, Failure, hide};
 use crate::adapters::clock::SystemClock;
 use crate::adapters::forge::github::parse_remote;
 use crate::config::Config;
@@ -78,6 +78,7 @@ pub(super) fn wire(
     repository.stop().outlive(&surrounding.exe, until, records.as_deref());
     workspaces.take_over(&checkout).map_err(|error| Failure::new(FAULT, error.to_string()))?;
     let redactor = Arc::new(Redactor::new(&secrets(config, surrounding)));
+    hide(&redactor);
     let supervisor = Supervisor::new(surrounding.exe.clone()).hiding(Arc::clone(&redactor)).until(until);
     let supervisor = supervisor.recording(records);
     let settings = settings(config, surrounding, identity, &remote, files, config.secrets());
