@@ -47,7 +47,7 @@ impl Repository {
             }
             self.note(new.path)?
         };
-        let worktree = Worktree::new(new.path, &admin, Arc::clone(new.barrier));
+        let worktree = Worktree::new(new.path, &admin, Arc::clone(new.barrier)).stopping_with(&self.stop);
         let filled = self.fill(new).and_then(|()| worktree.write_files());
         match filled.and_then(|()| self.fill_submodules(&worktree, new.tip)) {
             Ok(()) => Ok(worktree),
@@ -67,7 +67,7 @@ impl Repository {
             let _lock = self.lock()?;
             self.note(new.path)?
         };
-        let worktree = Worktree::new(new.path, &admin, Arc::clone(new.barrier));
+        let worktree = Worktree::new(new.path, &admin, Arc::clone(new.barrier)).stopping_with(&self.stop);
         if !new.path.is_dir() {
             return Ok(worktree);
         }
@@ -233,7 +233,7 @@ impl Repository {
 
     /// Every clone with a legible note.
     pub fn registrations(&self) -> impl Iterator<Item = Worktree> {
-        noted_in(&self.registry())
+        noted_in(&self.registry()).map(|clone| clone.stopping_with(&self.stop))
     }
 
     /// The linked worktrees of an earlier release that this repository has registered.

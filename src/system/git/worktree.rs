@@ -7,7 +7,7 @@ mod staging;
 mod unfinished;
 
 use super::refs::durable;
-use super::{Call, CommitAuthor, GitError, protocol};
+use super::{Call, CommitAuthor, GitError, GitStop, protocol};
 use crate::files;
 use crate::model::{BranchName, Sha};
 use crate::system::barrier::Barrier;
@@ -20,6 +20,7 @@ pub struct Worktree {
     path: PathBuf,
     admin: PathBuf,
     barrier: Arc<Barrier>,
+    stop: GitStop,
 }
 
 /// `git status`, read.
@@ -37,7 +38,12 @@ pub struct WorktreeStatus {
 impl Worktree {
     /// `admin`: where it is noted; `barrier`: what every call in it is started behind.
     pub fn new(path: &Path, admin: &Path, barrier: Arc<Barrier>) -> Self {
-        Self { path: path.to_owned(), admin: admin.to_owned(), barrier }
+        Self { path: path.to_owned(), admin: admin.to_owned(), barrier, stop: GitStop::default() }
+    }
+
+    /// The same with calls that end with those of the run.
+    pub(super) fn stopping_with(self, stop: &GitStop) -> Self {
+        Self { stop: stop.clone(), ..self }
     }
 
     /// The clone that this program works in itself, as an agent.
@@ -233,7 +239,9 @@ impl Worktree {
 
 /// A call in a clone that nobody but Conductor has written to yet.
 fn own_call<'a>(worktree: &Worktree, args: impl IntoIterator<Item = &'a str>) -> Call {
-    Call::new(worktree.path(), args).env("GIT_DIR", worktree.git_dir()).env("GIT_WORK_TREE", worktree.path())
+    let mut call = Call::new(worktree.path(), args);
+    call.stop = worktree.stop.clone();
+    call.env("GIT_DIR", worktree.git_dir()).env("GIT_WORK_TREE", worktree.path())
 }
 
 fn by(mut call: Call, author: Option<&CommitAuthor>) -> Call {
