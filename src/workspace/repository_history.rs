@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 /// The first field of a cache this program can read.
 const FORMAT: &str = "conductor history 1";
 /// Bytes of kept weights that are read.
-const MAX_CALIBRATION: usize = 64 * 1024;
+const MAX_CALIBRATION: u64 = 64 * 1024;
 /// Files whose importers are looked for at once.
 const MAX_SOUGHT: usize = 20;
 /// Importers of one file, at most.
@@ -62,7 +62,7 @@ impl Workspaces {
 
     /// The weights of overlap prediction as they were last fitted to this repository.
     pub fn calibration(&self) -> Option<Calibration> {
-        let bytes = fs::read(self.calibration_file()).ok().filter(|bytes| bytes.len() <= MAX_CALIBRATION)?;
+        let bytes = files::read(&self.calibration_file(), MAX_CALIBRATION).ok()?;
         serde_json::from_slice::<Calibration>(&bytes).ok().filter(Calibration::is_sound)
     }
 
@@ -237,5 +237,8 @@ fn write(cache: &Path, history: &History) -> std::io::Result<()> {
 
 /// Replaces a file of the cache in one step.
 fn keep(cache: &Path, text: &str) -> std::io::Result<()> {
+    if let Some(folder) = cache.parent() {
+        fs::create_dir_all(folder)?;
+    }
     files::write_private(cache, text)
 }

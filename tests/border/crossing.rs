@@ -94,7 +94,7 @@ fn bundles_that_are_cut_or_replaced_are_refused() {
         fs::remove_file(&bundle).unwrap();
         make_pipe(&bundle);
     };
-    is_refused(&world, pipe, "no regular file");
+    is_refused(&world, pipe, "is a pipe, not a plain file");
     let flipped = |folder: &Path| {
         let bundle = folder.join("change.bundle");
         let mut bytes = fs::read(&bundle).unwrap();
@@ -200,12 +200,12 @@ fn documents_that_are_no_result_of_this_version_are_refused() {
         let file = fs::File::create(folder.join("result.json")).unwrap();
         file.set_len(17 << 20).unwrap();
     };
-    is_refused(&world, large, "at most");
+    is_refused(&world, large, "is larger than");
     let pipe = |folder: &Path| {
         fs::remove_file(folder.join("result.json")).unwrap();
         make_pipe(&folder.join("result.json"));
     };
-    is_refused(&world, pipe, "no regular file");
+    is_refused(&world, pipe, "is a pipe, not a plain file");
     refuses_edit(&world, "its version is 2", |result| result["version"] = json!(2));
     for (field, value) in [
         ("branch", json!("-x")),
@@ -406,7 +406,7 @@ fn assignments_that_cannot_be_worked_on_are_refused_before_anything_starts() {
     is_refused("no command", &edit(|it| it["rules"]["agent"]["argv"] = json!([])));
     is_refused("not in this repository", &edit(|it| it["claim"]["base_sha"] = json!("1".repeat(40))));
     is_refused("lease", &edit(|it| it["claim"]["lease_expires_at"] = json!("2026-01-01T00:00:00Z")));
-    is_refused("regular file", &|path| {
+    is_refused("is a pipe, not a plain file", &|path| {
         fs::remove_file(path).unwrap();
         make_pipe(path);
     });
