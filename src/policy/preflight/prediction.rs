@@ -17,6 +17,8 @@ const MANY: usize = 3;
 /// Files of one prediction, and the least probable of them.
 const MAX_FILES: usize = 60;
 const LEAST: f64 = 0.01;
+/// What is left of a busy file's probability when the ticket names others.
+const ELSEWHERE: f64 = 0.4;
 
 /// Why a file is predicted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,12 +122,16 @@ impl Predictor<'_> {
 
     fn file(&self, id: Id, features: &Features, named: &NamedFiles) -> Option<PredictedFile> {
         let path = self.index.path(id)?;
-        let probability = sigmoid(score(&self.calibration.file, features));
         let line = named.get(path).copied().flatten();
+        let evidence = evidence_of(features, line);
+        let is_only_busy = evidence.iter().all(|one| matches!(one, Evidence::Recent | Evidence::Folder));
+        // A ticket that says where it is is not where merely much is going on.
+        let elsewhere = if is_only_busy && !named.is_empty() { ELSEWHERE } else { 1.0 };
+        let probability = sigmoid(score(&self.calibration.file, features)) * elsewhere;
         (probability >= LEAST).then(|| PredictedFile {
             path: path.to_owned(),
             probability,
-            evidence: evidence_of(features, line),
+            evidence,
             weight: conflict_weight(path),
             line,
             key: u64::from(id),
