@@ -140,6 +140,8 @@ fn a_cycle_calibrates_on_the_repository_beside_its_work_and_the_next_plan_says_s
     assert!(told["precision"].as_f64() > Some(0.5) && told["recall"].as_f64() > Some(0.5), "{told}");
     world.once(&[]).exits(0);
     assert_eq!(std::fs::read(&kept).unwrap(), written, "once a day is enough");
+    ticket(&world, "T-5", "The printer stops", "");
+    ticket(&world, "T-6", "The manual is old", "");
     std::fs::write(&kept, "{\"version\": 1, \"file\": [null]}").unwrap();
     assert_eq!(
         world.plan(&[]).exits(0).report()["preflight"]["calibrated_on"],
