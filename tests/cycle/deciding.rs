@@ -247,7 +247,7 @@ fn a_plan_says_why_and_changes_nothing() {
         (&json!(true), &json!(0), &json!(6))
     );
     assert_eq!(verdict["change"][0], "the end of T-1");
-    assert_eq!(verdict["probability"].as_f64() >= verdict["limit"].as_f64(), true, "{verdict}");
+    assert!(verdict["probability"].as_f64() >= verdict["limit"].as_f64(), "{verdict}");
     assert_eq!(plan.report()["preflight"]["calibrated_on"], 0);
     let third = planned(&plan, "T-3");
     assert_eq!((&third["reason"], &third["rank"]), (&json!("label_excluded"), &Value::Null));
