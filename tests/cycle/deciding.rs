@@ -114,31 +114,34 @@ fn strictness_off_lets_everybody_go_and_a_threshold_is_a_limit_of_its_own() {
 #[test]
 fn a_cycle_calibrates_on_the_repository_beside_its_work_and_the_next_plan_says_so() {
     let world = world();
-    for number in 0..110 {
-        let (file, what) =
-            if number % 2 == 0 { ("src/parse.rs", "parser") } else { ("src/check.rs", "check") };
-        repo::commit(
-            &world.origin(),
-            "main",
-            &format!("Make the {what} better"),
-            &[(file, &format!("{number}\n"))],
-        );
+    let topics = [
+        ("parser", "src/parse.rs"),
+        ("printer", "src/print.rs"),
+        ("check", "src/check.rs"),
+        ("manual", "README.md"),
+    ];
+    for number in 0..112 {
+        let (what, file) = topics[number % topics.len()];
+        let text = format!("{number}\n");
+        repo::commit(&world.origin(), "main", &format!("Make the {what} better"), &[(file, &text)]);
     }
     ticket(&world, "T-1", "The parser is slow", "");
-    ticket(&world, "T-2", "The check is slow", "");
+    ticket(&world, "T-2", "Typing errors of the manual", "");
     let kept = world.checkout().join(".git/conductor/cache/calibration.json");
     assert_eq!(world.plan(&[]).exits(0).report()["preflight"]["calibrated_on"], 0);
     assert!(!kept.exists(), "a plan keeps nothing");
-    assert_eq!(world.once(&[]).exits(0).worked_on(), ["T-1", "T-2"]);
+    assert!(world.once(&[]).exits(0).worked_on().contains(&"T-1".to_owned()));
     let written = std::fs::read(&kept).unwrap();
     ticket(&world, "T-3", "The parser loses lines", "");
     ticket(&world, "T-4", "The check is too strict", "");
     let plan = world.plan(&[]).exits(0);
     let told = plan.report()["preflight"].clone();
     assert!(told["calibrated_on"].as_u64() >= Some(60), "{told}");
-    assert!(told["precision"].as_f64() > Some(0.8) && told["recall"].as_f64() > Some(0.8), "{told}");
+    assert!(told["precision"].as_f64() > Some(0.5) && told["recall"].as_f64() > Some(0.5), "{told}");
     world.once(&[]).exits(0);
     assert_eq!(std::fs::read(&kept).unwrap(), written, "once a day is enough");
+    ticket(&world, "T-5", "The printer stops", "");
+    ticket(&world, "T-6", "The manual is old", "");
     std::fs::write(&kept, "{\"version\": 1, \"file\": [null]}").unwrap();
     assert_eq!(
         world.plan(&[]).exits(0).report()["preflight"]["calibrated_on"],
@@ -244,7 +247,7 @@ fn a_plan_says_why_and_changes_nothing() {
         (&json!(true), &json!(0), &json!(6))
     );
     assert_eq!(verdict["change"][0], "the end of T-1");
-    assert_eq!(verdict["probability"].as_f64() >= verdict["limit"].as_f64(), true, "{verdict}");
+    assert!(verdict["probability"].as_f64() >= verdict["limit"].as_f64(), "{verdict}");
     assert_eq!(plan.report()["preflight"]["calibrated_on"], 0);
     let third = planned(&plan, "T-3");
     assert_eq!((&third["reason"], &third["rank"]), (&json!("label_excluded"), &Value::Null));

@@ -302,7 +302,7 @@ impl Look<'_> {
     }
 
     /// How little history there is to ask, from 1: silence of a young repository says nothing.
-    fn youth(&self) -> f64 {
+    pub fn youth(&self) -> f64 {
         10.0 / (10.0 + self.happened())
     }
 

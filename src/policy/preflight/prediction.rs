@@ -17,6 +17,10 @@ const MANY: usize = 3;
 /// Files of one prediction, and the least probable of them.
 const MAX_FILES: usize = 60;
 const LEAST: f64 = 0.01;
+/// What is left of a busy file's probability when the ticket names others.
+const ELSEWHERE: f64 = 0.4;
+/// Of a repository with so few commits, about twenty, that they all seem to belong together.
+const YOUNG: f64 = 0.3;
 
 /// Why a file is predicted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,8 +106,9 @@ impl Predictor<'_> {
             Look { index: self.index, query: &query, named: &named, importers: &self.importers, since: 0 };
         let values = look.word_values();
         let candidates = look.candidates(&values);
+        let youth = look.youth();
         let mut files: Vec<PredictedFile> =
-            candidates.iter().filter_map(|(id, features)| self.file(*id, features, &named)).collect();
+            candidates.iter().filter_map(|(id, features)| self.file(*id, features, &named, youth)).collect();
         for (path, line) in named.iter().filter(|(path, _)| !self.index.is_tracked(path)) {
             let probability = sigmoid(score(&self.calibration.file, &Look::of_new_file()));
             files.push(PredictedFile {
@@ -118,14 +123,23 @@ impl Predictor<'_> {
         assembled(files, &query, &values)
     }
 
-    fn file(&self, id: Id, features: &Features, named: &NamedFiles) -> Option<PredictedFile> {
+    fn file(&self, id: Id, features: &Features, named: &NamedFiles, youth: f64) -> Option<PredictedFile> {
         let path = self.index.path(id)?;
-        let probability = sigmoid(score(&self.calibration.file, features));
         let line = named.get(path).copied().flatten();
+        let evidence = evidence_of(features, line, youth);
+        let is_busy = |one: &Evidence| match one {
+            Evidence::Recent | Evidence::Folder => true,
+            Evidence::Together => youth > YOUNG,
+            _ => false,
+        };
+        let is_only_busy = evidence.iter().all(is_busy);
+        // A ticket that says where it is is not where merely much is going on.
+        let elsewhere = if is_only_busy && !named.is_empty() { ELSEWHERE } else { 1.0 };
+        let probability = sigmoid(score(&self.calibration.file, features)) * elsewhere;
         (probability >= LEAST).then(|| PredictedFile {
             path: path.to_owned(),
             probability,
-            evidence: evidence_of(features, line),
+            evidence,
             weight: conflict_weight(path),
             line,
             key: u64::from(id),
@@ -178,16 +192,16 @@ pub(super) fn key(index: &Index, path: &str) -> u64 {
 }
 
 /// What of the evidence is worth telling.
-fn evidence_of(features: &Features, line: Option<u32>) -> Vec<Evidence> {
+fn evidence_of(features: &Features, line: Option<u32>, youth: f64) -> Vec<Evidence> {
     let at = |place: usize| features.get(place).copied().unwrap_or_default();
     let share = |place: usize, floor: f64| at(place).exp() - floor;
     let found = [
         (at(evidence::NAMED) > 0.0, Evidence::Named(line)),
         (at(evidence::IMPORTS) > 0.0, Evidence::Imports),
-        (share(evidence::LIKE, 0.02) >= 0.05, Evidence::Commits),
+        (share(evidence::LIKE, 0.02 + 0.15 * youth) >= 0.05, Evidence::Commits),
         (at(evidence::PATH) >= 0.1 || at(evidence::AREA) > 0.0, Evidence::Path),
         (share(evidence::ALONG, 0.03) >= 0.1, Evidence::Together),
-        (share(evidence::FOLDER, 0.01) >= 0.1, Evidence::Folder),
+        (share(evidence::FOLDER, 0.01 + 0.1 * youth) >= 0.1, Evidence::Folder),
         (share(evidence::RECENTLY, 0.01) >= 0.1, Evidence::Recent),
     ];
     found.into_iter().filter(|(is_so, _)| *is_so).map(|(_, evidence)| evidence).collect()

@@ -131,7 +131,8 @@ fn a_ticket_names_files_in_many_ways() {
         &[],
         &["src/a.rs", "src/deep/parser.py", "lib/mod.rs", "x/mod.rs", "y/mod.rs", "z/mod.rs", "Makefile"],
     );
-    let cases: [(&str, &[(&str, Option<u32>)]); 15] = [
+    type Named<'f> = &'f [(&'f str, Option<u32>)];
+    let cases: [(&str, Named<'_>); 15] = [
         ("see src/a.rs.", &[("src/a.rs", None)]),
         ("at `src/a.rs:12:5`, line", &[("src/a.rs", Some(12))]),
         ("(./src/a.rs#L3)", &[("src/a.rs", Some(3))]),
