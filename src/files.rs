@@ -22,13 +22,15 @@ pub enum Refusal {
     NotAFile(&'static str),
     #[error("is larger than {0} bytes")]
     TooLarge(u64),
+    #[error("is no text in UTF-8")]
+    NotText,
 }
 
 impl From<Refusal> for io::Error {
     fn from(refusal: Refusal) -> Self {
         let kind = match refusal {
             Refusal::NotAFile(_) => ErrorKind::InvalidInput,
-            Refusal::TooLarge(_) => ErrorKind::InvalidData,
+            Refusal::TooLarge(_) | Refusal::NotText => ErrorKind::InvalidData,
         };
         Self::new(kind, refusal)
     }
@@ -194,7 +196,7 @@ fn bounded(file: File, most: u64) -> io::Result<Vec<u8>> {
 }
 
 fn text(bytes: Vec<u8>) -> io::Result<String> {
-    String::from_utf8(bytes).map_err(|error| io::Error::new(ErrorKind::InvalidData, error.utf8_error()))
+    String::from_utf8(bytes).map_err(|_| Refusal::NotText.into())
 }
 
 fn put(path: &Path, bytes: &[u8], mode: u32, is_synced: bool) -> io::Result<()> {

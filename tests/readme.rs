@@ -123,7 +123,7 @@ fn the_inputs_and_outputs_of_the_action_are_all_described() {
         names
     };
     let (inputs, outputs) = (section("\ninputs:", "\noutputs:"), section("\noutputs:", "\nruns:"));
-    assert_eq!((inputs.len(), outputs.len()), (8, 7));
+    assert_eq!((inputs.len(), outputs.len()), (9, 7));
     for input in inputs {
         assert!(readme.contains(&format!("\n| `{input}` |")), "{input}");
     }

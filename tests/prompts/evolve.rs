@@ -185,8 +185,11 @@ fn a_proposal_that_cannot_be_used_is_refused_with_the_reason() {
         ),
         ("printf '\\377' >> prompt.md", "is no text in UTF-8"),
         ("rm prompt.md", "the agent's prompt.md is gone"),
-        ("rm prompt.md; mkfifo prompt.md", "the agent's prompt.md is no plain file"),
-        (link, "the agent's prompt.md is no plain file"),
+        (
+            "rm prompt.md; mkfifo prompt.md",
+            "the agent's prompt.md cannot be used: it is a pipe, not a plain file",
+        ),
+        (link, "the agent's prompt.md cannot be used: it is a link, not a plain file"),
         ("true", "the agent proposed nothing: it left prompt.md as it was"),
         ("echo 'glpat-abcdefghijklmnopqrst' >> prompt.md", "something like a credential"),
         (

@@ -225,7 +225,9 @@ pub(in crate::cycle) fn checker<'p>(
     for (id, record) in in_review(state) {
         let nearness = nearness(reviewed_since(record), now);
         let holder = Holder { nearness, ..holder(&record.identifier, Relation::InReview) };
-        match (changed.get(id).filter(|files| !files.is_empty()), &record.stage, known.get(id)) {
+        match (changed.get(id), &record.stage, known.get(id)) {
+            // Nothing is left of it beyond the base: it was merged.
+            (Some(files), ..) if files.is_empty() => {}
             (Some(files), ..) => taken.add_real(holder, files, &past.index),
             (None, Stage::InReview(review), _) if !review.files.is_empty() => {
                 taken.add_real(holder, &review.files, &past.index);
