@@ -23,7 +23,10 @@ fn podman() -> Option<&'static Path> {
 }
 
 fn set_up() -> Result<PathBuf, String> {
-    let folder = tempfile::tempdir().unwrap().keep();
+    // It stays as long as the tests do: a folder of the build, not a temporary one.
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("podman");
+    let _gone = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
     import(&folder)?;
     // Neither limits nor every runtime can be had in every sandbox that tests run in.
     let limits = "[containers]\ndefault_ulimits = [\"nofile=1024:1024\", \"nproc=4096:4096\"]\n";
